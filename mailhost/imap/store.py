@@ -1,0 +1,297 @@
+"""What the IMAP engine asks of a mail store, and nothing more.
+
+The engine serves three views of a mailbox through this one interface: the *sealed* view (the MIME wrapper
+round an age file), the *session* view (opened in memory with a key that the client brought at LOGIN) and, on
+the owner's machine, the bridge's *opened* view. A store hands over flat arrays and ready-made bytes; the
+engine does sequence numbers, parsing and rendering. Stores raise only the errors named here, and each error
+knows its own IMAP answer, so the session never guesses one.
+
+Flags are one integer a message: bits 0-4 are the system flags of RFC 9051 §2.3.2 (order of SYSTEM_FLAGS), the
+bits above are the folder's keywords in the order of `Snapshot.keywords`. UIDs are shared by all views of a
+folder; UIDVALIDITY differs between views because the bytes under a UID differ.
+
+Everything that touches a disk is a coroutine. Batches are the unit: no method is called once per message.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (1 << n for n in range(5))
+KEYWORD_SHIFT = len(SYSTEM_FLAGS)
+# A flag word is a signed 64-bit column: 63 bits less the five system flags.
+MAX_KEYWORDS = 58
+
+
+class StoreError(Exception):
+    """An expected failure; `code` is the response code of RFC 9051 §7.1, `text` is for a person."""
+
+    code: str = ""
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        if code is not None:
+            self.code = code
+
+
+class NoSuchFolder(StoreError):
+    """The name is not a folder of this account."""
+
+    code = "NONEXISTENT"
+
+
+class FolderExists(StoreError):
+    """The name is taken."""
+
+    code = "ALREADYEXISTS"
+
+
+class CannotDo(StoreError):
+    """Never possible here (INBOX cannot be deleted, a sealed view takes no clear message, a bad name)."""
+
+    code = "CANNOT"
+
+
+class OverQuota(StoreError):
+    """The mailbox is full."""
+
+    code = "OVERQUOTA"
+
+
+class TooMany(StoreError):
+    """A named limit was met (keywords in a folder, folders in an account)."""
+
+    code = "LIMIT"
+
+
+class TryLater(StoreError):
+    """The store cannot do it now (database locked or gone, disk full); nothing was changed."""
+
+    code = "UNAVAILABLE"
+
+
+class LoginRefused(StoreError):
+    """Unknown name or wrong password: one answer, one duration."""
+
+    code = "AUTHENTICATIONFAILED"
+
+
+class FlagOp(Enum):
+    """The three verbs of STORE (RFC 9051 §6.4.6)."""
+
+    SET = ""
+    ADD = "+"
+    REMOVE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderInfo:
+    """A folder as LIST, LSUB and STATUS describe it. `name` is Unicode, levels divided by '/'."""
+
+    name: str
+    folder_id: str  # stable across RENAME: MAILBOXID of RFC 8474
+    special_use: str | None  # "\\Sent" … or None
+    subscribed: bool
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    recent: int = 0
+    size: int = 0  # octets as this view serves them: STATUS=SIZE of RFC 8438
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every message of a folder, by ascending UID, in parallel arrays."""
+
+    uids: array[int]  # 'I'
+    flags: array[int]  # 'Q'
+    modseqs: array[int]  # 'Q'
+    keywords: tuple[str, ...]  # keyword of bit KEYWORD_SHIFT + index
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    recent_from: int  # messages with uid >= this are \Recent in the session that took the snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a folder after a modseq: enough to bring a snapshot up to date."""
+
+    changed: Sequence[tuple[int, int, int]]  # (uid, flags, modseq), new messages included, ascending uid
+    vanished: Sequence[int]  # uids, ascending
+    keywords: tuple[str, ...]
+    uidnext: int
+    highestmodseq: int
+    recent_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What FETCH, SORT and SEARCH need without the body. Bytes are ready for the wire, 7-bit."""
+
+    uid: int
+    email_id: str  # EMAILID of RFC 8474: the same for every copy
+    internaldate: datetime  # aware
+    savedate: datetime | None  # aware; None where the store does not know
+    size: int  # RFC822.SIZE of what this view serves
+    envelope: bytes | None  # None: too large to be kept; the engine computes it from the content
+    body: bytes | None  # BODY
+    bodystructure: bytes | None
+    preview: str | None  # None in a view that cannot read
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """In place of content that cannot be read; the message errors, its neighbours live."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """One message of an APPEND."""
+
+    content: bytes | bytearray | memoryview
+    flags: tuple[str, ...] = ()
+    internaldate: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """Outcome of STORE: new state of what changed, and what UNCHANGEDSINCE spared (RFC 7162 §3.1.3)."""
+
+    changed: Sequence[tuple[int, int, int]]  # (uid, flags, modseq)
+    modified: Sequence[int]  # uids whose modseq was newer than asked
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """COPYUID of RFC 4315; empty pairs when no uid existed."""
+
+    uidvalidity: int
+    pairs: Sequence[tuple[int, int]]  # (source uid, target uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Use and limit of one account (RFC 9208); None = no limit. Storage in octets as stored."""
+
+    storage_used: int
+    storage_limit: int | None
+    messages_used: int
+    messages_limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What this view can do; the session advertises accordingly."""
+
+    can_read: bool  # PREVIEW, SORT and TEXT/BODY search see the real mail
+    name: str  # "sealed" | "session" | "opened"
+    append_limit: int  # octets: APPENDLIMIT of RFC 7889
+    disabled: frozenset[str] = field(default_factory=frozenset)  # capabilities switched off for the account
+
+
+class Folder(Protocol):
+    """A selected folder. Calls after `close` are a programming error."""
+
+    name: str
+    uidvalidity: int
+
+    async def snapshot(self, *, claim_recent: bool) -> Snapshot:
+        """All messages now; `claim_recent` makes this session the one that is told \\Recent."""
+
+    async def changes(self, since_modseq: int, *, claim_recent: bool) -> Changes:
+        """Everything that happened after `since_modseq`, expunges included."""
+
+    async def vanished_since(self, modseq: int) -> Sequence[int]:
+        """UIDs expunged after `modseq`, ascending (RFC 7162 §3.2.5)."""
+
+    async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
+        """One entry a uid that still exists, ascending by uid."""
+
+    def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        """The whole message of each uid that still exists, ascending, a few at a time in memory."""
+
+    async def store_flags(
+        self,
+        uids: Sequence[int],
+        op: FlagOp,
+        flags: Sequence[str],
+        *,
+        unchanged_since: int | None,
+        now: datetime,
+    ) -> StoreResult:
+        """Change flags in one transaction; unknown keywords are created. Raises TooMany, TryLater."""
+
+    async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
+        """Remove \\Deleted messages (only of `uids` when given): uids removed, new HIGHESTMODSEQ."""
+
+    async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
+        """Copy in one transaction, all or nothing. Raises NoSuchFolder (answered TRYCREATE), OverQuota."""
+
+    async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
+        """Move in one transaction; second value is the source's new HIGHESTMODSEQ (RFC 6851)."""
+
+    def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
+        """Call `notify` (on the event loop) soon after anyone changes this folder; returns the off switch."""
+
+    async def close(self) -> None: ...
+
+
+class Account(Protocol):
+    """One owner's folders, in one view, for one connection."""
+
+    view: View
+
+    async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
+        """Every folder, INBOX first, then by name; messages, unseen, sizes only when `counts`."""
+
+    async def folder(self, name: str) -> FolderInfo:
+        """One folder with its counts. Raises NoSuchFolder."""
+
+    async def subscriptions(self) -> Sequence[str]:
+        """Subscribed names, those of deleted folders included (RFC 9051 §6.3.8)."""
+
+    async def create(self, name: str, special_use: str | None = None) -> FolderInfo:
+        """Make it and its missing parents, subscribed. Raises FolderExists, CannotDo, TooMany."""
+
+    async def delete(self, name: str, *, now: datetime) -> None: ...
+
+    async def rename(self, old: str, new: str, *, now: datetime) -> None:
+        """Rename it and its children; INBOX moves its messages to `new` (RFC 9051 §6.3.6)."""
+
+    async def subscribe(self, name: str, *, on: bool) -> None: ...
+
+    async def quota(self) -> Quota: ...
+
+    async def open(self, name: str) -> Folder: ...
+
+    async def append(
+        self, name: str, messages: Sequence[NewMessage], *, now: datetime
+    ) -> tuple[int, list[int]]:
+        """Store all or none, durable on return: (uidvalidity, uids).
+
+        Raises NoSuchFolder, OverQuota, CannotDo, TryLater.
+        """
+
+    async def close(self) -> None:
+        """Forget every key and opened byte."""
+
+
+class Accounts(Protocol):
+    """The door: a name and a password become an account."""
+
+    async def login(self, username: str, password: str, *, source: str) -> Account:
+        """Raises LoginRefused, TryLater. `source` is used only as a keyed hash for throttling."""
