@@ -1,0 +1,34 @@
+"""Fixtures that every test may use: a database that knows which cell it is, and no sockets outside journeys."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """The test database, told its cell the way `skerry` tells a real one."""
+    from mailhost.models import CellIdentity
+
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER DATABASE {name} SET skerry.cell = 'is-1'")
+            connection.close()
+        CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A unit test that opens a socket fails; journeys and database servers may."""
+    import pytest_socket
+
+    if request.node.get_closest_marker("journey") or connection.vendor == "postgresql":
+        yield
+        return
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()

@@ -1,0 +1,144 @@
+"""Every setting of a Skerry process: one typed reader, and the one place that reads the environment.
+
+A setting is an environment variable `SKERRY_<NAME>`; its type, default and sentence stand here and nowhere
+else (`infra/env.example` is checked against this class). All problems are reported at once, each with the
+variable's name and what to do. A process has one role: a cell's process must not even hold the credential of
+the directory, and the other way round, so a variable of the other side is a problem, not a convenience.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsProblem(Exception):
+    """One or more settings are wrong; the text lists all of them."""
+
+
+class Environ(BaseSettings):
+    """The settings of one process. Field descriptions are the reference that operators read."""
+
+    model_config = SettingsConfigDict(env_prefix="SKERRY_", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    home: Path = Field(CHECKOUT / "var", description="Folder of data, keys and sockets of all cells on this machine.")
+    cell: str = Field("is-1", description="The cell this process belongs to: country code, dash, number.")
+    role: Literal["cell", "directory"] = Field("cell", description="Which side of the house this process serves.")
+    database_url: str = Field(
+        "", description="PostgreSQL URL of the cell's database; empty means SQLite in <home>/<cell>/."
+    )
+    directory_database_url: str = Field(
+        "",
+        description="PostgreSQL URL of the directory's database; only for processes with SKERRY_ROLE=directory.",
+    )
+    keys_dir: Path | None = Field(
+        None,
+        description="Folder of the cell's key files, outside database and backups; empty: <home>/<cell>/keys.",
+    )
+    hostname: str = Field("localhost", description="Name this host announces in SMTP and IMAP and in certificates.")
+    bind: str = Field("127.0.0.1", description="Address to listen on; '::' or 0.0.0.0 on a real host.")
+    mx_port: Port = Field(2525, description="SMTP from other hosts (25 on a real host).")
+    submission_port: Port = Field(2587, description="SMTP submission with STARTTLS (587 on a real host).")
+    submissions_port: Port = Field(2465, description="SMTP submission over TLS (465 on a real host).")
+    imap_port: Port = Field(2143, description="IMAP with STARTTLS (143 on a real host).")
+    imaps_port: Port = Field(2993, description="IMAP over TLS (993 on a real host).")
+    web_port: Port = Field(8025, description="HTTP of the web process; a reverse proxy ends TLS on a real host.")
+    smtpd_workers: int = Field(0, ge=0, le=64, description="smtpd processes; 0 means one for each core, at most 4.")
+    imapd_workers: int = Field(0, ge=0, le=64, description="imapd processes; 0 means one for each core, at most 4.")
+    tls_cert: Path | None = Field(None, description="PEM certificate chain; empty: a self-signed one is made.")
+    tls_key: Path | None = Field(None, description="PEM private key that belongs to SKERRY_TLS_CERT.")
+    resolver: str = Field("", description="host:port of a validating resolver; empty: nothing is looked up.")
+    imap_clear_on_loopback: bool = Field(
+        default=False, description="Allow LOGIN without TLS from loopback, for a local proxy or a benchmark."
+    )
+    max_message_size: int = Field(
+        50 * 1024 * 1024,
+        ge=65536,
+        le=1 << 30,
+        description="Octets of the largest message taken by SMTP and APPEND.",
+    )
+    smtp_in_flight_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1 << 20,
+        description="Octets of unfinished messages one smtpd process holds in memory.",
+    )
+    default_quota_bytes: int = Field(
+        10 * 1024**3,
+        ge=1 << 20,
+        description="Quota of a new mailbox, in octets as stored (sealed and compressed).",
+    )
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+
+    @field_validator("cell")
+    @classmethod
+    def _cell_is_country_and_number(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}", value):
+            raise ValueError("a cell is a country code, a dash and a number, such as is-1 or no-1")
+        return value
+
+    @model_validator(mode="after")
+    def _only_the_own_side(self) -> Self:
+        if self.role == "cell" and self.directory_database_url:
+            raise ValueError(
+                "SKERRY_DIRECTORY_DATABASE_URL is set in a cell's process; a cell must not hold the directory's"
+                " credential: remove it, or set SKERRY_ROLE=directory"
+            )
+        if self.role == "directory" and self.database_url:
+            raise ValueError(
+                "SKERRY_DATABASE_URL is set in the directory's process; the directory must not hold a cell's"
+                " credential: remove it, or set SKERRY_ROLE=cell"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("SKERRY_TLS_CERT and SKERRY_TLS_KEY belong together: set both or neither")
+        return self
+
+    @property
+    def country(self) -> str:
+        """ISO 3166-1 alpha-2 code of the country this cell stands in."""
+        return self.cell[:2].upper()
+
+    @property
+    def cell_dir(self) -> Path:
+        return self.home / self.cell
+
+    @property
+    def directory_dir(self) -> Path:
+        return self.home / "directory"
+
+    @property
+    def keys(self) -> Path:
+        return self.keys_dir or self.cell_dir / "keys"
+
+    @property
+    def blobs(self) -> Path:
+        return self.cell_dir / "blobs"
+
+    @property
+    def run(self) -> Path:
+        return self.cell_dir / "run"
+
+    def workers(self, asked: int) -> int:
+        """Processes to start when `asked` were configured (0: one for each core, at most 4)."""
+        return asked or min(4, os.cpu_count() or 1)
+
+
+def read(values: dict[str, object] | None = None) -> Environ:
+    """The settings from the environment, or from `values` in tests. Raises SettingsProblem with all problems."""
+    try:
+        return Environ(**(values or {}))  # type: ignore[arg-type]  # values are validated by pydantic
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = "SKERRY_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else ""
+            text = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"  {name}: {text}" if name else f"  {text}")
+        raise SettingsProblem("These settings need a correction:\n" + "\n".join(lines)) from None

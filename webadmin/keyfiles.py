@@ -1,0 +1,51 @@
+"""Key files of a cell: 32 random bytes each, outside the database and its backups.
+
+A key file is made once, readable by its owner only, and synced before its first use: what is sealed or hashed
+with a key that a crash could lose would be lost with it. On a real host the folder is a systemd credentials
+directory or a TPM-wrapped mount (`SKERRY_KEYS_DIR`); then the files exist already and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class KeyFileDamaged(Exception):
+    """A key file has the wrong size; making a new one would orphan what depends on it."""
+
+
+def read_or_make(path: Path) -> bytes:
+    """The 32 bytes in `path`, made when absent. Raises KeyFileDamaged."""
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = _make(path)
+    if len(key) != KEY_BYTES:
+        raise KeyFileDamaged(f"{path} holds {len(key)} bytes instead of {KEY_BYTES}; restore it from the key backup")
+    return key
+
+
+def _make(path: Path) -> bytes:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # link, not rename: of two processes that start together one wins and both read the winner's key.
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return path.read_bytes()
