@@ -1,0 +1,40 @@
+"""Sealing: what makes a message readable by its owner and nobody else.
+
+The names below are what the rest of the house needs; each module opens with its part of the story. Pure: no
+Django, no files, no network, no clock. `docs/sealed-format.md` describes the bytes for other implementers.
+"""
+
+from mailhost.seal.age import decrypt, encrypt
+from mailhost.seal.errors import CannotOpen, InvalidKey
+from mailhost.seal.identity import HybridIdentity, HybridRecipient, X25519Identity
+from mailhost.seal.sealed import (
+    MAX_MESSAGE_SIZE,
+    OpenedHeader,
+    Sealed,
+    open_file,
+    open_header,
+    open_payload,
+    seal,
+    split,
+)
+from mailhost.seal.summary import Address, Summary
+
+__all__ = [
+    "MAX_MESSAGE_SIZE",
+    "Address",
+    "CannotOpen",
+    "HybridIdentity",
+    "HybridRecipient",
+    "InvalidKey",
+    "OpenedHeader",
+    "Sealed",
+    "Summary",
+    "X25519Identity",
+    "decrypt",
+    "encrypt",
+    "open_file",
+    "open_header",
+    "open_payload",
+    "seal",
+    "split",
+]
