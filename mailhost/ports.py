@@ -65,13 +65,12 @@ class HostedDomain:
 
     `postmaster` answers postmaster@ and abuse@ where no mailbox or alias of that name exists (RFC 5321 §4.5.1,
     RFC 2142); it is empty only for a domain without any mailbox. `catch_all` takes every other unknown name.
-    `subaddress` is the character that starts a sub-address in local parts (RFC 5233), "" switches it off.
+    Sub-addresses (`ada+bills@`) are resolved by `mailhost.routing`, not by the adapter.
     """
 
     name: str
     tenant_id: int
     suspended: bool = False
-    subaddress: str = "+"
     catch_all: tuple[Route, ...] = ()
     postmaster: tuple[Route, ...] = ()
 

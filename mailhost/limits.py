@@ -1,0 +1,141 @@
+"""The limits of the receiving side, each with its name and its reason, and the counters that enforce rates.
+
+A limit protects everybody else: memory and time that one sender may take are bounded whatever it sends. The
+values are defaults of a frozen dataclass, so that a test or an operator replaces one without touching the rest.
+
+`Occupancy` counts what is open now per source, `Rate` what happened lately. Both know a source only as a keyed
+hash made with a key that lives as long as the process, hold a bounded number of entries and take the time as an
+argument. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections import Counter
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpLimits:
+    """Limits of one smtpd process on the MX side; sizes in octets, times in seconds."""
+
+    # A 25 MiB attachment in base64 with its line ends, and room for a body.
+    message: int = 36 * MIB
+    # Content of all messages between DATA and 250 in one process; above it large messages wait their turn.
+    in_flight: int = 128 * MIB
+    # This much of each message is never held back, so that large mail cannot stop ordinary mail.
+    in_flight_free: int = 64 * 1024
+    # Sealed copies of one message that may be in memory together (one message to many mailboxes).
+    sealed_batch: int = 64 * MIB
+    # RFC 5321 §4.5.3.1.8 asks for at least 100; larger lists are sent in several transactions.
+    recipients: int = 100
+    # RFC 5321 §4.5.3.1.4: 512 octets and what the extensions add (SIZE, SMTPUTF8, DSN: RFC 3461 §5.4); once
+    # advertised, SMTPUTF8 and ORCPT may each carry a long address, so one figure holds for every command.
+    command_line: int = 2048
+    # Header block, and fields in it: real mail with many ARC sets stays below 150 fields and 100 KiB.
+    header: int = 512 * 1024
+    header_fields: int = 2000
+    # RFC 5321 §6.3: "at least 100 Received entries".
+    hops: int = 100
+    # Received fields written by this host itself: two lists inside lists are legitimate, six are a loop.
+    own_hops: int = 5
+    # RFC 5321 §4.5.3.2.7: the server waits at least five minutes for the next command.
+    idle: float = 300.0
+    # While content is due, at least this rate over each window; slower is an attack, not a slow line.
+    content_rate: int = 512
+    content_window: float = 60.0
+    # The rate asked for while the process is short of memory.
+    content_rate_pressed: int = 64 * 1024
+    # Connections of one process, and of one source (IPv4 address or IPv6 /64) in it.
+    connections: int = 1000
+    connections_per_source: int = 50
+    # New connections of one source in `rate_window`.
+    connections_rate: int = 600
+    rate_window: float = 60.0
+    # Commands refused in one session before it is closed; a client that guesses recipients meets it too.
+    errors: int = 20
+    # Commands in one session that bring no mail forward (NOOP, RSET, VRFY, HELP, EHLO) before it is closed.
+    idle_commands: int = 200
+    # TLS handshake.
+    handshake: float = 20.0
+    # When the process stops, sessions that store a message get this long to answer.
+    farewell: float = 1.5
+    # A message larger than allowed is read to its end and refused; past this many times the limit the line is cut.
+    overrun: int = 8
+    # A recipient that simulates slowness answers after this long.
+    simulated_delay: float = 5.0
+
+
+def source_hash(address: str, key: bytes) -> bytes:
+    """A source as the counters know it: 8 bytes of a keyed hash of the IPv4 address or the IPv6 /64."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        packed = address.encode()
+    else:
+        if parsed.version == 6 and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        # One subscriber owns a /64 or more (RFC 6177), so single IPv6 addresses count for nothing.
+        packed = parsed.packed[:8] if parsed.version == 6 else parsed.packed
+    return hashlib.blake2b(packed, key=key, digest_size=8).digest()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a peer is this machine itself (127.0.0.0/8, ::1); a peer without an address is not."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+class Occupancy:
+    """How many of something are open now, in all and by source."""
+
+    def __init__(self, total: int, per_source: int) -> None:
+        self._total = total
+        self._per_source = per_source
+        self._open: Counter[bytes] = Counter()
+        self.open = 0
+
+    def enter(self, source: bytes | None) -> bool:
+        """Take a place; False when there is none. A source of None is counted in the total only."""
+        if self.open >= self._total or (source is not None and self._open[source] >= self._per_source):
+            return False
+        self.open += 1
+        if source is not None:
+            self._open[source] += 1
+        return True
+
+    def leave(self, source: bytes | None) -> None:
+        """Give back the place that `enter` gave."""
+        self.open -= 1
+        if source is not None:
+            self._open[source] -= 1
+            if self._open[source] <= 0:
+                del self._open[source]
+
+
+class Rate:
+    """At most `allowed` events of one source in a window; windows are fixed, so up to twice that across a border.
+
+    Holds at most `sources` entries: when a flood of sources fills the table, everybody starts anew, which forgives
+    instead of blocking.
+    """
+
+    def __init__(self, allowed: int, window: float, sources: int = 50_000) -> None:
+        self._allowed = allowed
+        self._window = window
+        self._sources = sources
+        self._events: Counter[bytes] = Counter()
+        self._since = float("-inf")
+
+    def allow(self, source: bytes, now: float) -> bool:
+        """Count one event at monotonic time `now`; False when the source had enough."""
+        if now - self._since >= self._window or len(self._events) >= self._sources:
+            self._events.clear()
+            self._since = now
+        self._events[source] += 1
+        return self._events[source] <= self._allowed
