@@ -28,8 +28,8 @@ def _sqlite(path: Path) -> dict[str, object]:
             "timeout": 20,
             # FULL: a commit is on disk when it returns. secure_delete: freed pages are overwritten.
             "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
-                "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY"
+                "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                "PRAGMA secure_delete=ON; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY"
             ),
         },
     }
@@ -56,7 +56,7 @@ def _postgresql(url: str) -> dict[str, object]:
 
 def _database() -> dict[str, object]:
     if ENVIRON.role == "directory":
-        url, path = ENVIRON.directory_database_url, ENVIRON.directory_dir / "directory.sqlite3"
+        url, path = ENVIRON.directory_database, ENVIRON.directory_dir / "directory.sqlite3"
     else:
         url, path = ENVIRON.database_url, ENVIRON.cell_dir / "cell.sqlite3"
     if url:

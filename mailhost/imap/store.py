@@ -258,8 +258,11 @@ class Account(Protocol):
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         """Every folder, INBOX first, then by name; messages, unseen, sizes only when `counts`."""
 
-    async def folder(self, name: str) -> FolderInfo:
-        """One folder with its counts. Raises NoSuchFolder."""
+    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
+        """One folder with its counts, and its `size` when `sizes` (costly: it may open every header).
+
+        Raises NoSuchFolder.
+        """
 
     async def subscriptions(self) -> Sequence[str]:
         """Subscribed names, those of deleted folders included (RFC 9051 §6.3.8)."""
@@ -278,9 +281,7 @@ class Account(Protocol):
 
     async def open(self, name: str) -> Folder: ...
 
-    async def append(
-        self, name: str, messages: Sequence[NewMessage], *, now: datetime
-    ) -> tuple[int, list[int]]:
+    async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
         """Store all or none, durable on return: (uidvalidity, uids).
 
         Raises NoSuchFolder, OverQuota, CannotDo, TryLater.

@@ -37,3 +37,16 @@ class RouteVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.version)
+
+
+class LostAnswer(models.Model):
+    """A delivery that was stored while its sender went away before the 250; it swallows one retry."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="kept_until", derived="digest")
+
+    digest = models.BinaryField(max_length=32, unique=True)  # keyed hash of envelope sender, mailbox and content
+    kept_until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"lost answer {self.pk}"

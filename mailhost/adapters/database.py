@@ -1,0 +1,123 @@
+"""Plain SQL on Django's connections: the few places where SQLite and PostgreSQL differ, and the reading threads.
+
+The hot paths (delivery, IMAP) speak SQL: an ORM look-up costs 250-500 µs, a cursor 20. Django still owns the
+schema, the connection and the placeholders. Every statement here takes lists as *one* parameter, so that its
+text stays the same and the engines can keep the prepared statement.
+
+Errors of the engine become the two that callers can act on: `StoreFull` (ask the sender to wait for space) and
+`StoreUnavailable` (locked, gone, restarting).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.ports import StoreFull, StoreUnavailable
+
+Row = tuple[Any, ...]
+# Reading threads of one process: enough to keep a slow disk busy, few enough to keep PostgreSQL's slots free.
+READERS = 4
+
+
+def one_of(column: str, kind: str = "bigint") -> str:
+    """Condition `column IN (the list given as one parameter)`; pass the list through `listed`."""
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%s::{kind}[])"
+    return f"{column} IN (SELECT value FROM json_each(%s))"
+
+
+def listed(values: Iterable[int | str]) -> Any:
+    """The parameter that belongs to `one_of`."""
+    return list(values) if connection.vendor == "postgresql" else json.dumps(list(values))
+
+
+def for_update() -> str:
+    """Row locks where the engine has them; SQLite's writer already holds the only write lock."""
+    return " FOR UPDATE" if connection.vendor == "postgresql" else ""
+
+
+def rounded(moment: datetime) -> datetime:
+    """The hour a moment falls in: all that a clear column may say."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def stored(moment: datetime) -> Any:
+    """A datetime as the engine's driver wants it."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def read_moment(value: Any) -> datetime:
+    """A datetime column as read by a plain cursor."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def next_ids(cursor: CursorWrapper, table: str, count: int) -> Sequence[int]:
+    """`count` fresh primary keys of `table`, inside the transaction that uses them."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        return [row[0] for row in cursor.fetchall()]
+    # AUTOINCREMENT: sqlite_sequence remembers ids of deleted rows, so an id never comes back.
+    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+    row = cursor.fetchone()
+    first = (row[0] if row else 0) + 1
+    return range(first, first + count)
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turn the engine's own failures into StoreFull or StoreUnavailable."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if is_full(error):
+            raise StoreFull("no space left for the database") from None
+        raise StoreUnavailable(type(error).__name__) from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StoreFull("no space left on the device") from None
+        raise StoreUnavailable(type(error).__name__) from None
+
+
+def is_full(error: DatabaseError | InterfaceError) -> bool:
+    """Whether the engine says that its disk is full."""
+    cause = error.__cause__
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL":
+        return True
+    # PostgreSQL class 53: 53100 disk_full.
+    return getattr(cause, "sqlstate", None) == "53100"
+
+
+class Readers:
+    """A few threads that read, each with its own connection; SELECTs never block the event loop."""
+
+    def __init__(self, threads: int = READERS) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+
+    async def run[T](self, query: Callable[..., T], *args: Any) -> T:
+        """`query(*args)` in a reading thread. Raises StoreFull, StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, query, args)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+
+def _guarded[T](query: Callable[..., T], args: tuple[Any, ...]) -> T:
+    with engine_errors():
+        try:
+            return query(*args)
+        except (OperationalError, InterfaceError):
+            # A connection that broke is replaced at the next query of this thread.
+            if not connection.in_atomic_block:
+                connection.close()
+            raise

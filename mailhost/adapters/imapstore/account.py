@@ -1,0 +1,306 @@
+"""An owner's folders over the database, in the view that the login allows.
+
+Folder names are Unicode with '/' between levels; INBOX is written in capitals whatever the client wrote
+(RFC 9051 §5.1). A folder and its parents are made subscribed, because common clients hide what is not.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.adapters.database import listed, one_of
+from mailhost.adapters.imapstore import changing, reading
+from mailhost.adapters.imapstore.answers import imap_answers
+from mailhost.adapters.imapstore.folder import DatabaseFolder, Workshop
+from mailhost.adapters.imapstore.views import SealedView, SessionView
+from mailhost.adapters.mailstore import place_payload
+from mailhost.adapters.placing import Placement, make_folder
+from mailhost.imap.store import (
+    DELETED,
+    SEEN,
+    CannotDo,
+    FolderExists,
+    FolderInfo,
+    NewMessage,
+    NoSuchFolder,
+    Quota,
+    TooMany,
+    TryLater,
+)
+from mailhost.seal import Sealed
+
+# Room for every mailing list of a busy person; LIST stays quick and a client cannot fill the database with names.
+MAX_FOLDERS: Final = 1000
+MAX_DEPTH: Final = 20
+MAX_NAME: Final = 1000  # characters, all levels together
+
+# Seals an APPENDed clear message: (content, exact internal date) -> sealed bytes, version of the key.
+type Seal = Callable[[bytes | bytearray | memoryview, datetime], Awaitable[tuple[Sealed, int]]]
+
+
+def canonical(name: str) -> str:
+    """The name as stored: INBOX in capitals also as a parent, no trailing separator. Raises CannotDo."""
+    name = name.rstrip("/")
+    first, slash, rest = name.partition("/")
+    if first.upper() == "INBOX":
+        name = "INBOX" + slash + rest
+    levels = name.split("/")
+    if not name or "" in levels or len(name) > MAX_NAME or len(levels) > MAX_DEPTH:
+        raise CannotDo(f"A folder name has 1 to {MAX_DEPTH} levels divided by '/' and at most {MAX_NAME} characters")
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise CannotDo("A folder name holds no control characters")
+    return name
+
+
+class DatabaseAccount:
+    """`imap.store.Account`."""
+
+    def __init__(self, shop: Workshop, mailbox_id: int, view: SealedView | SessionView, seal: Seal) -> None:
+        self.view = view.view
+        self._shop = shop
+        self._mailbox = mailbox_id
+        self._view = view
+        self._seal = seal
+        self._uidvalidity = "uidvalidity_session" if isinstance(view, SessionView) else "uidvalidity_sealed"
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
+        with imap_answers():
+            found = await self._shop.readers.run(self._read_folders, None, counts)
+        return sorted(found, key=lambda info: (info.name != "INBOX", info.name))
+
+    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
+        with imap_answers():
+            return await self._shop.readers.run(self._read_folder, canonical(name), sizes)
+
+    def _read_folder(self, name: str, sizes: bool) -> FolderInfo:
+        found = self._read_folders(name, True)
+        if not found:
+            raise NoSuchFolder("There is no such folder")
+        if not sizes:
+            return found[0]
+        folder_id, _ = self._resolve(name)
+        return replace(found[0], size=reading.total_size(self._view, folder_id))
+
+    def _read_folders(self, name: str | None, counts: bool) -> list[FolderInfo]:
+        condition, values = ("", []) if name is None else (" AND f.name = %s", [name])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT f.id, f.name, f.opaque_id, f.special_use, s.id IS NOT NULL,"
+                f" f.{self._uidvalidity}, f.uidnext, f.highestmodseq, f.recent_from FROM mailhost_folder f"
+                " LEFT JOIN mailhost_subscription s ON s.mailbox_id = f.mailbox_id AND s.name = f.name"
+                f" WHERE f.mailbox_id = %s{condition}",
+                [self._mailbox, *values],
+            )
+            rows = cursor.fetchall()
+            counted: dict[int, tuple[int, int, int, int]] = {}
+            if counts:
+                cursor.execute(
+                    "SELECT m.folder_id, COUNT(*),"
+                    f" SUM(CASE WHEN m.flags & {SEEN} = 0 THEN 1 ELSE 0 END),"
+                    f" SUM(CASE WHEN m.flags & {DELETED} <> 0 THEN 1 ELSE 0 END),"
+                    " SUM(CASE WHEN m.uid >= f.recent_from THEN 1 ELSE 0 END)"
+                    " FROM mailhost_message m JOIN mailhost_folder f ON f.id = m.folder_id"
+                    f" WHERE {one_of('m.folder_id')} GROUP BY m.folder_id",
+                    [listed(row[0] for row in rows)],
+                )
+                counted = {row[0]: (row[1], row[2], row[3], row[4]) for row in cursor.fetchall()}
+        found = []
+        for folder_id, name_, opaque, use, subscribed, validity, uidnext, modseq, _ in rows:
+            messages, unseen, deleted, recent = counted.get(folder_id, (0, 0, 0, 0))
+            found.append(
+                FolderInfo(
+                    name=name_,
+                    folder_id=opaque,
+                    special_use=use or None,
+                    subscribed=bool(subscribed),
+                    uidvalidity=validity,
+                    uidnext=uidnext,
+                    highestmodseq=modseq,
+                    messages=messages,
+                    unseen=unseen,
+                    deleted=deleted,
+                    recent=recent,
+                )
+            )
+        return found
+
+    async def subscriptions(self) -> Sequence[str]:
+        with imap_answers():
+            return await self._shop.readers.run(self._read_subscriptions)
+
+    def _read_subscriptions(self) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name FROM mailhost_subscription WHERE mailbox_id = %s ORDER BY name", [self._mailbox]
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    async def quota(self) -> Quota:
+        with imap_answers():
+            return await self._shop.readers.run(self._read_quota)
+
+    def _read_quota(self) -> Quota:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT u.bytes, m.quota_bytes, u.messages FROM mailhost_mailbox m"
+                " JOIN mailhost_mailboxusage u ON u.mailbox_id = m.id WHERE m.id = %s",
+                [self._mailbox],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise TryLater("The mailbox was removed")
+        return Quota(storage_used=row[0], storage_limit=row[1], messages_used=row[2], messages_limit=None)
+
+    def _resolve(self, name: str) -> tuple[int, int]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, {self._uidvalidity} FROM mailhost_folder WHERE mailbox_id = %s AND name = %s",
+                [self._mailbox, canonical(name)],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise NoSuchFolder("There is no such folder")
+        return row[0], row[1]
+
+    async def open(self, name: str) -> DatabaseFolder:
+        with imap_answers():
+            folder_id, uidvalidity = await self._shop.readers.run(self._resolve, name)
+        return DatabaseFolder(self._shop, self._view, canonical(name), folder_id, uidvalidity, self._resolve)
+
+    # -- changing --------------------------------------------------------------------------------------------
+
+    async def create(self, name: str, special_use: str | None = None) -> FolderInfo:
+        wanted = canonical(name)
+        await self._change(partial(self._create, name=wanted, special_use=special_use or ""))
+        return await self.folder(wanted)
+
+    def _create(self, cursor: CursorWrapper, name: str, special_use: str) -> int:
+        have = self._names(cursor)
+        if name in have:
+            raise FolderExists("There is a folder of this name already")
+        if special_use and special_use.lower() in {use.lower() for _, use in have.values()}:
+            raise CannotDo("Another folder has this special use already", code="USEATTR")
+        levels = name.split("/")
+        missing = [parent for depth in range(1, len(levels) + 1) if (parent := "/".join(levels[:depth])) not in have]
+        if len(have) + len(missing) > MAX_FOLDERS:
+            raise TooMany(f"An account holds at most {MAX_FOLDERS} folders")
+        made = 0
+        for each in missing:
+            made = make_folder(cursor, self._mailbox, each, special_use if each == name else "")
+            self._subscribe(cursor, each)
+        return made
+
+    def _names(self, cursor: CursorWrapper) -> dict[str, tuple[int, str]]:
+        # The mailbox row is locked, so that two clients cannot make the same folder at once.
+        cursor.execute("UPDATE mailhost_mailbox SET uidvalidity_next = uidvalidity_next WHERE id = %s", [self._mailbox])
+        cursor.execute("SELECT name, id, special_use FROM mailhost_folder WHERE mailbox_id = %s", [self._mailbox])
+        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+
+    async def delete(self, name: str, *, now: datetime) -> None:
+        wanted = canonical(name)
+        if wanted == "INBOX":
+            raise CannotDo("INBOX cannot be deleted")
+        await self._change(partial(self._delete, name=wanted, now=now))
+
+    def _delete(self, cursor: CursorWrapper, name: str, now: datetime) -> None:
+        have = self._names(cursor)
+        if name not in have:
+            raise NoSuchFolder("There is no such folder")
+        if any(other.startswith(name + "/") for other in have):
+            raise CannotDo("The folder has folders below it; delete those first", code="HASCHILDREN")
+        changing.remove_folder(cursor, have[name][0], now)
+
+    async def rename(self, old: str, new: str, *, now: datetime) -> None:
+        await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
+
+    def _rename(self, cursor: CursorWrapper, old: str, new: str, now: datetime) -> None:
+        have = self._names(cursor)
+        if old not in have:
+            raise NoSuchFolder("There is no such folder")
+        if new in have:
+            raise FolderExists("There is a folder of the new name already")
+        if new.startswith(old + "/"):
+            raise CannotDo("A folder cannot be moved below itself")
+        if old == "INBOX":
+            # RFC 9051 §6.3.6: INBOX stays, its messages go.
+            changing.empty_into(cursor, have[old][0], self._create(cursor, new, ""), now)
+            return
+        parent = new.rpartition("/")[0]
+        if parent and parent not in have:
+            self._create(cursor, parent, "")
+        moved = {each: new + each[len(old) :] for each in have if each == old or each.startswith(old + "/")}
+        for each, target in moved.items():
+            # UIDVALIDITY stays: the messages and their UIDs are the same (RFC 9051 §2.3.1.1).
+            cursor.execute("UPDATE mailhost_folder SET name = %s WHERE id = %s", [target, have[each][0]])
+            cursor.execute(
+                "DELETE FROM mailhost_subscription WHERE mailbox_id = %s AND name = %s", [self._mailbox, each]
+            )
+            if cursor.rowcount:
+                self._subscribe(cursor, target)
+
+    async def subscribe(self, name: str, *, on: bool) -> None:
+        wanted = canonical(name)
+        await self._change(partial(self._subscribe, name=wanted) if on else partial(self._unsubscribe, name=wanted))
+
+    def _subscribe(self, cursor: CursorWrapper, name: str) -> None:
+        cursor.execute("SELECT COUNT(*) FROM mailhost_subscription WHERE mailbox_id = %s", [self._mailbox])
+        if cursor.fetchone()[0] >= 2 * MAX_FOLDERS:
+            raise TooMany(f"An account holds at most {2 * MAX_FOLDERS} subscriptions")
+        cursor.execute(
+            "INSERT INTO mailhost_subscription (mailbox_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [self._mailbox, name],
+        )
+
+    def _unsubscribe(self, cursor: CursorWrapper, name: str) -> None:
+        cursor.execute("DELETE FROM mailhost_subscription WHERE mailbox_id = %s AND name = %s", [self._mailbox, name])
+
+    async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
+        with imap_answers():
+            try:
+                folder_id, uidvalidity = await self._shop.readers.run(self._resolve, name)
+            except NoSuchFolder:
+                raise NoSuchFolder("There is no such folder", code="TRYCREATE") from None
+            placements = [
+                await place_payload(self._shop.blobs, await self._placement(message, folder_id, now))
+                for message in messages
+            ]
+            placed = await self._shop.writer.place(placements)
+        self._shop.changes.poke()
+        return uidvalidity, [each.uid for each in placed]
+
+    async def _placement(self, message: NewMessage, folder_id: int, now: datetime) -> Placement:
+        moment = message.internaldate or now
+        version: int | None = None
+        if isinstance(self._view, SealedView):
+            sealed = self._view.unwrap(message.content)
+        else:
+            sealed, version = await self._seal(message.content, moment)
+        return Placement(
+            mailbox_id=self._mailbox,
+            key_version=version,
+            opaque_id=secrets.token_hex(16),
+            header=sealed.header,
+            payload=sealed.payload,
+            payload_size=len(sealed.payload),
+            arrived=moment,
+            saved=now,
+            folder_id=folder_id,
+            flags=message.flags,
+        )
+
+    async def _change[T](self, work: Callable[..., T]) -> T:
+        with imap_answers():
+            return await self._shop.writer.change(work)
+
+    async def close(self) -> None:
+        self._view.close()

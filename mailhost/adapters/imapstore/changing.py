@@ -1,0 +1,232 @@
+"""The changes of the IMAP store: functions of a cursor, each run by the writer inside one transaction.
+
+Every change takes the folder's next modseq once and stamps all its messages with it (RFC 7162 §3.1: one value may
+stand for one command). Expunged UIDs are written as runs, so emptying a folder of 10,000 costs one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.adapters.database import for_update, listed, one_of, rounded, stored
+from mailhost.adapters.keywords import flag_names, flag_word, keywords_of
+from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, StoreResult
+
+
+def claim_recent(cursor: CursorWrapper, folder_id: int) -> int:
+    """Make the caller the session that is told \\Recent; the first UID it may call so."""
+    cursor.execute(f"SELECT recent_from, uidnext FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
+    row = cursor.fetchone()
+    if row is None:
+        raise NoSuchFolder("The folder was deleted")
+    if row[0] != row[1]:
+        cursor.execute("UPDATE mailhost_folder SET recent_from = uidnext WHERE id = %s", [folder_id])
+    return int(row[0])
+
+
+def store_flags(
+    cursor: CursorWrapper,
+    folder_id: int,
+    uids: Sequence[int],
+    op: FlagOp,
+    flags: Sequence[str],
+    unchanged_since: int | None,
+) -> StoreResult:
+    """Change flags of the messages that exist and are not newer than `unchanged_since`."""
+    modseq = _next_modseq(cursor, folder_id)
+    mask = flag_word(cursor, folder_id, flags, make=op is not FlagOp.REMOVE)
+    cursor.execute(
+        f"SELECT uid, flags, modseq FROM mailhost_message WHERE folder_id = %s AND {one_of('uid')} ORDER BY uid",
+        [folder_id, listed(uids)],
+    )
+    changed, modified = [], []
+    for uid, word, since in cursor.fetchall():
+        if unchanged_since is not None and since > unchanged_since:
+            modified.append(uid)
+            continue
+        new = {FlagOp.SET: mask, FlagOp.ADD: word | mask, FlagOp.REMOVE: word & ~mask}[op]
+        # RFC 7162 §3.1.3: a STORE that changes nothing need not raise the modseq.
+        if new != word:
+            changed.append((uid, new, modseq))
+    if changed:
+        cursor.executemany(
+            "UPDATE mailhost_message SET flags = %s, modseq = %s WHERE folder_id = %s AND uid = %s",
+            [(new, modseq, folder_id, uid) for uid, new, _ in changed],
+        )
+        _set_modseq(cursor, folder_id, modseq)
+    return StoreResult(changed, modified, keywords_of(cursor, folder_id))
+
+
+def expunge(
+    cursor: CursorWrapper, folder_id: int, uids: Sequence[int] | None, today: datetime
+) -> tuple[list[int], int]:
+    """Remove \\Deleted messages, of `uids` only when given: (removed, HIGHESTMODSEQ)."""
+    modseq = _next_modseq(cursor, folder_id)
+    condition, values = "", []
+    if uids is not None:
+        condition, values = f" AND {one_of('uid')}", [listed(uids)]
+    cursor.execute(
+        "SELECT id, uid, sealed_id FROM mailhost_message"
+        f" WHERE folder_id = %s AND flags & {DELETED} <> 0{condition} ORDER BY uid",
+        [folder_id, *values],
+    )
+    rows = cursor.fetchall()
+    if not rows:
+        return [], modseq - 1
+    _remove(cursor, folder_id, rows, modseq, today)
+    return [row[1] for row in rows], modseq
+
+
+def _remove(cursor: CursorWrapper, folder_id: int, rows: Sequence[Any], modseq: int, today: datetime) -> None:
+    """Take (id, uid, sealed_id) rows out of the folder for good."""
+    cursor.execute(f"DELETE FROM mailhost_message WHERE {one_of('id')}", [listed(row[0] for row in rows)])
+    record_vanished(cursor, folder_id, [row[1] for row in rows], modseq)
+    _set_modseq(cursor, folder_id, modseq)
+    orphan(cursor, [row[2] for row in rows], today)
+    cursor.execute(
+        "UPDATE mailhost_mailboxusage SET messages = messages - %s"
+        " WHERE mailbox_id = (SELECT mailbox_id FROM mailhost_folder WHERE id = %s)",
+        [len(rows), folder_id],
+    )
+
+
+def orphan(cursor: CursorWrapper, sealed_ids: Sequence[int], today: datetime) -> None:
+    """Give back the room of sealed messages that have no place left; the sweep removes their bytes later."""
+    cursor.execute(
+        "SELECT s.id, s.mailbox_id, s.header_size + s.payload_size FROM mailhost_sealedmessage s"
+        f" WHERE {one_of('s.id')} AND s.orphaned IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM mailhost_message m WHERE m.sealed_id = s.id)",
+        [listed(sealed_ids)],
+    )
+    rows = cursor.fetchall()
+    cursor.execute(
+        f"UPDATE mailhost_sealedmessage SET orphaned = %s WHERE {one_of('id')}",
+        [today.date(), listed(row[0] for row in rows)],
+    )
+    freed: dict[int, int] = {}
+    for _, mailbox_id, octets in rows:
+        freed[mailbox_id] = freed.get(mailbox_id, 0) + octets
+    cursor.executemany(
+        "UPDATE mailhost_mailboxusage SET bytes = bytes - %s WHERE mailbox_id = %s",
+        [(octets, mailbox_id) for mailbox_id, octets in freed.items()],
+    )
+
+
+def record_vanished(cursor: CursorWrapper, folder_id: int, uids: Sequence[int], modseq: int) -> None:
+    """Remember ascending `uids` as expunged at `modseq`, in runs."""
+    runs: list[list[int]] = []
+    for uid in uids:
+        if runs and runs[-1][1] == uid - 1:
+            runs[-1][1] = uid
+        else:
+            runs.append([uid, uid])
+    cursor.executemany(
+        "INSERT INTO mailhost_vanished (folder_id, modseq, uid_first, uid_last) VALUES (%s, %s, %s, %s)",
+        [(folder_id, modseq, first, last) for first, last in runs],
+    )
+
+
+def copy(cursor: CursorWrapper, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime) -> Copied:
+    """New places in `target` (folder id, UIDVALIDITY of the view) for the same sealed bytes."""
+    lock(cursor, source, target[0])
+    rows = _wanted(cursor, source, uids)
+    return Copied(target[1], _put(cursor, source, rows, target[0], now, keep_usage=False))
+
+
+def move(
+    cursor: CursorWrapper, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime
+) -> tuple[Copied, int]:
+    """Copy and remove in one step (RFC 6851 §3.3): second value is the source's HIGHESTMODSEQ."""
+    lock(cursor, source, target[0])
+    rows = _wanted(cursor, source, uids)
+    pairs = _put(cursor, source, rows, target[0], now, keep_usage=True)
+    modseq = _next_modseq(cursor, source)
+    if not rows:
+        return Copied(target[1], pairs), modseq - 1
+    cursor.execute(f"DELETE FROM mailhost_message WHERE {one_of('id')}", [listed(row[0] for row in rows)])
+    record_vanished(cursor, source, [row[1] for row in rows], modseq)
+    _set_modseq(cursor, source, modseq)
+    return Copied(target[1], pairs), modseq
+
+
+def _wanted(cursor: CursorWrapper, folder_id: int, uids: Sequence[int] | None) -> list[Any]:
+    condition, values = "", []
+    if uids is not None:
+        condition, values = f" AND {one_of('uid')}", [listed(uids)]
+    cursor.execute(
+        f"SELECT id, uid, flags, sealed_id FROM mailhost_message WHERE folder_id = %s{condition} ORDER BY uid",
+        [folder_id, *values],
+    )
+    return list(cursor.fetchall())
+
+
+def _put(
+    cursor: CursorWrapper, source: int, rows: Sequence[Any], target: int, now: datetime, *, keep_usage: bool
+) -> list[tuple[int, int]]:
+    """Insert (id, uid, flags, sealed_id) rows of `source` into `target`: the pairs of UIDs."""
+    if not rows:
+        return []
+    cursor.execute("SELECT uidnext, highestmodseq FROM mailhost_folder WHERE id = %s", [target])
+    uidnext, modseq = cursor.fetchone()
+    modseq += 1
+    names = keywords_of(cursor, source)
+    # Keyword bits belong to a folder, so each distinct word is translated once through the names.
+    words = {word: flag_word(cursor, target, flag_names(word, names)) for word in {row[2] for row in rows}}
+    saved = stored(rounded(now))
+    cursor.executemany(
+        "INSERT INTO mailhost_message (folder_id, uid, modseq, flags, saved, sealed_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        [(target, uidnext + position, modseq, words[row[2]], saved, row[3]) for position, row in enumerate(rows)],
+    )
+    cursor.execute(
+        "UPDATE mailhost_folder SET uidnext = %s, highestmodseq = %s WHERE id = %s",
+        [uidnext + len(rows), modseq, target],
+    )
+    if not keep_usage:
+        cursor.execute(
+            "UPDATE mailhost_mailboxusage SET messages = messages + %s"
+            " WHERE mailbox_id = (SELECT mailbox_id FROM mailhost_folder WHERE id = %s)",
+            [len(rows), target],
+        )
+    return [(row[1], uidnext + position) for position, row in enumerate(rows)]
+
+
+def empty_into(cursor: CursorWrapper, source: int, target: int, now: datetime) -> None:
+    """Move everything: RENAME of INBOX (RFC 9051 §6.3.6)."""
+    move(cursor, source, [row[1] for row in _wanted(cursor, source, None)], (target, 0), now)
+
+
+def remove_folder(cursor: CursorWrapper, folder_id: int, today: datetime) -> None:
+    """Delete a folder and everything in it."""
+    modseq = _next_modseq(cursor, folder_id)
+    cursor.execute("SELECT id, uid, sealed_id FROM mailhost_message WHERE folder_id = %s", [folder_id])
+    rows = cursor.fetchall()
+    if rows:
+        _remove(cursor, folder_id, rows, modseq, today)
+    for table in ("vanished", "folderkeyword"):
+        cursor.execute(f"DELETE FROM mailhost_{table} WHERE folder_id = %s", [folder_id])
+    cursor.execute("DELETE FROM mailhost_folder WHERE id = %s", [folder_id])
+
+
+def lock(cursor: CursorWrapper, *folder_ids: int) -> None:
+    """Lock folder rows by ascending id. Raises NoSuchFolder when one is gone."""
+    for folder_id in sorted(set(folder_ids)):
+        cursor.execute(f"SELECT id FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
+        if cursor.fetchone() is None:
+            raise NoSuchFolder("The folder was deleted")
+
+
+def _next_modseq(cursor: CursorWrapper, folder_id: int) -> int:
+    cursor.execute(f"SELECT highestmodseq FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
+    row = cursor.fetchone()
+    if row is None:
+        raise NoSuchFolder("The folder was deleted")
+    return int(row[0]) + 1
+
+
+def _set_modseq(cursor: CursorWrapper, folder_id: int, modseq: int) -> None:
+    cursor.execute("UPDATE mailhost_folder SET highestmodseq = %s WHERE id = %s", [modseq, folder_id])

@@ -1,0 +1,147 @@
+"""A selected folder over the database: reads in threads, changes through the writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import batched
+
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.changes import Changes as ChangeWatcher
+from mailhost.adapters.database import Readers
+from mailhost.adapters.imapstore import changing, reading
+from mailhost.adapters.imapstore.answers import imap_answers
+from mailhost.adapters.imapstore.views import MessageView
+from mailhost.adapters.writer import Writer
+from mailhost.imap.store import Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every folder and account of a process shares."""
+
+    readers: Readers
+    writer: Writer
+    blobs: FileBlobs
+    changes: ChangeWatcher
+
+
+class DatabaseFolder:
+    """`imap.store.Folder`. `resolve` finds a folder's (id, UIDVALIDITY) by name for COPY and MOVE."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        view: MessageView,
+        name: str,
+        folder_id: int,
+        uidvalidity: int,
+        resolve: Callable[[str], tuple[int, int]],
+    ) -> None:
+        self.name = name
+        self.uidvalidity = uidvalidity
+        self._shop = workshop
+        self._view = view
+        self._id = folder_id
+        self._resolve = resolve
+        self._modseq = 0
+        self._off: Callable[[], None] | None = None
+
+    async def snapshot(self, *, claim_recent: bool) -> Snapshot:
+        with imap_answers():
+            found = await self._shop.readers.run(reading.snapshot, self._id, self.uidvalidity)
+            self._modseq = found.highestmodseq
+            if claim_recent and found.recent_from < found.uidnext:
+                first = await self._shop.writer.change(partial(changing.claim_recent, folder_id=self._id))
+                found = replace(found, recent_from=first)
+        return found
+
+    async def changes(self, since_modseq: int, *, claim_recent: bool) -> Changes:
+        with imap_answers():
+            found = await self._shop.readers.run(reading.changes, self._id, since_modseq)
+            self._modseq = found.highestmodseq
+            if claim_recent and found.recent_from < found.uidnext:
+                first = await self._shop.writer.change(partial(changing.claim_recent, folder_id=self._id))
+                found = replace(found, recent_from=first)
+        return found
+
+    async def vanished_since(self, modseq: int) -> Sequence[int]:
+        with imap_answers():
+            return await self._shop.readers.run(reading.vanished, self._id, modseq)
+
+    async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
+        found: list[Meta | Damaged] = []
+        with imap_answers():
+            for some in batched(uids, reading.CHUNK_ROWS):
+                found += await self._shop.readers.run(reading.metas, self._view, self._id, some)
+        return found
+
+    async def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        run = self._shop.readers.run
+        with imap_answers():
+            pieces = reading.chunks(await run(reading.sizes, self._id, uids))
+            waiting: asyncio.Task[list[tuple[int, bytes | memoryview] | Damaged]] | None = None
+            try:
+                # The next piece is loaded and opened while this one is on its way to the client.
+                while True:
+                    ready = await waiting if waiting is not None else []
+                    piece = next(pieces, None)
+                    waiting = (
+                        asyncio.create_task(run(reading.contents, self._view, self._shop.blobs, self._id, piece))
+                        if piece is not None
+                        else None
+                    )
+                    for content in ready:
+                        yield content
+                    if waiting is None:
+                        return
+            finally:
+                if waiting is not None:
+                    waiting.cancel()
+
+    async def store_flags(
+        self,
+        uids: Sequence[int],
+        op: FlagOp,
+        flags: Sequence[str],
+        *,
+        unchanged_since: int | None,
+        now: datetime,  # noqa: ARG002  # part of the interface; flags carry no time here
+    ) -> StoreResult:
+        work = partial(
+            changing.store_flags,
+            folder_id=self._id,
+            uids=uids,
+            op=op,
+            flags=flags,
+            unchanged_since=unchanged_since,
+        )
+        return await self._change(work)
+
+    async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
+        return await self._change(partial(changing.expunge, folder_id=self._id, uids=uids, today=now))
+
+    async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
+        with imap_answers():
+            there = await self._shop.readers.run(self._resolve, target)
+        return await self._change(partial(changing.copy, source=self._id, uids=uids, target=there, now=now))
+
+    async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
+        with imap_answers():
+            there = await self._shop.readers.run(self._resolve, target)
+        return await self._change(partial(changing.move, source=self._id, uids=uids, target=there, now=now))
+
+    async def _change[T](self, work: Callable[..., T]) -> T:
+        with imap_answers():
+            result = await self._shop.writer.change(work)
+        self._shop.changes.poke()
+        return result
+
+    def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
+        return self._shop.changes.watch_folder(self._id, self._modseq, notify)
+
+    async def close(self) -> None:
+        """Nothing is held between calls."""

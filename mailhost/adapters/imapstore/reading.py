@@ -1,0 +1,180 @@
+"""The SELECTs of the IMAP store: functions of plain arguments that run in reading threads.
+
+A snapshot is read in two statements without a transaction: first the folder's counters, then the messages below
+its UIDNEXT. What happens in between is told later by `changes`, so the pair never lies, it is only early.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+
+from mailhost.adapters.blobs import BadBlobName, FileBlobs
+from mailhost.adapters.database import listed, one_of, read_moment
+from mailhost.adapters.imapstore.views import MessageView, StoredMessage
+from mailhost.adapters.keywords import keywords_of
+from mailhost.imap.store import Changes, Damaged, Meta, NoSuchFolder, Snapshot
+
+# Content is loaded and opened in pieces of about this many octets, so that one FETCH does not fill the memory.
+CHUNK_BYTES = 1 << 20
+# Rows of one piece of `meta`: a few milliseconds of opening in a thread.
+CHUNK_ROWS = 200
+
+_SEALED = "m.uid, s.opaque_id, s.arrived, m.saved, s.header_size, s.payload_size"
+
+
+def counters(folder_id: int) -> tuple[int, int, int]:
+    """(uidnext, highestmodseq, recent_from). Raises NoSuchFolder when it was deleted meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uidnext, highestmodseq, recent_from FROM mailhost_folder WHERE id = %s", [folder_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NoSuchFolder("The folder was deleted")
+    return row[0], row[1], row[2]
+
+
+def snapshot(folder_id: int, uidvalidity: int) -> Snapshot:
+    """Every message of the folder."""
+    uidnext, modseq, recent_from = counters(folder_id)
+    uids, flags, modseqs = array("I"), array("Q"), array("Q")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT uid, flags, modseq FROM mailhost_message WHERE folder_id = %s AND uid < %s ORDER BY uid",
+            [folder_id, uidnext],
+        )
+        while rows := cursor.fetchmany(10_000):
+            columns = list(zip(*rows, strict=True))
+            uids.extend(columns[0])
+            flags.extend(columns[1])
+            modseqs.extend(columns[2])
+        keywords = keywords_of(cursor, folder_id)
+    return Snapshot(uids, flags, modseqs, keywords, uidvalidity, uidnext, modseq, recent_from)
+
+
+def changes(folder_id: int, since: int) -> Changes:
+    """What happened after modseq `since`."""
+    uidnext, modseq, recent_from = counters(folder_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT uid, flags, modseq FROM mailhost_message"
+            " WHERE folder_id = %s AND modseq > %s AND uid < %s ORDER BY uid",
+            [folder_id, since, uidnext],
+        )
+        changed = cursor.fetchall()
+        keywords = keywords_of(cursor, folder_id)
+    return Changes(changed, vanished(folder_id, since), keywords, uidnext, modseq, recent_from)
+
+
+def vanished(folder_id: int, since: int) -> list[int]:
+    """UIDs expunged after modseq `since`, ascending."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT uid_first, uid_last FROM mailhost_vanished WHERE folder_id = %s AND modseq > %s ORDER BY uid_first",
+            [folder_id, since],
+        )
+        return sorted({uid for first, last in cursor.fetchall() for uid in range(first, last + 1)})
+
+
+def _rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[StoredMessage]:
+    columns = f"{_SEALED}, s.header" if header else _SEALED
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {columns} FROM mailhost_message m JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
+            f" WHERE m.folder_id = %s AND {one_of('m.uid')} ORDER BY m.uid",
+            [folder_id, listed(uids)],
+        )
+        for row in cursor.fetchall():
+            yield _stored(row)
+
+
+def _stored(row: Sequence[Any]) -> StoredMessage:
+    uid, opaque_id, arrived, saved, header_size, payload_size, *rest = row
+    return StoredMessage(
+        uid,
+        opaque_id,
+        read_moment(arrived),
+        read_moment(saved),
+        header_size,
+        payload_size,
+        bytes(rest[0]) if rest else None,
+    )
+
+
+def metas(view: MessageView, folder_id: int, uids: Sequence[int]) -> list[Meta | Damaged]:
+    """`view.meta` of each message that still exists."""
+    return [view.meta(row) for row in _rows(folder_id, uids, header=view.needs_header)]
+
+
+def total_size(view: MessageView, folder_id: int) -> int:
+    """Sum of RFC822.SIZE over the folder, as the view serves it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uid FROM mailhost_message WHERE folder_id = %s", [folder_id])
+        uids = [row[0] for row in cursor.fetchall()]
+    return sum(view.size(row) for row in _rows(folder_id, uids, header=view.needs_header))
+
+
+def sizes(folder_id: int, uids: Sequence[int]) -> list[tuple[int, int]]:
+    """(uid, octets stored) of each message that still exists, ascending."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.uid, s.header_size + s.payload_size FROM mailhost_message m"
+            " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
+            f" WHERE m.folder_id = %s AND {one_of('m.uid')} ORDER BY m.uid",
+            [folder_id, listed(uids)],
+        )
+        return list(cursor.fetchall())
+
+
+def chunks(sized: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Cut (uid, octets) pairs into runs of about CHUNK_BYTES, at least one message each."""
+    run: list[int] = []
+    octets = 0
+    for uid, size in sized:
+        if run and octets + size > CHUNK_BYTES:
+            yield run
+            run, octets = [], 0
+        run.append(uid)
+        octets += size
+    if run:
+        yield run
+
+
+def contents(
+    view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int]
+) -> list[tuple[int, bytes | memoryview] | Damaged]:
+    """The whole message of each uid that still exists, as the view serves it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_SEALED}, s.header, s.payload, s.blob FROM mailhost_message m"
+            " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
+            f" WHERE m.folder_id = %s AND {one_of('m.uid')} ORDER BY m.uid",
+            [folder_id, listed(uids)],
+        )
+        rows = cursor.fetchall()
+    found: list[tuple[int, bytes | memoryview] | Damaged] = []
+    for *columns, header, payload, blob in rows:
+        content = view.content(_with_payload(_stored((*columns, header)), payload, blob, blobs))
+        found.append(content if isinstance(content, Damaged) else (columns[0], content))
+    return found
+
+
+def _with_payload(row: StoredMessage, payload: Any, blob: str, blobs: FileBlobs) -> StoredMessage:
+    if blob:
+        try:
+            payload = blobs.read(blob)
+        except (OSError, BadBlobName):
+            # A missing or unreadable blob harms this message only.
+            payload = None
+    return StoredMessage(
+        row.uid,
+        row.opaque_id,
+        row.arrived,
+        row.saved,
+        row.header_size,
+        row.payload_size,
+        row.header,
+        bytes(payload) if payload is not None else None,
+    )

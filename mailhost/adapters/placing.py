@@ -1,0 +1,246 @@
+"""Placing sealed messages into folders: the statements of one transaction, for many calls at once.
+
+Inside the transaction, in this order: lock the counters of all mailboxes and the folders by ascending id (two
+writers that lock in one order cannot deadlock), check again what may have changed since the route was read (key
+version, state, quota), assign UIDs and modseqs, insert, move the counters. A call is all or nothing: if one of its
+mailboxes fails a check, the call fails and the others go on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.adapters.database import for_update, listed, next_ids, one_of, rounded, stored
+from mailhost.adapters.keywords import flag_word
+from mailhost.ports import KeyChanged, MailboxFull, StoreError, StoreUnavailable
+
+# What a delivery asks for, and the folder's name when the owner has removed it.
+FOLDERS_MADE_AGAIN: Final = {"\\Inbox": "INBOX", "\\Junk": "Junk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One sealed message on its way into one folder of one mailbox.
+
+    `payload` is None when it already lies in the blob store under `blob`. `folder_id` 0 means: by `special_use`.
+    `key_version` None means that the bytes were sealed by a client, which answers for its own key.
+    """
+
+    mailbox_id: int
+    key_version: int | None
+    opaque_id: str
+    header: bytes
+    payload: bytes | bytearray | memoryview | None
+    payload_size: int
+    arrived: datetime
+    saved: datetime
+    blob: str = ""
+    folder_id: int = 0
+    special_use: str = "\\Inbox"
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where it is now."""
+
+    folder_id: int
+    uid: int
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    alive: bool
+    serial: int
+    room: int
+    bytes: int = 0
+    messages: int = 0
+
+
+@dataclass(slots=True)
+class _Folder:
+    folder_id: int
+    uidnext: int
+    modseq: int
+
+
+class NoSuchTarget(StoreError):
+    """The folder of an APPEND is gone."""
+
+
+def place(cursor: CursorWrapper, calls: Sequence[Sequence[Placement]]) -> list[Sequence[Placed] | StoreError]:
+    """Place every call that passes its checks; the answer of each, in order."""
+    if not calls:
+        return []
+    wanted = [item for call in calls for item in call]
+    mailboxes = _lock_mailboxes(cursor, {item.mailbox_id for item in wanted})
+    folders = _lock_folders(cursor, wanted, mailboxes)
+    answers: list[Sequence[Placed] | StoreError] = []
+    accepted: list[tuple[Placement, _Folder, int, int, int]] = []  # with uid, modseq, flags
+    for call in calls:
+        refusal = _refusal(call, mailboxes, folders)
+        if refusal is not None:
+            answers.append(refusal)
+            continue
+        placed = []
+        for item in call:
+            folder = folders[_target(item)]
+            folder.modseq += 1
+            word = flag_word(cursor, folder.folder_id, item.flags) if item.flags else 0
+            accepted.append((item, folder, folder.uidnext, folder.modseq, word))
+            placed.append(Placed(folder.folder_id, folder.uidnext))
+            folder.uidnext += 1
+            box = mailboxes[item.mailbox_id]
+            box.bytes += len(item.header) + item.payload_size
+            box.messages += 1
+        answers.append(placed)
+    _insert(cursor, accepted)
+    _move_counters(cursor, mailboxes, {folder.folder_id: folder for _, folder, *_ in accepted}.values())
+    return answers
+
+
+def _target(item: Placement) -> tuple[int, str]:
+    return (item.mailbox_id, str(item.folder_id) if item.folder_id else item.special_use)
+
+
+def _refusal(
+    call: Sequence[Placement],
+    mailboxes: dict[int, _Mailbox],
+    folders: dict[tuple[int, str], _Folder],
+) -> StoreError | None:
+    changed = {
+        item.mailbox_id
+        for item in call
+        if (box := mailboxes.get(item.mailbox_id)) is None
+        or not box.alive
+        or (item.key_version is not None and box.serial != item.key_version)
+    }
+    if changed:
+        return KeyChanged(changed)
+    asked: dict[int, int] = {}
+    for item in call:
+        asked[item.mailbox_id] = asked.get(item.mailbox_id, 0) + len(item.header) + item.payload_size
+    full = {
+        mailbox_id
+        for mailbox_id, octets in asked.items()
+        if mailboxes[mailbox_id].bytes + octets > mailboxes[mailbox_id].room
+    }
+    if full:
+        return MailboxFull(full)
+    if any(_target(item) not in folders for item in call):
+        return NoSuchTarget("the folder is gone")
+    return None
+
+
+def _lock_mailboxes(cursor: CursorWrapper, ids: Iterable[int]) -> dict[int, _Mailbox]:
+    cursor.execute(
+        "SELECT u.mailbox_id, u.bytes FROM mailhost_mailboxusage u"
+        f" WHERE {one_of('u.mailbox_id')} ORDER BY u.mailbox_id{for_update()}",
+        [listed(sorted(ids))],
+    )
+    used = dict(cursor.fetchall())
+    cursor.execute(
+        "SELECT m.id, m.quota_bytes, m.state = 'active' AND t.state = 'active',"
+        " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)"
+        " FROM mailhost_mailbox m JOIN mailhost_tenant t ON t.id = m.tenant_id"
+        f" WHERE {one_of('m.id')}",
+        [listed(sorted(used))],
+    )
+    return {
+        row_id: _Mailbox(alive=bool(alive), serial=serial or 0, room=quota - used[row_id])
+        for row_id, quota, alive, serial in cursor.fetchall()
+    }
+
+
+def _lock_folders(
+    cursor: CursorWrapper, wanted: Sequence[Placement], mailboxes: dict[int, _Mailbox]
+) -> dict[tuple[int, str], _Folder]:
+    """Folders by target; those of deliveries are made when the owner has removed them."""
+    cursor.execute(
+        "SELECT id, mailbox_id, CASE WHEN name = 'INBOX' THEN '\\Inbox' ELSE special_use END,"
+        " uidnext, highestmodseq FROM mailhost_folder"
+        f" WHERE {one_of('mailbox_id')} AND (name = 'INBOX' OR special_use = '\\Junk' OR {one_of('id')})"
+        f" ORDER BY id{for_update()}",
+        [listed(mailboxes), listed({item.folder_id for item in wanted if item.folder_id})],
+    )
+    folders: dict[tuple[int, str], _Folder] = {}
+    for folder_id, mailbox_id, use, uidnext, modseq in cursor.fetchall():
+        folder = _Folder(folder_id, uidnext, modseq)
+        folders[mailbox_id, str(folder_id)] = folder
+        folders.setdefault((mailbox_id, use), folder)
+    for item in wanted:
+        if not item.folder_id and item.mailbox_id in mailboxes and _target(item) not in folders:
+            name = FOLDERS_MADE_AGAIN[item.special_use]
+            use = "" if name == "INBOX" else item.special_use
+            folders[_target(item)] = _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
+    return folders
+
+
+def make_folder(cursor: CursorWrapper, mailbox_id: int, name: str, special_use: str) -> int:
+    """A new folder with UIDVALIDITYs the mailbox has never used; its id."""
+    cursor.execute(
+        f"SELECT uidvalidity_next FROM mailhost_mailbox WHERE id = %s{for_update()}",
+        [mailbox_id],
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise StoreUnavailable("the mailbox is gone")
+    cursor.execute("UPDATE mailhost_mailbox SET uidvalidity_next = %s WHERE id = %s", [row[0] + 2, mailbox_id])
+    cursor.execute(
+        "INSERT INTO mailhost_folder (cell, mailbox_id, name, special_use, opaque_id, uidvalidity_sealed,"
+        " uidvalidity_session, uidnext, highestmodseq, recent_from) VALUES (%s, %s, %s, %s, %s, %s, %s, 1, 1, 1)"
+        " RETURNING id",
+        [settings.ENVIRON.cell, mailbox_id, name, special_use, secrets.token_hex(16), row[0], row[0] + 1],
+    )
+    return int(cursor.fetchone()[0])
+
+
+def _insert(cursor: CursorWrapper, accepted: Sequence[tuple[Placement, _Folder, int, int, int]]) -> None:
+    ids = next_ids(cursor, "mailhost_sealedmessage", len(accepted)) if accepted else ()
+    cell = settings.ENVIRON.cell
+    rows: list[Sequence[Any]] = [
+        (
+            row_id,
+            cell,
+            item.mailbox_id,
+            item.opaque_id,
+            stored(rounded(item.arrived)),
+            len(item.header),
+            item.payload_size,
+            item.blob,
+            item.header,
+            item.payload,
+        )
+        for row_id, (item, *_) in zip(ids, accepted, strict=True)
+    ]
+    cursor.executemany(
+        "INSERT INTO mailhost_sealedmessage (id, cell, mailbox_id, opaque_id, arrived, header_size, payload_size,"
+        " blob, header, payload) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        rows,
+    )
+    cursor.executemany(
+        "INSERT INTO mailhost_message (folder_id, uid, modseq, flags, saved, sealed_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        [
+            (folder.folder_id, uid, modseq, word, stored(rounded(item.saved)), row_id)
+            for row_id, (item, folder, uid, modseq, word) in zip(ids, accepted, strict=True)
+        ],
+    )
+
+
+def _move_counters(cursor: CursorWrapper, mailboxes: dict[int, _Mailbox], folders: Iterable[_Folder]) -> None:
+    cursor.executemany(
+        "UPDATE mailhost_folder SET uidnext = %s, highestmodseq = %s WHERE id = %s",
+        [(folder.uidnext, folder.modseq, folder.folder_id) for folder in folders],
+    )
+    cursor.executemany(
+        "UPDATE mailhost_mailboxusage SET bytes = bytes + %s, messages = messages + %s WHERE mailbox_id = %s",
+        [(box.bytes, box.messages, row_id) for row_id, box in mailboxes.items() if box.messages],
+    )

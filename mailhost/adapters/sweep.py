@@ -1,0 +1,84 @@
+"""Removing for good what nothing names any more.
+
+A sealed message without a place is kept for a day: a session may be reading it, and a backup in progress may
+have its index row. A blob file without a row is kept for two: it may be a delivery that is just being committed.
+Then row and file go, freed pages are handed back to the file system, and the write-ahead log, which still holds
+their old content, is emptied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.database import Readers, listed, one_of
+from mailhost.adapters.writer import Writer
+
+ORPHAN_GRACE: Final = timedelta(days=1)
+BLOB_GRACE: Final = timedelta(days=2)
+BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep removed."""
+
+    messages: int
+    blobs: int
+
+
+async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetime) -> Swept:
+    """Remove everything whose grace is over."""
+    before = (now - ORPHAN_GRACE).date()
+    messages = removed = 0
+    while gone := await writer.change(partial(_remove_orphans, before=before)):
+        # The row goes first: a crash in between leaves a stray file, which the second half finds.
+        for name in gone:
+            if name:
+                blobs.remove(name)
+                removed += 1
+        messages += len(gone)
+    removed += await readers.run(_remove_strays, blobs, now)
+    await readers.run(_give_back)
+    return Swept(messages, removed)
+
+
+def _remove_orphans(cursor: CursorWrapper, before: date) -> list[str]:
+    cursor.execute(
+        "SELECT id, blob FROM mailhost_sealedmessage WHERE orphaned IS NOT NULL AND orphaned < %s"
+        " AND NOT EXISTS (SELECT 1 FROM mailhost_message m WHERE m.sealed_id = mailhost_sealedmessage.id) LIMIT %s",
+        [before, BATCH],
+    )
+    rows = cursor.fetchall()
+    cursor.execute(f"DELETE FROM mailhost_sealedmessage WHERE {one_of('id')}", [listed(row[0] for row in rows)])
+    return [row[1] for row in rows]
+
+
+def _remove_strays(blobs: FileBlobs, now: datetime) -> int:
+    removed = 0
+    for name, _, modified in blobs.names():
+        if now - modified > BLOB_GRACE:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM mailhost_sealedmessage WHERE blob = %s", [name])
+                if cursor.fetchone() is None:
+                    blobs.remove(name)
+                    removed += 1
+    for scratch in blobs.scratch_files():
+        if now - datetime.fromtimestamp(scratch.stat().st_mtime, UTC) > BLOB_GRACE:
+            scratch.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _give_back() -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA incremental_vacuum")
+            cursor.fetchall()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,190 @@
+"""Group commit: one writing thread a process takes everything that waits into one transaction.
+
+A disk that needs 5 ms for a sync makes 160 transactions a second, whatever the processor; a transaction can carry
+hundreds of messages. So nobody writes directly: work is queued, the thread takes what is there (at most MAX_BATCH
+pieces or MAX_BATCH_BYTES, no added delay; the sync itself is the window in which the next batch gathers), and a
+caller hears of success only after COMMIT has returned.
+
+Two kinds of work: placing sealed messages, which is vectorised over all waiting calls (`placing.py`), and any
+other change, a function of a cursor that runs in a savepoint of its own. One bad piece harms only itself: a batch
+that fails as a whole is done again piece by piece, each in its own transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from mailhost.adapters.database import engine_errors
+from mailhost.adapters.placing import Placed, Placement, place
+from mailhost.ports import StoreError, StoreUnavailable
+
+MAX_BATCH: Final = 512
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
+# A deadlock (PostgreSQL 40P01) or a serialization failure is tried again this often before it is an error.
+TRIES: Final = 3
+
+type Change[T] = Callable[[CursorWrapper], T]
+
+
+class _Undo(Exception):
+    """Rolls one piece back and carries its own error out of the savepoint."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One waiting piece of work and where its answer goes."""
+
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    work: Sequence[Placement] | Change[Any]
+    weight: int
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """The writing thread of this process. `start` before use, `stop` lets it finish what waits."""
+
+    def __init__(self) -> None:
+        self._queue: deque[_Piece] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end. Called from any thread but the writer's own."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    async def place(self, placements: Sequence[Placement]) -> Sequence[Placed]:
+        """Store all or none; durable on return. Raises the errors of `ports.Mailstore.commit`."""
+        weight = sum(len(item.header) + len(item.payload or b"") for item in placements)
+        return cast("Sequence[Placed]", await self._submit(placements, weight))
+
+    async def change[T](self, work: Change[T]) -> T:
+        """Run `work(cursor)` in a transaction, durable on return. Raises what it raised, or a StoreError."""
+        return cast("T", await self._submit(work, 0))
+
+    async def _submit(self, work: Sequence[Placement] | Change[Any], weight: int) -> Any:
+        if self._stopping:
+            raise StoreUnavailable("stopping")
+        loop = asyncio.get_running_loop()
+        piece = _Piece(loop, loop.create_future(), work, weight)
+        self._queue.append(piece)
+        self._wake.set()
+        # A caller that is cancelled leaves the work whole: it stays queued, only its answer is dropped.
+        return await piece.future
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while batch := self._take():
+                self._do(batch)
+                for loop in {piece.loop for piece in batch}:
+                    mine = [piece for piece in batch if piece.loop is loop]
+                    # The loop may have been closed while its process stops; then nobody waits any more.
+                    if not loop.is_closed():
+                        loop.call_soon_threadsafe(_answer, mine)
+            if self._stopping and not self._queue:
+                connection.close()
+                return
+
+    def _take(self) -> list[_Piece]:
+        batch: list[_Piece] = []
+        weight = 0
+        while self._queue and len(batch) < MAX_BATCH and weight < MAX_BATCH_BYTES:
+            piece = self._queue.popleft()
+            weight += piece.weight
+            batch.append(piece)
+        return batch
+
+    def _do(self, batch: list[_Piece]) -> None:
+        try:
+            with engine_errors():
+                _transact(batch)
+        except StoreError as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+        except Exception as error:  # noqa: BLE001  # whatever one piece does, the thread lives on
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+        else:
+            return
+        for piece in batch:
+            piece.result = piece.error = None
+            self._do([piece])
+
+
+def _transact(batch: list[_Piece]) -> None:
+    """The whole batch in one transaction; what a piece raises is kept with the piece."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                placing = [piece for piece in batch if not callable(piece.work)]
+                answers = place(cursor, [cast("Sequence[Placement]", piece.work) for piece in placing])
+                for piece, answer in zip(placing, answers, strict=True):
+                    if isinstance(answer, StoreError):
+                        piece.error = answer
+                    else:
+                        piece.result = answer
+                for piece in batch:
+                    if callable(piece.work):
+                        _change(cursor, piece)
+        except (OperationalError, InterfaceError) as error:
+            if attempt < TRIES and getattr(error.__cause__, "sqlstate", None) in {"40P01", "40001"}:
+                continue
+            _drop_broken_connection()
+            raise
+        else:
+            return
+
+
+def _change(cursor: CursorWrapper, piece: _Piece) -> None:
+    assert callable(piece.work)
+    try:
+        with transaction.atomic():
+            try:
+                piece.result = piece.work(cursor)
+            except DatabaseError:
+                raise
+            except Exception as error:  # noqa: BLE001  # it belongs to whoever asked for the change
+                piece.error = error
+                raise _Undo from None
+    except _Undo:
+        pass
+
+
+def _drop_broken_connection() -> None:
+    """A connection that lost its server is closed; the next batch opens a new one."""
+    try:
+        connection.close_if_unusable_or_obsolete()
+        if connection.connection is not None and not connection.is_usable():
+            connection.close()
+    except (DatabaseError, InterfaceError):
+        connection.close()
+
+
+def _answer(pieces: Sequence[_Piece]) -> None:
+    for piece in pieces:
+        # A cancelled caller's future is done already.
+        if piece.future.done():
+            continue
+        if piece.error is not None:
+            piece.future.set_exception(piece.error)
+        else:
+            piece.future.set_result(piece.result)
