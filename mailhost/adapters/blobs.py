@@ -30,6 +30,11 @@ class FileBlobs:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def prepare(self) -> None:
+        """Make the folder, durable; once, before the first write."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(self._root.parent)
+
     def path(self, name: str) -> Path:
         """Where the blob lies. Raises BadBlobName for anything but 32 lower-case hex digits."""
         if not _NAME.fullmatch(name):

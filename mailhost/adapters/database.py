@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,6 +103,7 @@ class Readers:
     """A few threads that read, each with its own connection; SELECTs never block the event loop."""
 
     def __init__(self, threads: int = READERS) -> None:
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
 
     async def run[T](self, query: Callable[..., T], *args: Any) -> T:
@@ -109,7 +111,18 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, query, args)
 
     def close(self) -> None:
+        """End the threads and their connections, after the queries that run."""
+        # Each thread meets the others at the barrier, so each takes exactly one of these.
+        together = threading.Barrier(self._threads)
+        for _ in range(self._threads):
+            self._pool.submit(_close_own_connection, together)
         self._pool.shutdown(wait=True)
+
+
+def _close_own_connection(together: threading.Barrier) -> None:
+    with suppress(threading.BrokenBarrierError):
+        together.wait(timeout=5)
+    connection.close()
 
 
 def _guarded[T](query: Callable[..., T], args: tuple[Any, ...]) -> T:

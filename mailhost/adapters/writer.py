@@ -66,7 +66,8 @@ class Writer:
         """Finish what is queued, then end. Called from any thread but the writer's own."""
         self._stopping = True
         self._wake.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     async def place(self, placements: Sequence[Placement]) -> Sequence[Placed]:
         """Store all or none; durable on return. Raises the errors of `ports.Mailstore.commit`."""

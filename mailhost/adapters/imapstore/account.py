@@ -20,7 +20,8 @@ from mailhost.adapters.database import listed, one_of
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import DatabaseFolder, Workshop
-from mailhost.adapters.imapstore.views import SealedView, SessionView
+from mailhost.adapters.imapstore.sealedview import SealedView
+from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
 from mailhost.adapters.placing import Placement, make_folder
 from mailhost.imap.store import (

@@ -1,0 +1,131 @@
+"""Login: an address and an app password become an account in one view.
+
+App passwords are 128 random bits, so a keyed hash finds the row and no slow hash is needed; account passwords
+never come here. A session app password also unwraps the keyring, whose identities then live in the view until
+LOGOUT. Every refusal is the same answer after the same work: one query, by the hash alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from django.db import connection
+
+from mailhost.adapters.imapstore.account import DatabaseAccount
+from mailhost.adapters.imapstore.answers import imap_answers
+from mailhost.adapters.imapstore.folder import Workshop
+from mailhost.adapters.imapstore.sealedview import SealedView
+from mailhost.adapters.imapstore.sessionview import SessionView
+from mailhost.imap.store import LoginRefused, TryLater
+from mailhost.message.address import BadAddress, parse_address
+from mailhost.seal import CannotOpen, HybridIdentity, InvalidKey, Sealed
+from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key, parse_app_password
+from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
+
+REFUSED: Final = "Wrong address or app password; make a new app password if this one was lost"
+
+# Seals an APPENDed clear message to a mailbox's key: (public key, content, exact internal date).
+type SealTo = Callable[[str, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Login:
+    """The row behind an app password."""
+
+    mailbox_id: int
+    address: str
+    access: str
+    wrap: bytes | None
+    keyring: bytes | None
+    recipient: str
+    serial: int
+
+
+class DatabaseAccounts:
+    """`imap.store.Accounts`. `key` is the cell's secret for hashing app passwords."""
+
+    def __init__(
+        self, shop: Workshop, *, key: bytes, seal_to: SealTo, append_limit: int, now: Callable[[], datetime]
+    ) -> None:
+        self._shop = shop
+        self._key = key
+        self._seal_to = seal_to
+        self._append_limit = append_limit
+        self._now = now
+
+    async def login(self, username: str, password: str, *, source: str) -> DatabaseAccount:  # noqa: ARG002
+        try:
+            secret = parse_app_password(password)
+        except InvalidKey:
+            secret = b""
+        digest = app_password_hash(self._key, secret)
+        with imap_answers():
+            row = await self._shop.readers.run(_find, digest, self._now().date())
+        if row is None or not secret or row.address != _normal(username):
+            raise LoginRefused(REFUSED)
+        view = self._session(row, secret) if row.access == "session" else SealedView(row.address, self._append_limit)
+        return DatabaseAccount(self._shop, row.mailbox_id, view, self._sealer(row))
+
+    def _session(self, row: _Login, secret: bytes) -> SessionView:
+        if row.wrap is None or row.keyring is None:
+            raise LoginRefused(REFUSED)
+        try:
+            keyring = open_keyring(unwrap_keyring_key(app_password_wrap_key(secret), row.wrap), row.keyring)
+        except CannotOpen:
+            # The wrap is older than the keyring key: after a compromise every app password is made anew.
+            raise LoginRefused(REFUSED) from None
+        identities: tuple[HybridIdentity, ...] = keyring.identities
+        return SessionView(identities, self._append_limit)
+
+    def _sealer(self, row: _Login) -> Callable[..., Awaitable[tuple[Sealed, int]]]:
+        async def seal(content: bytes | bytearray | memoryview, moment: datetime) -> tuple[Sealed, int]:
+            # The key may have been rotated since LOGIN, so the current one is asked for each time.
+            with imap_answers():
+                current = await self._shop.readers.run(_current_key, row.mailbox_id)
+            if current is None:
+                raise TryLater("The mailbox was removed")
+            return await self._seal_to(current[0], content, moment), current[1]
+
+        return seal
+
+
+def _normal(username: str) -> str:
+    try:
+        return parse_address(username.strip()).lookup
+    except BadAddress:
+        return ""
+
+
+def _find(digest: bytes, today: date) -> _Login | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial FROM mailhost_apppassword p"
+            " JOIN mailhost_mailbox m ON m.id = p.mailbox_id JOIN mailhost_tenant t ON t.id = m.tenant_id"
+            " JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
+            " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)"
+            " WHERE p.secret_hash = %s AND p.revoked IS NULL AND (p.expires IS NULL OR p.expires >= %s)"
+            " AND m.state = 'active' AND t.state = 'active'",
+            [digest, today],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    mailbox_id, address, access, wrap, keyring, recipient, serial = row
+    return _Login(mailbox_id, address, access, _bytes(wrap), _bytes(keyring), recipient, serial)
+
+
+def _current_key(mailbox_id: int) -> tuple[str, int] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT recipient, serial FROM mailhost_mailboxkey WHERE mailbox_id = %s ORDER BY serial DESC LIMIT 1",
+            [mailbox_id],
+        )
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def _bytes(value: object) -> bytes | None:
+    return None if value is None else bytes(value)  # type: ignore[call-overload]  # bytes or memoryview
