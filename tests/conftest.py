@@ -8,7 +8,7 @@ from django.db import connection
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker) -> None:
+def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
     """The test database, told its cell the way `skerry` tells a real one."""
     from mailhost.models import CellIdentity
 
@@ -19,6 +19,14 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
                 cursor.execute(f"ALTER DATABASE {name} SET skerry.cell = 'is-1'")
             connection.close()
         CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
+    yield
+    if connection.vendor == "postgresql":
+        # Threads of the tests may still hold connections, and a database in use cannot be dropped.
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Real servers that tests start for themselves, in temporary folders and on loopback, and end again."""
