@@ -15,11 +15,13 @@ from mailhost.seal.errors import CannotOpen
 from mailhost.seal.header import (
     FILE_KEY_SIZE,
     Header,
+    Stanza,
     encode_header,
     header_length,
     parse_header,
 )
 from mailhost.seal.identity import Identity, RandomBytes, Recipient
+from mailhost.seal.passphrase import SCRYPT_STANZA
 from mailhost.seal.stream import NONCE_SIZE, Buffer, decrypt_payload, encrypt_payload
 
 
@@ -33,8 +35,10 @@ def encrypt(
     if not recipients:
         raise ValueError("an age file needs at least one recipient")
     file_key = random_bytes(FILE_KEY_SIZE)
-    header = encode_header([recipient.wrap(file_key) for recipient in recipients], file_key)
-    return header + encrypt_payload(file_key, random_bytes(NONCE_SIZE), [plaintext])
+    stanzas = [recipient.wrap(file_key) for recipient in recipients]
+    if not _passphrase_stands_alone(stanzas):
+        raise ValueError("a file sealed with a passphrase has no other recipient")
+    return encode_header(stanzas, file_key) + encrypt_payload(file_key, random_bytes(NONCE_SIZE), [plaintext])
 
 
 def decrypt(identities: Sequence[Identity], file: Buffer) -> bytes:
@@ -47,9 +51,16 @@ def decrypt(identities: Sequence[Identity], file: Buffer) -> bytes:
 
 def unwrap_file_key(identities: Sequence[Identity], header: Header) -> bytes:
     """The file key, once the header's MAC agrees with it; identities are tried in their order."""
+    if not _passphrase_stands_alone(header.stanzas):
+        raise CannotOpen
     for identity in identities:
         file_key = identity.unwrap(header.stanzas)
         if file_key is not None:
             header.verify(file_key)
             return file_key
     raise CannotOpen
+
+
+def _passphrase_stands_alone(stanzas: Sequence[Stanza]) -> bool:
+    """C2SP age.md, "scrypt recipient stanza": it must be the only one, since the passphrase counts as authorship."""
+    return len(stanzas) == 1 or all(stanza.args[0] != SCRYPT_STANZA for stanza in stanzas)

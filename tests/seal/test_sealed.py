@@ -1,30 +1,32 @@
-"""Sealing and opening a message: what goes in comes out, and nothing else does."""
+"""Sealing and opening a message: what goes in comes out, nothing else does, and nothing says why not."""
+
+import contextlib
+import random
+import traceback
+import tracemalloc
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailhost.seal import (
-    Address,
     CannotOpen,
-    HybridIdentity,
+    Sealed,
     Summary,
+    decrypt,
     open_file,
     open_header,
     open_payload,
     seal,
+    split,
 )
+from mailhost.seal.header import Stanza, encode_base64, encode_header, parse_header
+from mailhost.seal.sealed import _seal_summary
+from tests.seal.people import ADA, BEN, CLEO, SUMMARY
 
-ADA = HybridIdentity(bytes(range(32)))
-BEN = HybridIdentity(bytes(range(32, 64)))
-
-SUMMARY = Summary(
-    size=5000,
-    internaldate=1_780_000_000,
-    from_=(Address("Ben", "ben@demo.test"),),
-    to=(Address("Ada Lovelace", "ada@example.is"),),
-    subject="Grüße — and 日本語",
-    message_id="<1@demo.test>",
-    envelope='("Mon, 1 Jun 2026 10:00:00 +0000" "Hi" NIL NIL NIL NIL NIL NIL NIL "<1@demo.test>")',
-)
+MESSAGE = b"From: ben@demo.test\r\nTo: ada@example.is\r\n\r\nDear Ada,\r\n"
+SEALED = seal(ADA.recipient, MESSAGE, SUMMARY)
+WHOLE = SEALED.header + SEALED.payload
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_072, 131_073, 1 << 20])
@@ -34,12 +36,179 @@ def test_the_owner_gets_back_exactly_what_was_sealed(size: int) -> None:
     opened = open_header([ADA], sealed.header)
     assert opened.summary == SUMMARY
     assert open_payload(opened, sealed.payload, size) == message
-    assert open_file([BEN, ADA], sealed.header + sealed.payload) == message
+    assert open_file([BEN, ADA], sealed.header + sealed.payload, size) == message
+
+
+@given(st.lists(st.binary(max_size=300), max_size=4))
+def test_any_bytes_in_any_kind_of_buffer_come_back(parts: list[bytes]) -> None:
+    message = b"".join(parts)
+    for buffers in (message, bytearray(message), memoryview(message), parts, [bytearray(part) for part in parts]):
+        sealed = seal(ADA.recipient, buffers, SUMMARY)
+        assert open_payload(open_header([ADA], sealed.header), sealed.payload, 2000) == message
+
+
+def test_a_remembered_file_key_opens_the_payload_without_the_header() -> None:
+    file_key = open_header([ADA], SEALED.header).file_key
+    assert open_payload(file_key, SEALED.payload) == MESSAGE
+
+
+def test_a_sealed_message_is_an_age_file_of_header_and_payload() -> None:
+    assert split(WHOLE) == SEALED
+    assert decrypt([ADA], WHOLE).startswith(b"\x28\xb5\x2f\xfd")
+    assert [stanza.args[0] for stanza in parse_header(SEALED.header).stanzas] == ["mlkem768x25519", "skerry/summary"]
+
+
+def test_old_identities_still_open_old_mail() -> None:
+    assert open_header([CLEO, BEN, ADA], SEALED.header).summary == SUMMARY
 
 
 def test_nobody_else_opens_it() -> None:
-    sealed = seal(ADA.recipient, b"secret", SUMMARY)
+    for identities in ([BEN], [BEN, CLEO], []):
+        with pytest.raises(CannotOpen):
+            open_header(identities, SEALED.header)
+        with pytest.raises(CannotOpen):
+            open_file(identities, WHOLE)
+
+
+def test_two_seals_of_one_message_have_nothing_in_common() -> None:
+    again = seal(ADA.recipient, MESSAGE, SUMMARY)
+    assert open_header([ADA], again.header).file_key != open_header([ADA], SEALED.header).file_key
+    assert again.payload[:16] != SEALED.payload[:16]
     with pytest.raises(CannotOpen):
-        open_header([BEN], sealed.header)
+        open_payload(open_header([ADA], again.header), SEALED.payload)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(WHOLE) * 8 - 1))
+def test_any_flipped_bit_anywhere_is_found(bit: int) -> None:
+    damaged = bytearray(WHOLE)
+    damaged[bit // 8] ^= 1 << bit % 8
     with pytest.raises(CannotOpen):
-        open_header([], sealed.header)
+        open_file([ADA], damaged)
+    header, payload = bytes(damaged[: len(SEALED.header)]), bytes(damaged[len(SEALED.header) :])
+    with pytest.raises(CannotOpen):
+        open_payload(open_header([ADA], header), payload)
+
+
+@given(st.integers(0, len(WHOLE) - 1))
+def test_a_file_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(CannotOpen):
+        open_file([ADA], WHOLE[:length])
+
+
+@given(st.binary(min_size=1, max_size=100))
+def test_trailing_bytes_are_refused(tail: bytes) -> None:
+    with pytest.raises(CannotOpen):
+        open_file([ADA], WHOLE + tail)
+    with pytest.raises(CannotOpen):
+        open_header([ADA], SEALED.header + tail)
+    with pytest.raises(CannotOpen):
+        open_payload(open_header([ADA], SEALED.header), SEALED.payload + tail)
+
+
+@given(st.binary(max_size=500))
+def test_rubbish_raises_nothing_but_cannot_open(data: bytes) -> None:
+    for header in (data, SEALED.header[:200] + data, SEALED.header + data):
+        with contextlib.suppress(CannotOpen):
+            open_header([ADA], header)
+        with contextlib.suppress(CannotOpen):
+            open_file([ADA], header)
+
+
+def header_with(*summaries: Stanza) -> bytes:
+    return encode_header([ADA.recipient.wrap(bytes(16)), *summaries], bytes(16))
+
+
+def test_a_header_of_ours_has_exactly_one_sound_summary() -> None:
+    good = _seal_summary(bytes(16), bytes(16), SUMMARY)
+    assert open_header([ADA], header_with(Stanza(("grease",), b""), good)).summary == SUMMARY
+    nonce = encode_base64(bytes(15)).decode()
+    for bad in (
+        header_with(),
+        header_with(good, good),
+        header_with(Stanza((good.args[0],), good.body)),
+        header_with(Stanza((*good.args, "extra"), good.body)),
+        header_with(Stanza((good.args[0], nonce), good.body)),
+        header_with(Stanza((good.args[0], "****"), good.body)),
+        header_with(Stanza(good.args, b"")),
+        header_with(_seal_summary(bytes(15) + b"\x01", bytes(16), SUMMARY)),
+    ):
+        with pytest.raises(CannotOpen):
+            open_header([ADA], bad)
+
+
+def test_a_message_bigger_than_allowed_is_refused() -> None:
+    sealed = seal(ADA.recipient, bytes(10_000), SUMMARY)
+    with pytest.raises(CannotOpen):
+        open_payload(open_header([ADA], sealed.header), sealed.payload, 9_999)
+
+
+def test_the_refusal_says_nothing_about_why() -> None:
+    damaged = bytearray(SEALED.payload)
+    damaged[-1] ^= 1
+    texts = set()
+    for attempt in (
+        lambda: open_header([BEN], SEALED.header),
+        lambda: open_header([ADA], SEALED.header[:-1]),
+        lambda: open_payload(open_header([ADA], SEALED.header), damaged),
+        lambda: open_payload(open_header([ADA], SEALED.header), SEALED.payload, 1),
+    ):
+        with pytest.raises(CannotOpen) as caught:
+            attempt()
+        assert caught.value.__cause__ is None
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "InvalidTag" not in shown
+        assert "Zstd" not in shown
+        texts.add((str(caught.value), repr(caught.value)))
+    assert texts == {("cannot open", "CannotOpen('cannot open')")}
+
+
+def test_neither_half_nor_key_shows_itself_in_a_log() -> None:
+    opened = open_header([ADA], SEALED.header)
+    shown = repr(opened) + repr(SEALED) + str(opened)
+    assert repr(opened.file_key) not in shown
+    assert "age-encryption" not in shown
+    assert "ada@example.is" not in shown
+
+
+def test_all_randomness_is_the_callers_but_that_of_the_key_encapsulation() -> None:
+    drawn: list[int] = []
+
+    def counting(size: int) -> bytes:
+        drawn.append(size)
+        return bytes([len(drawn)]) * size
+
+    sealed = seal(ADA.recipient, MESSAGE, SUMMARY, random_bytes=counting)
+    assert drawn == [16, 16, 16]
+    assert open_header([ADA], sealed.header).file_key == b"\x01" * 16
+    assert sealed.payload[:16] == b"\x03" * 16
+
+
+def peak_of(size: int, seal_it: bool) -> float:
+    """Peak memory over the buffers given, in message sizes."""
+    noise = random.Random(1).randbytes(size)
+    sealed = Sealed(b"", b"") if seal_it else seal(ADA.recipient, noise, SUMMARY)
+    tracemalloc.start()
+    try:
+        if seal_it:
+            seal(ADA.recipient, [b"Received: x\r\n", noise], SUMMARY)
+        else:
+            open_payload(open_header([ADA], sealed.header), sealed.payload, size)
+        return tracemalloc.get_traced_memory()[1] / size
+    finally:
+        tracemalloc.stop()
+
+
+def test_sealing_a_big_message_takes_little_more_memory_than_its_payload() -> None:
+    assert peak_of(8 << 20, seal_it=True) < 1.3
+
+
+def test_opening_a_big_message_takes_the_body_and_the_message() -> None:
+    assert peak_of(8 << 20, seal_it=False) < 2.1
+
+
+def test_a_summary_of_any_size_fits_in_the_header() -> None:
+    big = Summary(size=1, internaldate=2, subject="x" * 100_000, bodystructure="y" * 100_000)
+    sealed = seal(ADA.recipient, MESSAGE, big)
+    assert len(sealed.header) < 25_000
+    assert open_header([ADA], sealed.header).summary.cut
