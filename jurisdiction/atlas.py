@@ -1,0 +1,320 @@
+"""Dated facts about countries, blocs and owners, and what they say on a given day.
+
+Two clocks run through every question. Legal time: from when to when does a rule hold? Knowledge time: what had been
+looked up, and was it still fresh? A decision replayed "as known then" gives both. A fact whose next review has
+passed, or that nobody has verified, is shown but settles nothing: decisions treat it like a fact that is missing.
+
+The values here are read from TOML by `jurisdiction.bundle`; an `Atlas` is immutable and safe to share. In-force days
+are inclusive at both ends. Nothing here is legal advice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal, NamedTuple
+
+from jurisdiction.fields import UNKNOWN
+from jurisdiction.places import Point
+
+type State = Literal["yes", "no", "unknown"]
+
+OFFICIAL_KINDS = frozenset({"statute", "court", "treaty", "official"})
+SOURCE_KINDS = OFFICIAL_KINDS | {"academic", "secondary", "press", "leak"}
+
+# Which statuses let a fact have effect on its in-force days. A law that was struck down had effect until then.
+EFFECTIVE = frozenset({"in_force", "adopted", "scheduled", "suspended", "struck_down", "repealed"})
+ENDED = frozenset({"suspended", "struck_down", "repealed"})
+STATUSES = EFFECTIVE | {"proposed", "withdrawn"}
+NEEDS_START = frozenset({"adopted", "scheduled"})
+
+ONE_DAY = timedelta(days=1)
+WHOLE = 100.0  # per cent
+CONTROL_SHARE = 25.0  # per cent; from here on a shareholder counts as a controller (the EU's beneficial-owner line)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    id: str
+    title: str
+    kind: str
+    url: str
+    retrieved: date
+
+    @property
+    def official(self) -> bool:
+        return self.kind in OFFICIAL_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An entry of the closed vocabulary. `sentence` completes "In Iceland …" when the state is yes."""
+
+    id: str
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    id: str
+    jurisdiction: str
+    key: str
+    value: str
+    state: State
+    status: str
+    legal_ref: str
+    confidence: str
+    sources: tuple[str, ...]
+    checked_on: date
+    next_review: date
+    in_force_from: date | None = None
+    in_force_until: date | None = None
+    as_of: date | None = None
+    date_seen: bool | None = None
+    note: str = ""
+    known_from: date | None = None
+    known_until: date | None = None
+
+    @property
+    def first_day(self) -> date:
+        """Of effect. `as_of` is the day a source describes; nothing is claimed about earlier days."""
+        return self.in_force_from or self.as_of or date.min
+
+    @property
+    def last_day(self) -> date:
+        return self.in_force_until or date.max
+
+    def recorded(self, known: date) -> bool:
+        """Whether the record stood in the books on that day of knowledge."""
+        return (self.known_from or self.checked_on) <= known and (self.known_until is None or known < self.known_until)
+
+    def settled(self, known: date) -> bool:
+        """Verified, and its review not overdue."""
+        return self.confidence == "verified" and known <= self.next_review
+
+
+class FactState(NamedTuple):
+    """What the atlas says about one key of one country on one day."""
+
+    state: State
+    verified: bool
+    fact_ids: tuple[str, ...]
+    stands_until: date  # the last day of this answer: then a fact begins, ends or is due for review
+
+    @property
+    def settled(self) -> bool:
+        return self.verified and self.state != "unknown"
+
+
+MISSING = FactState("unknown", verified=False, fact_ids=(), stands_until=date.max)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    country: str
+    first_day: date
+    last_day: date = date.max
+
+
+@dataclass(frozen=True, slots=True)
+class Bloc:
+    id: str
+    name: str
+    sentence: str
+    includes: tuple[str, ...]
+    members: tuple[Member, ...]
+    confidence: str
+    sources: tuple[str, ...]
+    checked_on: date
+    next_review: date
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    entity: str
+    share: float  # per cent
+    control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A legal entity. `ownership`: held (by the parents named), listed (no controlling owner), unknown."""
+
+    id: str
+    name: str
+    country: str
+    ownership: str
+    parents: tuple[Parent, ...]
+    asns: tuple[int, ...]
+    confidence: str
+    sources: tuple[str, ...]
+    checked_on: date
+    next_review: date
+    note: str = ""
+
+    def owners_known(self, known: date, share: float) -> bool:
+        """Whether every controller is named: an unnamed remainder as large as a controlling share hides one."""
+        if self.ownership == "unknown" or self.confidence != "verified" or known > self.next_review:
+            return False
+        return self.ownership == "listed" or WHOLE - sum(parent.share for parent in self.parents) < share
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A law on its way, in one country or in every member of a bloc."""
+
+    id: str
+    title: str
+    country: str
+    bloc: str
+    key: str
+    fact: str
+    becomes: State
+    stage: str
+    expected_from: date | None
+    confidence: str
+    sources: tuple[str, ...]
+    checked_on: date
+    next_review: date
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A measuring point. `nearest_abroad` is the closest place under another law, where one can be named."""
+
+    name: str
+    country: str
+    point: Point
+    nearest_abroad: Point | None = None
+    abroad_name: str = ""
+
+
+type Interval = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The whole bundle. `digest` is the SHA-256 of its canonical content, in hex."""
+
+    serial: int
+    issued: date
+    digest: str
+    countries: Mapping[str, str]
+    keys: Mapping[str, Key]
+    sources: Mapping[str, Source]
+    facts: tuple[Fact, ...]
+    blocs: Mapping[str, Bloc]
+    entities: Mapping[str, Entity]
+    events: tuple[Event, ...]
+    landmarks: Mapping[str, Landmark]
+    sites: Mapping[str, Point]
+    _facts_by_key: Mapping[tuple[str, str], tuple[Fact, ...]] = field(init=False, repr=False, compare=False)
+    _members: Mapping[str, Mapping[str, tuple[Interval, ...]]] = field(init=False, repr=False, compare=False)
+    _fact_by_id: Mapping[str, Fact] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_key: dict[tuple[str, str], list[Fact]] = {}
+        for fact in sorted(self.facts, key=lambda fact: fact.id):
+            by_key.setdefault((fact.jurisdiction, fact.key), []).append(fact)
+        freeze = object.__setattr__
+        freeze(self, "_facts_by_key", {at: tuple(facts) for at, facts in by_key.items()})
+        freeze(self, "_members", {bloc: members_of(bloc, self.blocs) for bloc in self.blocs})
+        freeze(self, "_fact_by_id", {fact.id: fact for fact in self.facts})
+
+    def fact(self, fact_id: str) -> Fact:
+        """Raises KeyError for an id that is not in the bundle."""
+        return self._fact_by_id[fact_id]
+
+    def facts_about(self, country: str) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.jurisdiction == country)
+
+    def country_name(self, code: str) -> str:
+        return self.countries.get(code, "a country that is not known" if code == UNKNOWN else code)
+
+    def state(self, country: str, key: str, on: date, known: date) -> FactState:
+        """What holds in law on the day `on`, as far as was known on the day `known`."""
+        facts = self._facts_by_key.get((country, key))
+        if not facts:
+            return MISSING
+        return combine([fact for fact in facts if fact.status in EFFECTIVE and fact.recorded(known)], on, known)
+
+    def in_bloc(self, country: str, bloc: str, on: date) -> bool:
+        """Whether the country belongs to the bloc, or to one that it includes, on that day."""
+        intervals = self._members[bloc].get(country)
+        if intervals is not None:
+            for first, last in intervals:
+                if first <= on <= last:
+                    return True
+        return False
+
+    def blocs_of(self, country: str, on: date) -> tuple[str, ...]:
+        return tuple(bloc for bloc in self.blocs if self.in_bloc(country, bloc, on))
+
+    def members(self, bloc: str, on: date) -> tuple[str, ...]:
+        return tuple(sorted(country for country in self._members[bloc] if self.in_bloc(country, bloc, on)))
+
+    def controllers(self, entity_id: str, known: date, share: float = CONTROL_SHARE) -> tuple[str, ...]:
+        """Countries of the entity and of everyone who controls it; "??" wherever the chain is not known."""
+        countries: set[str] = set()
+        seen: set[str] = set()
+        waiting = [entity_id]
+        while waiting:
+            current = waiting.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            entity = self.entities.get(current)
+            if entity is None:
+                countries.add(UNKNOWN)
+                continue
+            countries.add(entity.country)
+            if not entity.owners_known(known, share):
+                countries.add(UNKNOWN)
+            waiting.extend(parent.entity for parent in entity.parents if parent.control or parent.share >= share)
+        return tuple(sorted(countries))
+
+    def entity_of_asn(self, asn: int) -> Entity | None:
+        return next((entity for entity in self.entities.values() if asn in entity.asns), None)
+
+    def replacing(self, facts: Sequence[Fact]) -> "Atlas":
+        """The same atlas with these facts in place of all others of the same jurisdiction and key."""
+        replaced = {(fact.jurisdiction, fact.key) for fact in facts}
+        kept = tuple(fact for fact in self.facts if (fact.jurisdiction, fact.key) not in replaced)
+        return replace(self, facts=kept + tuple(facts))
+
+
+def combine(facts: Iterable[Fact], on: date, known: date) -> FactState:
+    """One answer from the facts in force: yes outweighs unknown, unknown outweighs no, whatever their order."""
+    states: set[State] = set()
+    ids: list[str] = []
+    verified = True
+    stands_until = date.max
+    for fact in facts:
+        if fact.first_day > on:
+            stands_until = min(stands_until, fact.first_day - ONE_DAY)
+        elif on <= fact.last_day:
+            states.add(fact.state)
+            ids.append(fact.id)
+            settled = fact.settled(known)
+            verified = verified and settled
+            stands_until = min(stands_until, fact.last_day, fact.next_review if settled else date.max)
+    state: State = "yes" if "yes" in states else "no" if states == {"no"} else "unknown"
+    return FactState(state, verified and bool(states), tuple(ids), stands_until)
+
+
+def members_of(bloc: str, blocs: Mapping[str, Bloc]) -> Mapping[str, tuple[Interval, ...]]:
+    """Country to intervals of membership, those of included blocs with them."""
+    found: dict[str, list[Interval]] = {}
+    seen: set[str] = set()
+    waiting = [bloc]
+    while waiting:
+        current = waiting.pop()
+        if current in seen or current not in blocs:
+            continue
+        seen.add(current)
+        for member in blocs[current].members:
+            found.setdefault(member.country, []).append((member.first_day, member.last_day))
+        waiting.extend(blocs[current].includes)
+    return {country: tuple(sorted(intervals)) for country, intervals in found.items()}

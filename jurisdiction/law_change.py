@@ -1,0 +1,43 @@
+"""A law is about to change: must the tenant's mail move, and where to?
+
+The question is put on the day the law is announced, the answer is computed for the day it takes force: only a
+country where a primary would be allowed then is a place to go.
+"""
+
+from datetime import date
+
+from jurisdiction import reasons as r
+from jurisdiction.atlas import Atlas
+from jurisdiction.placement import decide_place
+from jurisdiction.places import Survey
+from jurisdiction.policy import Policy
+from jurisdiction.questions import Decision, LawChange, Moment, Place, Verdict
+
+NOTHING_TO_DO = Decision(Verdict.NONE, ())
+
+
+def decide_law_change(question: LawChange, policy: Policy, atlas: Atlas, survey: Survey, at: Moment) -> Decision:
+    if question.fact not in policy.deny_facts:
+        return NOTHING_TO_DO
+    then = Moment((max(question.in_force, *at.days),), at.known)
+    facts: list[str] = []
+    target = f"{r.NO_COMPLIANT_TARGET}"
+    for country in question.candidates:
+        if country == question.country:  # where the law takes force is no place to go
+            continue
+        there = decide_place(Place("primary", country, (country,), geo="agree"), policy, atlas, survey, then)
+        facts.extend(there.facts)
+        if there.verdict is Verdict.ALLOW:
+            target = f"{r.MOVE_TO}:{country}"
+            break
+    return Decision(
+        Verdict.PLAN,
+        (r.LAW_SCHEDULED, target),
+        tuple(facts),
+        expires=_eve(question.in_force),
+        obligations=(f"{r.MOVE_BEFORE}:{question.in_force.isoformat()}", r.TELL_TENANT),
+    )
+
+
+def _eve(day: date) -> date:
+    return date.fromordinal(max(1, day.toordinal() - 1))
