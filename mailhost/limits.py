@@ -36,7 +36,7 @@ class SmtpLimits:
     # advertised, SMTPUTF8 and ORCPT may each carry a long address, so one figure holds for every command.
     command_line: int = 2048
     # Header block, and fields in it: real mail with many ARC sets stays below 150 fields and 100 KiB.
-    header: int = 512 * 1024
+    header: int = 256 * 1024
     header_fields: int = 2000
     # RFC 5321 §6.3: "at least 100 Received entries".
     hops: int = 100

@@ -20,9 +20,9 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from mailhost.message.address import Address
 from mailhost.ports import Directory, Found, HostedDomain, Route
 
-SUBADDRESS = "+"
 ROLES = frozenset({"postmaster", "abuse"})
 
 
@@ -52,24 +52,23 @@ class DomainSuspended:
 type RouteAnswer = Routes | NoSuchRecipient | NotLocal | DomainSuspended
 
 
-def names_to_look_up(local: str, domain: str) -> tuple[str, ...]:
-    """Addresses that may hold the row for `local@domain` (normal form), best first."""
-    exact = f"{local}@{domain}"
-    base, separator, _ = local.partition(SUBADDRESS)
-    return (exact, f"{base}@{domain}") if separator and base else (exact,)
+def names_to_look_up(address: Address) -> tuple[str, ...]:
+    """Normal forms under which the row for `address` may stand, best first."""
+    base, detail = address.split()
+    return (address.lookup,) if detail is None else (address.lookup, base.lookup)
 
 
-def resolve(local: str, domain: str, found: Found) -> RouteAnswer:
-    """What the rows mean for `local@domain` (normal form)."""
-    hosted: HostedDomain | None = found.domains.get(domain)
+def resolve(address: Address, found: Found) -> RouteAnswer:
+    """What the rows mean for `address`."""
+    hosted: HostedDomain | None = found.domains.get(address.domain)
     if hosted is None:
         return NotLocal()
     if hosted.suspended:
         return DomainSuspended()
-    for name in names_to_look_up(local, domain):
+    for name in names_to_look_up(address):
         if routes := found.addresses.get(name):
             return Routes(routes)
-    if local.partition(SUBADDRESS)[0] in ROLES and hosted.postmaster:
+    if address.split()[0].local.lower() in ROLES and hosted.postmaster:
         return Routes(hosted.postmaster)
     if hosted.catch_all:
         return Routes(hosted.catch_all, named=False)
@@ -95,21 +94,20 @@ class RouteCache:
         self._directory = directory
         self._clock = clock
         self._limits = limits or CacheLimits()
-        self._named: dict[tuple[str, str], tuple[float, RouteAnswer]] = {}
-        self._unnamed: dict[tuple[str, str], tuple[float, RouteAnswer]] = {}
-        self._missing: dict[tuple[str, str], asyncio.Future[RouteAnswer]] = {}
+        self._named: dict[Address, tuple[float, RouteAnswer]] = {}
+        self._unnamed: dict[Address, tuple[float, RouteAnswer]] = {}
+        self._missing: dict[Address, asyncio.Future[RouteAnswer]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._generation = 0
 
-    async def resolve(self, local: str, domain: str) -> RouteAnswer:
-        """The mailboxes of `local@domain` (normal form). Raises StoreUnavailable."""
-        key = (local, domain)
-        kept = self._named.get(key) or self._unnamed.get(key)
+    async def resolve(self, address: Address) -> RouteAnswer:
+        """The mailboxes of `address`. Raises StoreUnavailable."""
+        kept = self._named.get(address) or self._unnamed.get(address)
         if kept is not None and kept[0] > self._clock():
             return kept[1]
-        waiting = self._missing.get(key)
+        waiting = self._missing.get(address)
         if waiting is None:
-            waiting = self._missing[key] = asyncio.get_running_loop().create_future()
+            waiting = self._missing[address] = asyncio.get_running_loop().create_future()
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask())
         # Several sessions may wait for one answer: one that goes away must not cancel it for the others.
@@ -130,37 +128,36 @@ class RouteCache:
                 for key, (_, answer) in table.items()
                 if isinstance(answer, Routes) and any(r.mailbox_id in mailbox_ids for r in answer.routes)
             ]
-            for key in stale:
-                del table[key]
+            for address in stale:
+                del table[address]
 
     async def _ask(self) -> None:
         while self._missing:
-            batch = {key: self._missing[key] for key in list(self._missing)[: self._limits.batch]}
+            batch = {address: self._missing[address] for address in list(self._missing)[: self._limits.batch]}
             generation = self._generation
-            addresses = {name for key in batch for name in names_to_look_up(*key)}
+            names = {name for address in batch for name in names_to_look_up(address)}
             try:
-                found = await self._directory.lookup(addresses, {domain for _, domain in batch})
+                found = await self._directory.lookup(names, {address.domain for address in batch})
+                answers = {address: resolve(address, found) for address in batch}
             except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets the error
-                for key, waiting in batch.items():
-                    del self._missing[key]
+                for address, waiting in batch.items():
+                    del self._missing[address]
                     waiting.set_exception(error)
                     waiting.exception()  # seen, even where the session that asked is gone
                 continue
-            for key, waiting in batch.items():
-                answer = resolve(*key, found)
+            for address, answer in answers.items():
                 if generation == self._generation:
-                    self._keep(key, answer)
-                del self._missing[key]
-                waiting.set_result(answer)
+                    self._keep(address, answer)
+                self._missing.pop(address).set_result(answer)
         self._asking = None
 
-    def _keep(self, key: tuple[str, str], answer: RouteAnswer) -> None:
+    def _keep(self, address: Address, answer: RouteAnswer) -> None:
         named = isinstance(answer, Routes) and answer.named
         table = self._named if named else self._unnamed
         other = self._unnamed if named else self._named
         size = self._limits.named if named else self._limits.unnamed
         age = self._limits.named_age if named else self._limits.unnamed_age
-        other.pop(key, None)
-        if len(table) >= size and key not in table:
+        other.pop(address, None)
+        if len(table) >= size and address not in table:
             del table[next(iter(table))]
-        table[key] = (self._clock() + age, answer)
+        table[address] = (self._clock() + age, answer)

@@ -37,12 +37,17 @@ class Budget:
         self._tickets[ticket] = None
         return ticket
 
-    def _add(self, ticket: Ticket, octets: int) -> None:
+    def _changed(self, ticket: Ticket, octets: int) -> None:
         self.used += octets
-        if self.pressed and ticket.octets > self._free and ticket is not next(iter(self._tickets)):
+        if octets < 0:
+            self._let_go_on()
+        elif self.pressed and not ticket.paused and ticket.octets > self._free and not self._oldest(ticket):
             ticket.paused = True
             self._waiting[ticket] = None
             ticket.pause()
+
+    def _oldest(self, ticket: Ticket) -> bool:
+        return ticket is next(iter(self._tickets))
 
     def _leave(self, ticket: Ticket) -> None:
         self.used -= ticket.octets
@@ -51,10 +56,12 @@ class Budget:
         if ticket.paused:
             ticket.paused = False
             ticket.resume()
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
         if not self._waiting:
             return
-        oldest = next(iter(self._tickets))
-        for waiting in [*self._waiting] if not self.pressed else [oldest]:
+        for waiting in [next(iter(self._tickets))] if self.pressed else [*self._waiting]:
             if waiting.paused:
                 waiting.paused = False
                 del self._waiting[waiting]
@@ -72,13 +79,11 @@ class Ticket:
         self.paused = False
         self._open = True
 
-    def add(self, octets: int) -> None:
-        """Count octets that came in; may pause the sender."""
-        self.octets += octets
-        if not self.paused:
-            self._budget._add(self, octets)  # noqa: SLF001 - one class in two halves
-        else:
-            self._budget.used += octets
+    def hold(self, octets: int) -> None:
+        """The message is now this long; may pause its sender, or let others go on when it shrank."""
+        grown = octets - self.octets
+        self.octets = octets
+        self._budget._changed(self, grown)  # noqa: SLF001 - one class in two halves
 
     def close(self) -> None:
         """The message is answered or gone; may let others go on. Closing twice does nothing."""

@@ -1,0 +1,293 @@
+"""Delivering: trace fields in front, a summary, one seal for each mailbox, one durable commit.
+
+In: an envelope whose recipients have been admitted, and the content as it came. Out: a `Report` with the reason,
+OK only when every mailbox has its own sealed copy on disk. The message exists in clear only here and in memory: if
+sealing fails for one mailbox nothing is stored, and the sender is told to come back.
+
+Each mailbox gets a file of its own with a fresh file key and trace fields that name only the address it was
+reached by, so two recipients share nothing and a blind copy stays blind. Small messages are sealed on the event
+loop (a thread costs more than it saves), large ones in a thread, so that no other session waits for them. Copies
+of a message to many mailboxes are committed in groups of bounded size; when a later group fails, the report says
+which mailboxes have it already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from mailhost.limits import SmtpLimits
+from mailhost.message.address import Address
+from mailhost.message.describe import Description, Person, describe
+from mailhost.message.trace import received, return_path
+from mailhost.outcomes import NO_VERDICT, Reason, Verdict
+from mailhost.ports import (
+    Delivery,
+    KeyChanged,
+    MailboxFull,
+    MailboxState,
+    Mailstore,
+    Route,
+    StoreFull,
+    StoreUnavailable,
+)
+from mailhost.routing import RouteCache, Routes
+from mailhost.seal import Address as SummaryAddress
+from mailhost.seal import HybridRecipient, Summary, seal
+
+log = logging.getLogger(__name__)
+
+# Above this a seal is long enough to be felt by other sessions; below, handing it to a thread costs more.
+LARGE = 256 * 1024
+# Seals on the event loop (some 0.2 ms each) before the others get a turn.
+_TURN = 16
+# Parsed keys: parsing costs 0.2 ms, keeping some 10 KiB.
+_KEYS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who sent it, for the Received field: that field is sealed with the message and stands nowhere else."""
+
+    address: str  # IP address, "" when there is none
+    helo: str
+    protocol: str  # "ESMTPS" …: RFC 3848, RFC 6531 §4.3
+    tls: str = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One accepted RCPT."""
+
+    address: Address
+    routes: tuple[Route, ...]
+    dsn: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One mail transaction (RFC 5321 §3.3)."""
+
+    sender: Address | None
+    client: Client
+    size: int | None = None
+    smtputf8: bool = False
+    dsn: Mapping[str, str] = field(default_factory=dict)
+    recipients: list[Recipient] = field(default_factory=list)
+
+    def mailboxes(self) -> dict[int, tuple[Route, Address]]:
+        """Each mailbox once, with the first of the addresses that led to it."""
+        found: dict[int, tuple[Route, Address]] = {}
+        for recipient in self.recipients:
+            for route in recipient.routes:
+                found.setdefault(route.mailbox_id, (route, recipient.address))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """OK, or why not; and the mailboxes that have the message nevertheless."""
+
+    reason: Reason
+    stored: frozenset[int] = frozenset()
+
+
+def summarise(description: Description, extra: int, verdict: Verdict, arrived: datetime) -> Summary:
+    """The sealed summary of a described message that got `extra` octets of trace fields in front."""
+    return Summary(
+        size=description.size + extra,
+        internaldate=int(arrived.timestamp()),
+        from_=_addresses(description.from_),
+        sender=_addresses(description.sender),
+        reply_to=_addresses(description.reply_to),
+        to=_addresses(description.to),
+        cc=_addresses(description.cc),
+        bcc=_addresses(description.bcc),
+        subject=description.subject,
+        date=description.date_text,
+        message_id=description.message_id,
+        in_reply_to=description.in_reply_to,
+        references=description.references,
+        attachments=description.attachments,
+        preview=description.preview,
+        verdict=verdict.results,
+        envelope=description.envelope,
+        body=description.body,
+        bodystructure=description.bodystructure,
+    )
+
+
+def _addresses(people: tuple[Person, ...]) -> tuple[SummaryAddress, ...]:
+    return tuple([SummaryAddress(person.name, person.address) for person in people])
+
+
+class Deliverer:
+    """Seals and commits. `opaque_id` gives 32 fresh random hex digits, `executor` runs what is large."""
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        routes: RouteCache,
+        store: Mailstore,
+        limits: SmtpLimits,
+        executor: Executor,
+        opaque_id: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> None:
+        self._hostname = hostname
+        self._routes = routes
+        self._store = store
+        self._limits = limits
+        self._executor = executor
+        self._opaque_id = opaque_id
+        self._keys: dict[str, HybridRecipient] = {}
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: bytearray,
+        *,
+        now: datetime,
+        verdict: Verdict = NO_VERDICT,
+        except_for: Collection[int] = (),
+    ) -> Report:
+        """Store the message in every mailbox of the envelope but `except_for`. Never raises what it can foresee."""
+        due = [pair for mailbox, pair in envelope.mailboxes().items() if mailbox not in except_for]
+        stored: set[int] = set()
+        try:
+            description = await self._run(len(content), describe, content)
+            message = _Message(envelope, content, description, verdict, now)
+            for group in _groups(due, len(content), self._limits.sealed_batch):
+                await self._store_group(message, group)
+                stored.update(route.mailbox_id for route, _ in group)
+        except _Failed as failed:
+            return Report(failed.reason, frozenset(stored))
+        return Report(Reason.OK, frozenset(stored))
+
+    async def _store_group(self, message: _Message, group: list[tuple[Route, Address]]) -> None:
+        """Seal and commit, once more where a key changed in between. Raises _Failed."""
+        for last_try in (False, True):
+            deliveries = await self._seal_all(message, group)
+            try:
+                await self._store.commit(deliveries)
+            except KeyChanged as changed:
+                self._routes.forget(changed.mailbox_ids)
+                if last_try:
+                    raise _Failed(Reason.KEY_CHANGED) from None
+                group = [await self._with_new_key(pair, changed.mailbox_ids) for pair in group]
+            except MailboxFull as full:
+                self._routes.forget(full.mailbox_ids)
+                raise _Failed(Reason.MAILBOX_FULL) from None
+            except StoreFull:
+                raise _Failed(Reason.STORE_FULL) from None
+            except StoreUnavailable:
+                raise _Failed(Reason.STORE_UNAVAILABLE) from None
+            else:
+                return
+
+    async def _with_new_key(self, pair: tuple[Route, Address], changed: Collection[int]) -> tuple[Route, Address]:
+        route, address = pair
+        if route.mailbox_id not in changed:
+            return pair
+        try:
+            answer = await self._routes.resolve(address)
+        except StoreUnavailable:
+            raise _Failed(Reason.STORE_UNAVAILABLE) from None
+        for found in answer.routes if isinstance(answer, Routes) else ():
+            if found.mailbox_id == route.mailbox_id and found.state is MailboxState.ACTIVE:
+                return found, address
+        # Suspended or gone since RCPT: the retry gets that answer there.
+        raise _Failed(Reason.KEY_CHANGED)
+
+    async def _seal_all(self, message: _Message, group: list[tuple[Route, Address]]) -> list[Delivery]:
+        deliveries = []
+        for number, (route, address) in enumerate(group, 1):
+            key = await self._run(0, self._key, route)
+            deliveries.append(await self._run(len(message.content), self._seal, message, route, address, key))
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+        return deliveries
+
+    def _seal(self, message: _Message, route: Route, address: Address, key: HybridRecipient) -> Delivery:
+        opaque_id = self._opaque_id()
+        client = message.envelope.client
+        trace = return_path(message.envelope.sender) + received(
+            helo=client.helo,
+            by=self._hostname,
+            protocol=client.protocol,
+            queue_id=opaque_id,
+            date=message.arrived,
+            client=f"IPv6:{client.address}" if ":" in client.address else client.address or None,
+            tls=client.tls,
+            recipient=address,
+        )
+        summary = summarise(message.description, len(trace), message.verdict, message.arrived)
+        sealed = seal(key, [trace, message.content], summary)
+        return Delivery(
+            mailbox_id=route.mailbox_id,
+            tenant_id=route.tenant_id,
+            key_version=route.key_version,
+            opaque_id=opaque_id,
+            arrived=message.arrived,
+            header=sealed.header,
+            payload=sealed.payload,
+            special_use="\\Junk" if message.verdict.junk else "\\Inbox",
+        )
+
+    def _key(self, route: Route) -> HybridRecipient:
+        text = route.public_key
+        if text is None:
+            raise _Failed(Reason.KEY_CHANGED)
+        key = self._keys.get(text)
+        if key is None:
+            if len(self._keys) >= _KEYS:
+                del self._keys[next(iter(self._keys))]
+            key = self._keys[text] = HybridRecipient.from_text(text)
+        return key
+
+    async def _run[**P, T](self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work here or, for a large message, in a thread. Raises _Failed where it fails."""
+        try:
+            if size <= LARGE:
+                return work(*args, **kwargs)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, partial(work, *args, **kwargs))
+        except _Failed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender is asked to come back
+            # Whatever is wrong with a key or a message, it must not be stored in clear, and its text may quote it.
+            log.error("a message could not be sealed: %s", type(error).__name__)  # noqa: TRY400
+            raise _Failed(Reason.CANNOT_SEAL) from None
+
+
+class _Failed(Exception):
+    """The delivery ends here."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What all copies of one message share."""
+
+    envelope: Envelope
+    content: bytearray
+    description: Description
+    verdict: Verdict
+    arrived: datetime
+
+
+def _groups(due: list[tuple[Route, Address]], size: int, room: int) -> Iterator[list[tuple[Route, Address]]]:
+    """As many mailboxes together as copies of `size` octets fit into `room`, at least one."""
+    together = max(1, room // max(size, 1))
+    for start in range(0, len(due), together):
+        yield due[start : start + together]

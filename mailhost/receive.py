@@ -1,0 +1,188 @@
+"""Receiving: may this recipient have mail here, and what becomes of the message.
+
+The SMTP edge asks twice. At RCPT: `recipient`, which finds the mailboxes behind an address and says yes, later or
+never. After the content: `message`, which looks for loops and header bombs, recognises the retry of a message that
+was stored although its sender never heard so, and hands the rest to `deliver`. Both answer with values; what
+cannot be foreseen becomes 451 at the edge, never a lost or a half-stored message.
+
+The two rules for an address that leads to several mailboxes: a mailbox that cannot take the mail *now* (not yet
+activated, full) defers the whole address, one that *never* will (suspended, invitation lapsed) is passed over as
+long as another takes it. So no member of an alias misses mail without the sender being told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta
+from functools import cache
+
+from mailhost.deliver import Deliverer, Envelope
+from mailhost.limits import SmtpLimits
+from mailhost.message.address import Address
+from mailhost.message.headers import header_end
+from mailhost.outcomes import Outcome, Reason, outcome
+from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
+from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
+
+# How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
+ACTIVATION_TIME = timedelta(hours=72)
+# Above this, hashing a message on the event loop would be felt by other sessions.
+_LARGE = 256 * 1024
+_VALUE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
+_FIELD_START = re.compile(rb"\n[^ \t\r\n]")
+
+_SIMULATED = {
+    Simulate.TEMPORARY_ERROR: Reason.SIMULATED_TEMPORARY,
+    Simulate.PERMANENT_ERROR: Reason.SIMULATED_PERMANENT,
+    Simulate.FULL: Reason.MAILBOX_FULL,
+}
+
+
+def admit(route: Route, size: int, now: datetime) -> Reason:
+    """Whether this mailbox takes a message of `size` octets (0 when not announced): OK or the reason why not."""
+    if route.simulate in _SIMULATED:
+        return _SIMULATED[route.simulate]
+    if route.state is MailboxState.SUSPENDED:
+        return Reason.SUSPENDED
+    if route.state is MailboxState.INVITED or route.public_key is None:
+        young = now - route.invited_at < ACTIVATION_TIME
+        return Reason.NOT_ACTIVATED if young else Reason.NEVER_ACTIVATED
+    if route.limit is not None and size > route.limit:
+        return Reason.LARGER_THAN_MAILBOX
+    if route.room is not None and (route.room <= 0 or size > route.room):
+        return Reason.MAILBOX_FULL
+    return Reason.OK
+
+
+def admit_all(routes: tuple[Route, ...], size: int, now: datetime) -> tuple[Route, ...] | Outcome:
+    """The mailboxes of one address that take the message, or why the address takes none."""
+    taking = []
+    refused: Outcome | None = None
+    for route in routes:
+        reason = admit(route, size, now)
+        if reason is Reason.OK:
+            taking.append(route)
+        elif (found := outcome(reason)).code < 500:
+            return found
+        else:
+            refused = refused or found
+    return tuple(taking) or refused or outcome(Reason.NO_SUCH_RECIPIENT)
+
+
+@cache
+def _by(hostname: str) -> re.Pattern[bytes]:
+    return re.compile(rb"[ \t\n]by[ \t\r\n]+" + re.escape(hostname.lower().encode()) + rb"[ \t\r\n;(]")
+
+
+def check_header(content: bytes | bytearray, hostname: str, limits: SmtpLimits) -> Reason:
+    """OK, or why the header of a message is not taken. Linear in the header's length; never raises."""
+    end = header_end(content, 0, min(len(content), limits.header + 1))
+    if end > limits.header:
+        return Reason.HEADER_TOO_LARGE
+    # RFC 5322 §2.2: header fields hold no NUL; a program behind us that thinks in C strings would stop there.
+    if content.find(b"\0", 0, end) >= 0:
+        return Reason.HEADER_NUL
+    header = b"\n" + bytes(content[:end]).lower()
+    lines = header.count(b"\n")
+    if lines > limits.header_fields and len(_FIELD_START.findall(header)) > limits.header_fields:
+        return Reason.TOO_MANY_HEADERS
+    hops = header.count(b"\nreceived:")
+    # RFC 5321 §6.3: counting Received fields is the simple way to see a loop, and works across hosts.
+    if hops > limits.hops:
+        return Reason.TOO_MANY_HOPS
+    if hops > limits.own_hops:
+        values = [_VALUE.match(rest) for rest in header.split(b"\nreceived:")[1:]]
+        if sum(value is not None and _by(hostname).search(value[0]) is not None for value in values) > limits.own_hops:
+            return Reason.LOOP
+    return Reason.OK
+
+
+class Receiver:
+    """The two questions of the SMTP edge. `key` is a secret of the cell that turns deliveries into digests."""
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        routes: RouteCache,
+        deliverer: Deliverer,
+        lost_answers: LostAnswers,
+        key: bytes,
+        now: Callable[[], datetime],
+        limits: SmtpLimits,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._hostname = hostname
+        self._routes = routes
+        self._deliverer = deliverer
+        self._lost_answers = lost_answers
+        self._key = key
+        self._now = now
+        self._limits = limits
+        self._sleep = sleep
+
+    async def recipient(self, address: Address, size: int) -> tuple[Route, ...] | Outcome:
+        """The mailboxes that take a message of `size` octets (0 when not announced) for `address`, or why not."""
+        try:
+            answer = await self._routes.resolve(address)
+        except StoreUnavailable:
+            return outcome(Reason.STORE_UNAVAILABLE)
+        match answer:
+            case Routes():
+                return admit_all(answer.routes, size, self._now())
+            case NoSuchRecipient():
+                return outcome(Reason.NO_SUCH_RECIPIENT)
+            case NotLocal():
+                return outcome(Reason.NOT_LOCAL)
+            case DomainSuspended():
+                return outcome(Reason.SUSPENDED)
+
+    async def message(self, envelope: Envelope, content: bytearray) -> Outcome:
+        """Take over a message, or say why not. Accepted means: sealed and durable in every mailbox."""
+        reason = check_header(content, self._hostname, self._limits)
+        if reason is not Reason.OK:
+            return outcome(reason)
+        if any(route.simulate is Simulate.SLOW for route, _ in envelope.mailboxes().values()):
+            await self._sleep(self._limits.simulated_delay)
+        try:
+            stored = await self._stored_before(envelope, content)
+            report = await self._deliverer.deliver(envelope, content, except_for=stored, now=self._now())
+            if report.reason is not Reason.OK and (stored or report.stored):
+                # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
+                await self._remember(envelope, content, report.stored | stored)
+        except StoreUnavailable:
+            return outcome(Reason.STORE_UNAVAILABLE)
+        return outcome(report.reason)
+
+    async def answer_lost(self, envelope: Envelope, content: bytearray) -> None:
+        """The message was accepted, but its sender could not be told and will send it again.
+
+        Raises StoreUnavailable; then the retry is stored a second time, which is the lesser harm.
+        """
+        await self._remember(envelope, content, envelope.mailboxes())
+
+    async def _stored_before(self, envelope: Envelope, content: bytearray) -> frozenset[int]:
+        if not self._lost_answers.any():
+            return frozenset()
+        digests = await self._digests(envelope, content, envelope.mailboxes())
+        found = await self._lost_answers.take(list(digests.values()), now=self._now())
+        return frozenset(mailbox for mailbox, digest in digests.items() if digest in found)
+
+    async def _remember(self, envelope: Envelope, content: bytearray, mailboxes: Collection[int]) -> None:
+        digests = await self._digests(envelope, content, mailboxes)
+        await self._lost_answers.remember(list(digests.values()), now=self._now())
+
+    async def _digests(self, envelope: Envelope, content: bytearray, mailboxes: Collection[int]) -> dict[int, bytes]:
+        """For each mailbox the keyed hash of sender, mailbox and content: one delivery, recognisable to us alone."""
+        if len(content) > _LARGE:
+            whole = await asyncio.to_thread(self._digest, content)
+        else:
+            whole = self._digest(content)
+        sender = str(envelope.sender or "").encode()
+        return {mailbox: self._digest(b"%b\0%d\0%b" % (sender, mailbox, whole)) for mailbox in mailboxes}
+
+    def _digest(self, data: bytes | bytearray) -> bytes:
+        return hashlib.blake2b(data, key=self._key, digest_size=32).digest()

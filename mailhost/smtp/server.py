@@ -1,0 +1,379 @@
+"""One SMTP session on a socket: aiosmtpd's protocol class with its slow and unsafe parts replaced.
+
+aiosmtpd 1.4.6 is an asyncio protocol with a command loop. What is ours, and why:
+
+* blocks, not lines: content goes from `data_received` into a sink (`content`), under a memory budget (`budget`);
+* the dialogue is a table and values (`dialogue`), so hooks are not searched for with `inspect` on each connection,
+  command limits are not shared between connections, and addresses are parsed strictly and fast;
+* STARTTLS asks the event loop (`loop.start_tls`): on uvloop an idle TLS connection then costs 49 KiB, not 284; any
+  octet behind STARTTLS ends the session (RFC 3207 §6);
+* nothing cancels a message that is being stored: not a half-closed connection, not a lost one. If the 250 cannot be
+  written, the receiver is told (`answer_lost`), for the sender will send the message again;
+* an exception becomes 451 and one log line without values, never a permanent 500 with a class name;
+* no timer for each session: `watch` is called for all of them every few seconds. A client may think for five
+  minutes between commands, but content must keep coming at a minimal rate, however long it takes in all;
+* aiosmtpd's logger, which writes addresses and bodies, is shut.
+
+Replies to pipelined commands leave together, when no complete command is waiting (RFC 2920 §3.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from aiosmtpd.smtp import SMTP
+
+from mailhost.deliver import Envelope
+from mailhost.limits import is_loopback
+from mailhost.outcomes import Reason
+from mailhost.smtp import replies
+from mailhost.smtp.budget import Ticket
+from mailhost.smtp.content import ChunkSink, DataSink
+from mailhost.smtp.dialogue import Close, Dialogue, ReadChunk, ReadContent, StartTls, Step
+from mailhost.smtp.floor import Floor, Place
+from mailhost.smtp.inbox import Inbox
+from mailhost.smtp.proof import answer_was_lost
+
+log = logging.getLogger(__name__)
+
+# aiosmtpd logs peers and commands at INFO and whole messages at DEBUG. Nothing of that may be written anywhere.
+_library_log = logging.getLogger("mail.log")
+_library_log.setLevel(logging.CRITICAL + 1)
+_library_log.propagate = False
+
+# The reader holds at most twice this before it stops reading: pipelined commands, never content.
+_READ_AHEAD: Final = 32 * 1024
+# A line without an end is thrown away up to here, then the session.
+_ENDLESS: Final = 64 * 1024
+# A session that was told goodbye and does not read it is cut after this many seconds.
+_LINGER: Final = 10.0
+
+
+class Session(SMTP):
+    """One connection."""
+
+    if TYPE_CHECKING:
+        # Of asyncio.streams.FlowControlMixin, which asyncio's own StreamWriter leans on.
+        _paused: bool
+
+        async def _drain_helper(self) -> None: ...
+
+    def __init__(self, floor: Floor, loop: asyncio.AbstractEventLoop) -> None:
+        # SMTP.__init__ is not called: it looks for hooks in every attribute of two objects, asks DNS for a name and
+        # clears limits that belong to all connections.
+        self._inbox = Inbox(limit=_READ_AHEAD, loop=loop)
+        asyncio.StreamReaderProtocol.__init__(self, self._inbox, self._cb_client_connected, loop)
+        self.loop = loop
+        self.task: asyncio.Task[None] | None = None
+        self._floor = floor
+        self._limits = floor.house.limits
+        self._dialogue: Dialogue
+        self._wire: asyncio.Transport | None = None
+        self._place: Place | None = None
+        self._out: list[bytes] = []
+        # How it ends: after the present command, because the process stops, at the latest at a moment.
+        self._closing = False
+        self._stopping = False
+        self._close_by: float | None = None
+        # What it waits for: a command or a reader of replies until a moment, or content.
+        self._deadline: float | None = None
+        self._sink: DataSink | ChunkSink | None = None
+        self._sink_full: asyncio.Future[None] | None = None
+        self._ticket: Ticket | None = None
+        self._window = (0.0, 0)
+
+    # The event loop calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self._wire = transport
+        peername = transport.get_extra_info("peername")
+        peer = str(peername[0]) if isinstance(peername, tuple) and peername else ""
+        self._place = self._floor.enter(peer, self.loop.time())
+        self._count("connections", "refused" if self._place is None else "taken")
+        if self._place is None:
+            self._give_up(replies.TOO_MANY_CONNECTIONS)
+            return
+        self._dialogue = Dialogue(self._floor.house, peer, loopback=is_loopback(peer))
+        self._floor.sessions.add(self)
+        self.task = self.loop.create_task(self._handle_client())
+
+    def data_received(self, data: bytes) -> None:
+        if self._sink is None:
+            self._inbox.feed_data(data)
+        else:
+            self._feed(self._sink, data)
+
+    def eof_received(self) -> bool:
+        # The client will send no more, but may still read: a message that is complete gets its answer.
+        self._abandon_content()
+        return bool(asyncio.StreamReaderProtocol.eof_received(self))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._abandon_content()
+        asyncio.StreamReaderProtocol.connection_lost(self, exc)
+        self._wire = None
+        self._floor.sessions.discard(self)
+        if self._place is not None:
+            self._floor.leave(self._place)
+            self._place = None
+
+    def watch(self, now: float) -> None:
+        """Close the session if its client keeps it waiting too long. Called every few seconds."""
+        if self._close_by is not None:
+            if now > self._close_by:
+                self.cut()
+        elif self._sink is not None:
+            self._watch_content(self._sink, now)
+        elif self._deadline is not None and now > self._deadline:
+            self._give_up(replies.TIMEOUT)
+
+    def _watch_content(self, sink: DataSink | ChunkSink, now: float) -> None:
+        limits = self._limits
+        since, seen = self._window
+        if self._ticket is not None and self._ticket.paused:
+            # It is this host that makes the client wait.
+            self._window = (now, sink.seen)
+        elif now - since >= limits.content_window:
+            rate = limits.content_rate_pressed if self._floor.budget.pressed else limits.content_rate
+            if sink.seen - seen < rate * (now - since):
+                self._give_up(replies.TOO_SLOW)
+            self._window = (now, sink.seen)
+
+    def stop(self) -> None:
+        """The process stops: say so now, or behind the answer to the message that is being stored."""
+        self._stopping = True
+        if self._deadline is not None or self._sink is not None:
+            self._give_up(replies.STOPPING)
+
+    def cut(self) -> None:
+        """Close the connection without a word."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    # The session itself.
+
+    async def _handle_client(self) -> None:
+        self._out.append(b"220 %b ESMTP\r\n" % self._floor.house.hostname.encode())
+        try:
+            while not self._closing:
+                line = await self._read_line()
+                if line is None:
+                    break
+                await self._take(line)
+                if self._stopping and not self._closing:
+                    self._say_last(replies.STOPPING)
+            await self._flush()
+        except ConnectionError:
+            self._count("connections", "lost")
+        finally:
+            self._end_ticket()
+            self._close()
+
+    async def _read_line(self) -> bytes | None:
+        """The next line with its line end, b"" for one that is too long, None when there will be no more."""
+        thrown_away = 0
+        while (line := self._inbox.line(self._limits.command_line)) is None:
+            thrown_away += self._inbox.forget(self._limits.command_line)
+            if thrown_away > _ENDLESS:
+                self._say_last(replies.NOT_SMTP)
+                return None
+            if self._inbox.ended:
+                return None
+            await self._flush()
+            self._deadline = self.loop.time() + self._limits.idle
+            await self._inbox.more()
+            self._deadline = None
+        return b"" if thrown_away else line
+
+    async def _take(self, line: bytes) -> None:
+        dialogue = self._dialogue
+        try:
+            if not line:
+                step = dialogue.refuse(replies.LINE_TOO_LONG)
+            # RFC 5321 §2.3.8: a lone LF ends nothing; hosts that differ about that can be played against each other.
+            elif not line.endswith(b"\r\n"):
+                step = dialogue.refuse(replies.BAD_LINE_END)
+            elif (text := _text(line)) is None:
+                step = dialogue.refuse(replies.BAD_CHARACTERS)
+            else:
+                verb, _, argument = text.partition(" ")
+                step = await dialogue.command(verb.upper(), argument.strip(" "))
+            await self._do(step)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours is never the sender's permanent failure
+            self._fault(error)
+        if dialogue.chunks is None:
+            self._end_ticket()
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case bytes():
+                self._out.append(step)
+            case Close():
+                self._say_last(step.reply)
+            case ReadContent():
+                sink = DataSink(self._limits.message)
+                self._out.append(replies.SEND_CONTENT)
+                await self._fill(sink)
+                await self._answer(sink, *await self._dialogue.content(sink))
+            case ReadChunk():
+                await self._fill(step.sink)
+                await self._answer(step.sink, *await self._dialogue.chunk(step))
+            case StartTls():
+                await self._start_tls()
+
+    async def _answer(self, sink: DataSink | ChunkSink, step: Step, envelope: Envelope | None) -> None:
+        await self._do(step)
+        if envelope is None:
+            return
+        try:
+            await self._flush()
+            lost = self._inbox.ended and await answer_was_lost(self._wire)
+        except ConnectionError:
+            lost = True
+        if lost:
+            self._count("messages", "answer_lost")
+            await self._floor.house.receiver.answer_lost(envelope, sink.content)
+
+    def _fault(self, error: Exception) -> None:
+        # No text of the exception: a database error, say, quotes the row it is about.
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
+        log.error("fault in an SMTP session: %s at %s", type(error).__name__, place)
+        self._count("faults", type(error).__name__)
+        self._dialogue.reset()
+        self._out.append(replies.of_reason(Reason.FAULT))
+
+    # Content.
+
+    async def _fill(self, sink: DataSink | ChunkSink) -> None:
+        """Let content flow into `sink` until it is complete. Raises ConnectionError when it stops before."""
+        ahead = self._inbox.take()
+        if self._ticket is None:
+            self._ticket = self._floor.budget.enter(self._pause, self._resume)
+        self._sink = sink
+        self._sink_full = self.loop.create_future()
+        self._window = (self.loop.time(), sink.seen)
+        self._feed(sink, ahead)
+        if self._inbox.ended:
+            self._abandon_content()
+        await self._flush()
+        await self._sink_full
+
+    def _feed(self, sink: DataSink | ChunkSink, block: bytes) -> None:
+        limits = self._limits
+        behind = sink.feed(block)
+        if self._ticket is not None:
+            self._ticket.hold(len(sink.content))
+        if behind is not None:
+            self._sink = None
+            if behind:
+                self._inbox.feed_data(behind)
+            self._content_ends(None)
+        elif sink.seen > limits.message * limits.overrun:
+            self._give_up(replies.OVERRUN)
+
+    def _abandon_content(self) -> None:
+        if self._sink is not None:
+            self._sink = None
+            self._content_ends(ConnectionResetError("the connection ended inside a message"))
+
+    def _content_ends(self, error: ConnectionError | None) -> None:
+        full = self._sink_full
+        if full is None or full.done():
+            return
+        if error is None:
+            full.set_result(None)
+        else:
+            full.set_exception(error)
+            full.exception()  # seen, even where nobody waits any more
+
+    def _end_ticket(self) -> None:
+        if self._ticket is not None:
+            self._ticket.close()
+            self._ticket = None
+
+    def _pause(self) -> None:
+        if self._wire is not None and not self._wire.is_closing():
+            self._wire.pause_reading()
+
+    def _resume(self) -> None:
+        if self._wire is not None and not self._wire.is_closing():
+            self._wire.resume_reading()
+
+    # The connection.
+
+    async def _start_tls(self) -> None:
+        context = self._floor.house.tls()
+        if context is None:
+            self._out.append(replies.NO_TLS)
+            return
+        # RFC 3207 §6: what was sent in clear behind STARTTLS would be taken for a command under TLS.
+        if self._inbox.holds_something():
+            self._say_last(replies.INJECTED)
+            return
+        self._out.append(replies.START_TLS)
+        await self._flush()
+        if self._inbox.holds_something():
+            self._closing = True
+            return
+        try:
+            await self._writer.start_tls(context, ssl_handshake_timeout=self._limits.handshake)
+        except (OSError, ssl.SSLError):
+            self._count("connections", "tls_failed")
+            self._closing = True
+            return
+        wire = self._writer.transport
+        assert isinstance(wire, asyncio.Transport)
+        self._wire = wire
+        self._inbox.moved(wire)
+        cipher = wire.get_extra_info("cipher")
+        self._dialogue.start(tls=f"{cipher[1]} {cipher[0]}" if cipher else "TLS")
+
+    async def _flush(self) -> None:
+        """Write what is to be said. Raises ConnectionError when nobody is there any more."""
+        if self._wire is None or self._wire.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        if self._out:
+            self._wire.write(b"".join(self._out))
+            self._out.clear()
+        if self._paused:
+            self._deadline = self.loop.time() + self._limits.idle
+            await self._drain_helper()
+            self._deadline = None
+
+    def _say_last(self, reply: bytes) -> None:
+        self._out.append(reply)
+        self._closing = True
+
+    def _give_up(self, reply: bytes) -> None:
+        """Say goodbye from outside the session's task, which then finds the connection closed."""
+        self._closing = True
+        if self._wire is not None and not self._wire.is_closing():
+            self._wire.write(reply)
+        self._close()
+
+    def _close(self) -> None:
+        if self._wire is None:
+            return
+        self._close_by = self.loop.time() + _LINGER
+        self._wire.close()
+
+    def _count(self, name: str, label: str) -> None:
+        self._floor.house.metrics.count(f"smtp_{name}", label)
+
+
+def _text(line: bytes) -> str | None:
+    """A command line without its end, or None where it holds what no command may hold."""
+    try:
+        text = line[:-2].decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
