@@ -17,15 +17,15 @@ from mailhost.message.imapstrings import identifier, string, text
 
 type AddressList = list[HeaderAddress | Group]
 
+# RFC 9051 §7.5.2, in the order of the ENVELOPE.
+ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+
 _PLAIN_MAILBOX = re.compile(rb"[!#-\[\]-~]{1,256}+\Z").match
 
 
 def envelope(headers: Headers, *, utf8: bool = False) -> bytes:
     """The ENVELOPE of one header block."""
-    lists = {
-        name: parse_address_list(value) if (value := headers.joined(name)) else []
-        for name in (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-    }
+    lists = {name: parse_address_list(value) if (value := headers.joined(name)) else [] for name in ADDRESS_FIELDS}
     return envelope_of(headers, lists, utf8=utf8)
 
 
