@@ -75,6 +75,7 @@ class Environ(BaseSettings):
         ge=1 << 20,
         description="Quota of a new mailbox, in octets as stored (sealed and compressed).",
     )
+    demo: bool = Field(default=False, description="Switch on the demo tenant's recipients that simulate failures.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
 
@@ -113,6 +114,17 @@ class Environ(BaseSettings):
     @property
     def directory_dir(self) -> Path:
         return self.home / "directory"
+
+    @property
+    def directory_database(self) -> str:
+        """URL of the directory's database, from the setting or from the file `<home>/directory/database-url`.
+
+        The file lets a cell's command line start a directory process whose credential it never holds. Empty: SQLite.
+        """
+        stored = self.directory_dir / "database-url"
+        if self.role != "directory" or self.directory_database_url or not stored.exists():
+            return self.directory_database_url
+        return stored.read_text(encoding="ascii").strip()
 
     @property
     def keys(self) -> Path:

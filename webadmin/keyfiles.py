@@ -23,17 +23,19 @@ def read_or_make(path: Path) -> bytes:
     try:
         key = path.read_bytes()
     except FileNotFoundError:
-        key = _make(path)
+        place(path, secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise KeyFileDamaged(f"{path} holds {len(key)} bytes instead of {KEY_BYTES}; restore it from the key backup")
     return key
 
 
-def _make(path: Path) -> bytes:
+def place(path: Path, content: bytes) -> None:
+    """Make `path` with `content`, durable and readable by its owner only; one that is there stays as it is."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     try:
@@ -48,4 +50,3 @@ def _make(path: Path) -> bytes:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return path.read_bytes()

@@ -1,0 +1,77 @@
+"""Claims: which cell holds a tenant's slug, which cell serves a domain.
+
+A name belongs to the cell that claimed it first until that cell gives it up. The unique columns decide a race,
+not a look before the leap. A domain is kept only as HMAC-SHA256 under a key of the directory
+(`<home>/directory/keys/domain-hash.key`): a thief of this database cannot even test a guess. Every function runs
+in a process of the directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from django.db import IntegrityError, transaction
+
+from directory.models import Cell, DomainHome, TenantHome
+
+
+class Refused(Exception):
+    """The directory does not do it; the text says why."""
+
+
+class Taken(Refused):
+    """Another cell holds the name."""
+
+
+def domain_hash(key: bytes, domain: str) -> bytes:
+    """32 bytes that stand for a domain (A-labels, lower case)."""
+    return hmac.digest(key, domain.encode("ascii"), hashlib.sha256)
+
+
+def register_cell(name: str, host: str) -> None:
+    """Make the cell known, or take note of its new host name."""
+    Cell.objects.update_or_create(name=name, defaults={"country": name[:2].upper(), "host": host})
+
+
+def _cell(name: str) -> Cell:
+    try:
+        return Cell.objects.get(name=name)
+    except Cell.DoesNotExist:
+        raise Refused(f"the directory knows no cell {name}; run `skerry init` in that cell first") from None
+
+
+def claim_tenant(slug: str, cell: str) -> bool:
+    """True when the slug was free, False when this cell held it already. Raises Taken, Refused."""
+    own = _cell(cell)
+    try:
+        with transaction.atomic():
+            home, fresh = TenantHome.objects.get_or_create(slug=slug, defaults={"cell": own})
+    except IntegrityError:
+        home, fresh = TenantHome.objects.get(slug=slug), False
+    if home.cell_id != own.pk:
+        raise Taken(f"tenant {slug!r} lives in another cell; choose another slug")
+    return fresh
+
+
+def release_tenant(slug: str, cell: str) -> None:
+    """Give the slug up; one that this cell does not hold stays as it is."""
+    TenantHome.objects.filter(slug=slug, cell__name=cell).delete()
+
+
+def claim_domain(digest: bytes, cell: str) -> bool:
+    """As claim_tenant, for a domain's hash. Raises Taken, Refused."""
+    own = _cell(cell)
+    try:
+        with transaction.atomic():
+            home, fresh = DomainHome.objects.get_or_create(domain_hash=digest, defaults={"cell": own})
+    except IntegrityError:
+        home, fresh = DomainHome.objects.get(domain_hash=digest), False
+    if home.cell_id != own.pk:
+        raise Taken("this domain is served by another cell; delete it there first, or move the tenant")
+    return fresh
+
+
+def release_domain(digest: bytes, cell: str) -> None:
+    """As release_tenant, for a domain's hash."""
+    DomainHome.objects.filter(domain_hash=digest, cell__name=cell).delete()

@@ -1,0 +1,86 @@
+"""Domains of a tenant: add, list, delete.
+
+A domain that an operator adds counts as verified: whoever can run this command decides what the host serves. The
+name is claimed at the directory, as a keyed hash, before the cell's row is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Count
+
+from mailhost.models import Domain, Mailbox
+from mailhost.provision import names, tenants
+from mailhost.provision.claims import Claims, held
+from mailhost.provision.errors import AlreadyThere, NotFound, StillInUse
+from mailhost.provision.removal import Blobs, remove_mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class DomainView:
+    """A hosted domain as an operator lists it."""
+
+    domain: str
+    tenant: str
+    verified: str | None  # ISO date
+    mailboxes: int
+
+
+def get(name: str) -> Domain:
+    """The domain. Raises NotFound, BadName."""
+    name = names.domain(name)
+    try:
+        return Domain.objects.select_related("tenant").get(name=name)
+    except Domain.DoesNotExist:
+        raise NotFound(f"{name} is not hosted here; add it with `skerry domain add {name} --tenant SLUG`") from None
+
+
+def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> DomainView:
+    """Host a domain, verified. Raises BadName, NotFound, AlreadyThere, TakenElsewhere, DirectoryUnreachable."""
+    name = names.domain(name)
+    tenant = tenants.get(tenant_slug)
+    _refuse_taken(name)
+    with held(claims.claim_domain, claims.release_domain, name), transaction.atomic():
+        _refuse_taken(name)
+        Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name, verified=now.date())
+    return DomainView(name, tenant.slug, now.date().isoformat(), 0)
+
+
+def _refuse_taken(name: str) -> None:
+    taken = Domain.objects.select_related("tenant").filter(name=name).first()
+    if taken:
+        raise AlreadyThere(f"{name} is hosted here already, for tenant {taken.tenant.slug!r}")
+
+
+def listing(tenant_slug: str | None = None) -> list[DomainView]:
+    """Domains of one tenant or of the whole cell, by name. Raises NotFound, BadName."""
+    rows = Domain.objects.select_related("tenant").annotate(mailboxes=Count("mailbox")).order_by("name")
+    if tenant_slug is not None:
+        rows = rows.filter(tenant=tenants.get(tenant_slug))
+    return [
+        DomainView(row.name, row.tenant.slug, row.verified.isoformat() if row.verified else None, row.mailboxes)
+        for row in rows
+    ]
+
+
+def still_in_use(name: str, mailboxes: int) -> str:
+    """Why a domain with mailboxes is not deleted just so."""
+    return f"{name} still has {mailboxes} mailboxes; export or delete them first, or add --with-mailboxes"
+
+
+def delete(name: str, *, claims: Claims, blobs: Blobs, with_mailboxes: bool = False) -> DomainView:
+    """Stop hosting a domain; its aliases go with it. Raises NotFound, BadName, StillInUse."""
+    row = get(name)
+    boxes = list(Mailbox.objects.filter(domain=row).order_by("pk"))
+    if boxes and not with_mailboxes:
+        raise StillInUse(still_in_use(row.name, len(boxes)))
+    for box in boxes:
+        remove_mailbox(box, blobs=blobs)
+    row.delete()
+    claims.release_domain(row.name)
+    return DomainView(
+        row.name, row.tenant.slug, row.verified.isoformat() if row.verified else None, mailboxes=len(boxes)
+    )

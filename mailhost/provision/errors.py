@@ -1,0 +1,36 @@
+"""What provisioning refuses, one class for each kind of remedy. The text is for the person who asked.
+
+The texts may name what that person typed (a slug, an address); they are answers, never log lines.
+"""
+
+
+class CannotProvision(Exception):
+    """A request that was understood and refused; nothing was changed."""
+
+
+class BadName(CannotProvision):
+    """A slug, domain or address that is not one."""
+
+
+class NotFound(CannotProvision):
+    """What was named does not exist in this cell."""
+
+
+class AlreadyThere(CannotProvision):
+    """The name is taken."""
+
+
+class StillInUse(CannotProvision):
+    """Something else depends on what should go."""
+
+
+class WrongSecret(CannotProvision):
+    """The password, phrase or key does not open this mailbox. Says nothing about why."""
+
+
+class NoKeyYet(CannotProvision):
+    """The mailbox was invited and has no key: nothing can be wrapped for it."""
+
+
+class CannotExport(CannotProvision):
+    """The folder to export into is not one that can be continued."""

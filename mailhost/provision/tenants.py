@@ -1,0 +1,114 @@
+"""Tenants: add, list, show, suspend, resume, delete.
+
+A tenant's slug is claimed at the directory first, so that it lives in exactly one cell. A suspended tenant keeps
+everything; its mailboxes refuse mail and logins (the trigger on the state tells the route caches). Deleting takes
+every domain, mailbox and message with it and can be repeated after a crash: it starts by suspending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+
+from mailhost.models import Domain, Mailbox, Tenant
+from mailhost.provision import domains, names
+from mailhost.provision.claims import Claims, held
+from mailhost.provision.errors import AlreadyThere, BadName, NotFound
+from mailhost.provision.removal import Blobs
+
+MAX_NAME = 120  # the column's width
+
+
+@dataclass(frozen=True, slots=True)
+class TenantView:
+    """What an operator may see of a tenant: counts, never correspondents."""
+
+    slug: str
+    name: str
+    cell: str
+    state: str
+    created: str  # ISO date
+    domains: tuple[str, ...]
+    mailboxes: int
+    invited: int
+    messages: int
+    bytes: int  # as stored: sealed, compressed, padded
+
+
+def get(slug: str) -> Tenant:
+    """The tenant. Raises NotFound, BadName."""
+    try:
+        return Tenant.objects.get(slug=names.slug(slug))
+    except Tenant.DoesNotExist:
+        raise NotFound(f"there is no tenant {slug!r} in this cell; `skerry tenant list` shows them") from None
+
+
+def add(slug: str, *, name: str, cell: str, now: datetime, claims: Claims) -> TenantView:
+    """A new tenant of this cell. Raises BadName, AlreadyThere, TakenElsewhere, DirectoryUnreachable."""
+    slug = names.slug(slug)
+    name = name.strip() or slug
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise BadName(f"a tenant's name is one line of at most {MAX_NAME} characters")
+    if Tenant.objects.filter(slug=slug).exists():
+        raise AlreadyThere(f"tenant {slug!r} exists already")
+    with held(claims.claim_tenant, claims.release_tenant, slug), transaction.atomic():
+        if Tenant.objects.filter(slug=slug).exists():
+            raise AlreadyThere(f"tenant {slug!r} exists already")
+        Tenant.objects.create(cell=cell, slug=slug, name=name, created=now.date())
+    return show(slug)
+
+
+def listing() -> list[TenantView]:
+    """Every tenant of the cell, by slug."""
+    counted = Tenant.objects.annotate(
+        mailboxes=Count("mailbox"),
+        invited=Count("mailbox", filter=Q(mailbox__state=Mailbox.State.INVITED)),
+        messages=Sum("mailbox__mailboxusage__messages", default=0),
+        stored=Sum("mailbox__mailboxusage__bytes", default=0),
+    )
+    found = {tenant.pk: tenant for tenant in counted.order_by("slug")}
+    hosted: dict[int, list[str]] = {}
+    for tenant_id, domain in Domain.objects.order_by("name").values_list("tenant_id", "name"):
+        hosted.setdefault(tenant_id, []).append(domain)
+    return [
+        TenantView(
+            slug=tenant.slug,
+            name=tenant.name,
+            cell=tenant.cell,
+            state=tenant.state,
+            created=tenant.created.isoformat(),
+            domains=tuple(hosted.get(tenant.pk, ())),
+            mailboxes=tenant.mailboxes,
+            invited=tenant.invited,
+            messages=tenant.messages,
+            bytes=tenant.stored,
+        )
+        for tenant in found.values()
+    ]
+
+
+def show(slug: str) -> TenantView:
+    """One tenant. Raises NotFound, BadName."""
+    tenant = get(slug)
+    return next(view for view in listing() if view.slug == tenant.slug)
+
+
+def set_state(slug: str, state: Tenant.State) -> TenantView:
+    """Suspend or resume; saying it twice changes nothing. Raises NotFound, BadName."""
+    tenant = get(slug)
+    if tenant.state != state:
+        Tenant.objects.filter(pk=tenant.pk).update(state=state)
+    return show(slug)
+
+
+def delete(slug: str, *, claims: Claims, blobs: Blobs) -> TenantView:
+    """Remove the tenant and everything of it; what there was. Raises NotFound, BadName, DirectoryUnreachable."""
+    gone = set_state(slug, Tenant.State.SUSPENDED)
+    for domain in gone.domains:
+        domains.delete(domain, claims=claims, blobs=blobs, with_mailboxes=True)
+    Tenant.objects.filter(slug=gone.slug).delete()
+    claims.release_tenant(gone.slug)
+    return gone

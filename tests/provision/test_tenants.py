@@ -1,0 +1,94 @@
+"""Tenants and domains: claims first, one cell each, nothing left behind."""
+
+import pytest
+
+from mailhost.models import Alias, Domain, Mailbox, RouteVersion, Tenant
+from mailhost.provision import aliases, domains, tenants
+from mailhost.provision.claims import Claims, TakenElsewhere
+from mailhost.provision.errors import AlreadyThere, BadName, NotFound, StillInUse
+from tests.provision import house
+from tests.provision.fakes import FakeBlobs, FakeDirectory
+
+pytestmark = pytest.mark.usefixtures("cell")
+
+
+def test_a_tenant_is_claimed_at_the_directory_and_shown(directory: FakeDirectory) -> None:
+    view = tenants.show("harbour")
+    assert directory.tenants == {"harbour": "is-1", "fjord": "is-1"}
+    assert (view.slug, view.name, view.cell, view.state) == ("harbour", "Harbour", "is-1", "active")
+    assert view.domains == ("example.is",)
+    assert view.created == "2027-03-14"
+
+
+def test_a_slug_of_another_cell_is_refused_and_nothing_is_written(directory: FakeDirectory, claims: Claims) -> None:
+    directory.tenants["skagen"] = "no-1"
+    with pytest.raises(TakenElsewhere):
+        tenants.add("skagen", name="", cell=house.CELL, now=house.NOW, claims=claims)
+    assert not Tenant.objects.filter(slug="skagen").exists()
+    assert directory.tenants["skagen"] == "no-1"
+
+
+def test_a_tenant_that_exists_is_refused_and_keeps_its_claim(directory: FakeDirectory, claims: Claims) -> None:
+    with pytest.raises(AlreadyThere):
+        tenants.add("harbour", name="", cell=house.CELL, now=house.NOW, claims=claims)
+    assert directory.tenants["harbour"] == "is-1"
+
+
+def test_a_failure_in_the_cell_gives_a_fresh_claim_back(directory: FakeDirectory, claims: Claims) -> None:
+    with pytest.raises(NotFound):
+        domains.add("new.is", "nobody", now=house.NOW, claims=claims)
+    with pytest.raises(Exception, match="another cell"):  # the database's own guard, after the claim
+        tenants.add("reef", name="", cell="no-1", now=house.NOW, claims=claims)
+    assert "reef" not in directory.tenants
+    assert "new.is" not in directory.domains
+
+
+def test_an_interrupted_claim_is_taken_up_by_the_next_attempt(directory: FakeDirectory, claims: Claims) -> None:
+    directory.domains["late.is"] = "is-1"
+    assert domains.add("late.is", "harbour", now=house.NOW, claims=claims).domain == "late.is"
+
+
+def test_a_name_that_is_no_line_is_refused(claims: Claims) -> None:
+    for name in ("a\nb", "x" * 121):
+        with pytest.raises(BadName):
+            tenants.add("reef", name=name, cell=house.CELL, now=house.NOW, claims=claims)
+
+
+def test_a_domain_added_by_an_operator_is_verified() -> None:
+    assert Domain.objects.get(name="example.is").verified == house.NOW.date()
+    assert [view.domain for view in domains.listing("fjord")] == ["example.no"]
+
+
+def test_a_domain_of_another_tenant_cannot_be_added_again(claims: Claims) -> None:
+    with pytest.raises(AlreadyThere, match="fjord"):
+        domains.add("EXAMPLE.no", "harbour", now=house.NOW, claims=claims)
+
+
+def test_suspending_is_told_to_the_route_caches_and_saying_it_twice_is_not() -> None:
+    before = RouteVersion.objects.get().version
+    tenants.set_state("harbour", Tenant.State.SUSPENDED)
+    after = RouteVersion.objects.get().version
+    tenants.set_state("harbour", Tenant.State.SUSPENDED)
+    assert before < after == RouteVersion.objects.get().version
+
+
+def test_a_domain_with_mailboxes_is_not_deleted_just_so(claims: Claims, blobs: FakeBlobs) -> None:
+    house.invite("ada@example.is")
+    with pytest.raises(StillInUse, match="--with-mailboxes"):
+        domains.delete("example.is", claims=claims, blobs=blobs)
+    assert Domain.objects.filter(name="example.is").exists()
+
+
+def test_deleting_a_tenant_takes_everything_of_it_and_nothing_of_others(
+    directory: FakeDirectory, claims: Claims, blobs: FakeBlobs
+) -> None:
+    house.invite("ada@example.is")
+    house.invite("cleo@example.no")
+    aliases.add("sales@example.is", "ada@example.is", cell=house.CELL)
+    tenants.delete("harbour", claims=claims, blobs=blobs)
+    assert [row.address for row in Mailbox.objects.all()] == ["cleo@example.no"]
+    assert not Alias.objects.exists()
+    assert directory.tenants == {"fjord": "is-1"}
+    assert directory.domains == {"example.no": "is-1"}
+    with pytest.raises(NotFound):
+        tenants.show("harbour")

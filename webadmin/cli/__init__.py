@@ -1,0 +1,73 @@
+"""`skerry`, the operator's command line: verb after noun, made for people and for scripts.
+
+Every command prints for people, or with `--json` one line of JSON: an object, or an array for lists. An expected
+failure is one sentence with its remedy on stderr, or `{"error": …}`. Exit codes: 0 fine, 1 refused or problems found,
+2 wrong use. Secrets are prompted for or read from standard input and never taken as arguments, which every user of
+the machine can see.
+
+Only the noun that was typed is imported: `skerry --help` needs no database, no data folder and no Django.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+# Noun: (module with its Typer `app`, what it is about).
+NOUNS = {
+    "init": ("webadmin.cli.init", "Make or upgrade this cell's folders, keys and database."),
+    "tenant": ("webadmin.cli.tenant", "Organisations, firms and families hosted in this cell."),
+    "domain": ("webadmin.cli.domain", "Mail domains of tenants."),
+    "mailbox": ("webadmin.cli.mailbox", "Mailboxes: add, list, delete, export, show their keys to their owner."),
+    "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
+    "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
+}
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: every noun is listed, the one that was typed is real."""
+    app = typer.Typer(
+        name="skerry",
+        help="Operate a Skerry cell. Commands read their settings from SKERRY_* variables.",
+        no_args_is_help=True,
+        add_completion=False,
+        # A traceback must never show local variables: they hold secrets.
+        pretty_exceptions_enable=False,
+    )
+    typed = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for noun, (module, about) in NOUNS.items():
+        if noun != typed:
+            app.add_typer(typer.Typer(), name=noun, help=about)
+            continue
+        loaded = import_module(module).app
+        app.add_typer(loaded, name=noun, help=about)
+    app.callback()(_options)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(import_module("webadmin.version").VERSION)
+        raise typer.Exit
+
+
+def _options(
+    *,
+    _version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """Options before the noun."""
+
+
+def main() -> None:
+    """The program `skerry`."""
+    arguments = sys.argv[1:]
+    if any(argument in NOUNS for argument in arguments):
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
+        import_module("django").setup()
+    build(arguments)()

@@ -1,0 +1,83 @@
+"""`skerry domain add|list|delete`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from mailhost.provision import domains
+from mailhost.provision.errors import StillInUse
+from webadmin.cli.door import DryRunFlag, JsonFlag, YesFlag, answer, answer_list, confirm, opened
+
+app = typer.Typer(no_args_is_help=True)
+DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A mail domain, such as example.is.")]
+
+
+@app.command()
+def add(
+    domain: DomainName,
+    *,
+    tenant: Annotated[str, typer.Option("--tenant", help="The tenant whose domain it is.")],
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Host a domain for a tenant. Added by an operator, it counts as verified."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        made = domains.add(domain, tenant, now=cell.now, claims=cell.claims)
+        answer(
+            _about(made, dry_run=dry_run),
+            as_json=as_json,
+            text=lambda: f"{'would host' if dry_run else 'hosting'} {made.domain} for {made.tenant}",
+        )
+
+
+@app.command("list")
+def list_(
+    *,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List hosted domains."""
+    with opened(as_json=as_json):
+        answer_list(
+            [asdict(view) for view in domains.listing(tenant)],
+            as_json=as_json,
+            columns=("domain", "tenant", "verified", "mailboxes"),
+            empty="no domains yet; add one with `skerry domain add DOMAIN --tenant SLUG`",
+        )
+
+
+@app.command()
+def delete(
+    domain: DomainName,
+    *,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Refuse if it is another tenant's.")] = None,
+    with_mailboxes: Annotated[
+        bool, typer.Option("--with-mailboxes", help="Delete its mailboxes and their mail too.")
+    ] = False,
+    yes: YesFlag = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Stop hosting a domain."""
+    with opened(as_json=as_json) as cell:
+        row = domains.get(domain)
+        if tenant is not None and row.tenant.slug != tenant:
+            raise StillInUse(f"{row.name} belongs to tenant {row.tenant.slug!r}, not to {tenant!r}")
+        view = next(view for view in domains.listing(row.tenant.slug) if view.domain == row.name)
+        if view.mailboxes and not with_mailboxes:
+            raise StillInUse(domains.still_in_use(view.domain, view.mailboxes))
+        if not dry_run:
+            confirm(f"Stop hosting {view.domain} and delete its {view.mailboxes} mailboxes?", yes=yes)
+            domains.delete(domain, claims=cell.claims, blobs=cell.blobs, with_mailboxes=with_mailboxes)
+        answer(
+            _about(view, dry_run=dry_run),
+            as_json=as_json,
+            text=lambda: f"{'would delete' if dry_run else 'deleted'} {view.domain} and {view.mailboxes} mailboxes",
+        )
+
+
+def _about(view: domains.DomainView, *, dry_run: bool) -> dict[str, Any]:
+    return asdict(view) | ({"dry_run": True} if dry_run else {})

@@ -1,0 +1,184 @@
+"""What every command shares: opening the cell, answering, failing, asking for secrets and consent.
+
+A command is a door, not a room: it opens the cell with `opened`, calls one use-case, and gives its value to `answer` or
+`answer_list`. All expected errors of the use-cases pass through `opened` and come out as one sentence.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import typer
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from rich.console import Console
+from rich.table import Table
+
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.provision.claims import Claims
+from mailhost.provision.errors import CannotProvision
+from mailhost.provision.removal import Blobs
+from webadmin import identity, prepare
+from webadmin.control import DirectoryProcess
+from webadmin.environ import Environ
+from webadmin.keyfiles import KeyFileDamaged, read_or_make
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
+PasswordStdinFlag = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the account password from the first line of standard input.")
+]
+# Longest line of a secret read from standard input.
+MAX_SECRET_LINE = 4096
+
+
+class WrongUse(Exception):
+    """The command cannot be given like this: exit code 2."""
+
+
+class Failed(Exception):
+    """An expected failure of a command itself: exit code 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The cell of this process, as the use-cases want it."""
+
+    environ: Environ
+    now: datetime
+    claims: Claims
+    blobs: Blobs
+
+    @property
+    def server_key(self) -> bytes:
+        """Key of the hashes of login secrets."""
+        return read_or_make(self.environ.keys / "app-password.key")
+
+
+class _NothingClaimed:
+    """The directory in a dry run: everything is free and nothing is written."""
+
+    def claim_tenant(self, _slug: str) -> bool:
+        return False
+
+    def release_tenant(self, _slug: str) -> None:
+        return
+
+    def claim_domain(self, _domain: str) -> bool:
+        return False
+
+    def release_domain(self, _domain: str) -> None:
+        return
+
+
+class _NothingRemoved:
+    """The blob folder in a dry run."""
+
+    def remove(self, _name: str) -> None:
+        return
+
+
+@contextmanager
+def opened(*, as_json: bool, dry_run: bool = False) -> Iterator[Cell]:
+    """The prepared cell for one command; a dry run happens in a transaction that is rolled back."""
+    environ: Environ = settings.ENVIRON
+    now = datetime.now(UTC)
+    with refusals(as_json=as_json):
+        prepare.ensure(environ, now=now)
+        if not dry_run:
+            yield Cell(environ, now, DirectoryProcess(environ), FileBlobs(environ.blobs))
+            return
+        with transaction.atomic():
+            yield Cell(environ, now, _NothingClaimed(), _NothingRemoved())
+            transaction.set_rollback(True)
+
+
+@contextmanager
+def refusals(*, as_json: bool) -> Iterator[None]:
+    """Turn every expected error into its sentence and its exit code."""
+    try:
+        yield
+    except WrongUse as problem:
+        fail(str(problem), as_json=as_json, code=2)
+    except (CannotProvision, Failed, identity.NotPrepared, identity.WrongCell, KeyFileDamaged) as problem:
+        fail(str(problem), as_json=as_json)
+    except DatabaseError as problem:
+        reason = str(problem.__cause__ or problem).strip().partition("\n")[0]
+        fail(f"the database does not answer ({reason}); check SKERRY_DATABASE_URL and free space", as_json=as_json)
+    except OSError as problem:
+        fail(f"{problem.filename or 'a file'}: {problem.strerror or type(problem).__name__}", as_json=as_json)
+
+
+def fail(text: str, *, as_json: bool, code: int = 1) -> NoReturn:
+    """Say one error and end."""
+    if as_json:
+        print(json.dumps({"error": text}, ensure_ascii=False))
+    else:
+        print(f"error: {text}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def answer(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], str]) -> None:
+    """Print one object."""
+    print(json.dumps(value, ensure_ascii=False) if as_json else text())
+
+
+def answer_list(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
+    """Print a list: an array, a table on a terminal, or tab-separated lines for other programs."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    console = Console()
+    if not rows:
+        print(empty, file=sys.stderr)
+    elif not console.is_terminal:
+        for row in rows:
+            print("\t".join(_cell_text(row[column]) for column in columns))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column.replace("_", " "), overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell_text(row[column]) for column in columns))
+        console.print(table, markup=False)
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return " ".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only with consent. Raises WrongUse where nobody can be asked, Failed for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUse(f"{question} Add --yes to confirm.")
+    if not typer.confirm(question, err=True):
+        raise Failed("nothing was changed")
+
+
+def secret(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
+    """A password or phrase: from the first line of standard input, or typed without echo. Raises WrongUse."""
+    if from_stdin:
+        line = sys.stdin.readline(MAX_SECRET_LINE).rstrip("\r\n")
+        if not line:
+            raise WrongUse(f"standard input held no {prompt}")
+        return line
+    if not sys.stdin.isatty():
+        raise WrongUse(f"the {prompt} is asked for on a terminal; in a script use --password-stdin")
+    typed = getpass.getpass(f"{prompt.capitalize()}: ")
+    if not typed:
+        raise WrongUse(f"the {prompt} is empty")
+    if twice and getpass.getpass(f"{prompt.capitalize()} again: ") != typed:
+        raise WrongUse("the two do not match; nothing was changed")
+    return typed

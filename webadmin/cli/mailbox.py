@@ -1,0 +1,221 @@
+"""`skerry mailbox add|list|delete|export|secret-key`.
+
+Keys made here pass through this machine's memory: right for an operator's own box and for tests. Everybody else is
+invited (`--invite`) and makes keys in the browser or the bridge.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.models import Mailbox
+from mailhost.provision import mailboxes
+from mailhost.provision.errors import WrongSecret
+from mailhost.provision.export import Exported, count, export
+from mailhost.seal.errors import InvalidKey
+from mailhost.seal.identity import HybridIdentity
+from webadmin.cli.door import (
+    Cell,
+    DryRunFlag,
+    JsonFlag,
+    PasswordStdinFlag,
+    WrongUse,
+    YesFlag,
+    answer,
+    answer_list,
+    confirm,
+    opened,
+    secret,
+)
+
+app = typer.Typer(no_args_is_help=True)
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]
+# Lines read of standard input when it holds secret keys: one a rotation.
+MAX_KEYS = 1000
+
+
+@app.command()
+def add(
+    address: Address,
+    *,
+    invite: Annotated[bool, typer.Option("--invite", help="Without keys; its owner makes them.")] = False,
+    quota: Annotated[int | None, typer.Option("--quota", min=1 << 20, help="Octets, as stored.")] = None,
+    password_stdin: PasswordStdinFlag = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a mailbox with new keys and print its public key and recovery phrase, once."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        quota_bytes = quota or cell.environ.default_quota_bytes
+        if invite or dry_run:
+            view = mailboxes.invite(address, cell=cell.environ.cell, now=cell.now, quota_bytes=quota_bytes)
+            about = {"address": view.address, "state": view.state} if not dry_run else {"address": view.address}
+            answer(
+                about | ({"dry_run": True} if dry_run else {}),
+                as_json=as_json,
+                text=lambda: f"{'would add' if dry_run else 'invited'} {view.address}",
+            )
+            return
+        made = mailboxes.add(
+            address,
+            secret("account password", from_stdin=password_stdin, twice=True),
+            cell=cell.environ.cell,
+            now=cell.now,
+            quota_bytes=quota_bytes,
+            server_key=cell.server_key,
+        )
+        answer(
+            {"address": made.address, "public_key": made.public_key, "recovery_phrase": made.recovery_phrase},
+            as_json=as_json,
+            text=lambda: (
+                f"added {made.address}\n\npublic key:\n{made.public_key}\n\n"
+                f"recovery phrase (write it down, it is shown this once):\n{made.recovery_phrase}"
+            ),
+        )
+
+
+@app.command("list")
+def list_(
+    *,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Only this domain's.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List mailboxes with their state, size and quota."""
+    with opened(as_json=as_json):
+        answer_list(
+            [asdict(view) for view in mailboxes.listing(tenant=tenant, domain=domain)],
+            as_json=as_json,
+            columns=("address", "tenant", "state", "key_version", "messages", "bytes", "quota_bytes"),
+            empty="no mailboxes yet; add one with `skerry mailbox add ADDRESS`",
+        )
+
+
+@app.command()
+def delete(address: Address, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Delete a mailbox with all its mail, aliases and passwords."""
+    with opened(as_json=as_json) as cell:
+        box = mailboxes.get(address)
+        messages = count(box)
+        if not dry_run:
+            confirm(f"Delete {box.address} with {messages} messages, for ever?", yes=yes)
+            messages = mailboxes.delete(address, blobs=cell.blobs)
+        answer(
+            {"address": box.address, "messages": messages} | ({"dry_run": True} if dry_run else {}),
+            as_json=as_json,
+            text=lambda: f"{'would delete' if dry_run else 'deleted'} {box.address} and {messages} messages",
+        )
+
+
+@app.command("secret-key")
+def secret_key(address: Address, *, password_stdin: PasswordStdinFlag = False, as_json: JsonFlag = False) -> None:
+    """Print the owner's secret keys, one a line, the current one first. Whoever has them reads everything."""
+    with opened(as_json=as_json):
+        box = mailboxes.get(address)
+        keys = mailboxes.secret_keys(address, secret("account password", from_stdin=password_stdin))
+        answer({"address": box.address, "secret_keys": keys}, as_json=as_json, text=lambda: "\n".join(keys))
+
+
+@app.command("export")
+def export_(
+    address: Address,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or an export to continue.")],
+    *,
+    password_stdin: PasswordStdinFlag = False,
+    phrase_stdin: Annotated[
+        bool, typer.Option("--phrase-stdin", help="Open with the recovery phrase from standard input.")
+    ] = False,
+    secret_key_stdin: Annotated[
+        bool, typer.Option("--secret-key-stdin", help="Open with secret keys from standard input, one a line.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Ask for the account password and open.")] = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write every message as an age file (.eml.age) and, given a key, opened as well (.eml)."""
+    with opened(as_json=as_json) as cell:
+        if password_stdin + phrase_stdin + secret_key_stdin > 1:
+            raise WrongUse("give one of --password-stdin, --phrase-stdin and --secret-key-stdin")
+        box = mailboxes.get(address)
+        identities = _identities(
+            box, password=password_stdin or open_, phrase=phrase_stdin, keys=secret_key_stdin, from_stdin=not open_
+        )
+        if dry_run:
+            found = count(box)
+            answer(
+                {"address": box.address, "messages": found, "dry_run": True},
+                as_json=as_json,
+                text=lambda: f"would export {found} messages of {box.address}",
+            )
+            return
+        done = _export(box, directory, cell, identities)
+        answer(
+            {"address": box.address, "directory": str(directory)} | asdict(done),
+            as_json=as_json,
+            text=lambda: _summary(box, directory, done),
+        )
+        if done.damaged:
+            raise typer.Exit(1)
+
+
+def _identities(
+    box: Mailbox, *, password: bool, phrase: bool, keys: bool, from_stdin: bool
+) -> Sequence[HybridIdentity]:
+    """The identities that open the mailbox's mail, by whichever secret was offered; none where none was."""
+    if keys:
+        return _typed_keys()
+    if phrase:
+        words = secret("recovery phrase", from_stdin=True)
+        return mailboxes.keyring(box, mailboxes.keyring_key_by_phrase(box, words)).identities
+    if password:
+        typed = secret("account password", from_stdin=from_stdin)
+        return mailboxes.keyring(box, mailboxes.keyring_key_by_password(box, typed)).identities
+    return ()
+
+
+def _typed_keys() -> Sequence[HybridIdentity]:
+    """Secret keys on standard input; blank lines and comments are passed over."""
+    identities = []
+    for line in sys.stdin.read(MAX_KEYS * 100).splitlines():
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        try:
+            identities.append(HybridIdentity.from_text(text))
+        except InvalidKey as problem:
+            raise WrongSecret(str(problem)) from None
+    if not identities:
+        raise WrongUse("standard input held no secret key")
+    return identities
+
+
+def _export(box: Mailbox, directory: Path, cell: Cell, identities: Sequence[HybridIdentity]) -> Exported:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("exporting", total=count(box))
+        return export(
+            box,
+            directory,
+            blobs=FileBlobs(cell.environ.blobs),
+            now=cell.now,
+            max_message_size=2 * cell.environ.max_message_size,
+            identities=identities,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+
+
+def _summary(box: Mailbox, directory: Path, done: Exported) -> str:
+    lines = [f"exported {done.written} messages of {box.address} to {directory} ({done.already_there} were there)"]
+    if done.opened:
+        lines.append(f"opened {done.opened}")
+    lines += [f"damaged: {path}" for path in done.damaged]
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""Preparing a cell: everything that must exist before its first process serves, made once and in a safe order.
+
+Folders, key files, the cell's certificate, the schema of the cell's database and (in a child process) of the
+directory's, and last the `CellIdentity` row that ties them together. Each step leaves alone what exists, so that
+the same call serves a first start, an upgrade and a start after a crash; a lock keeps two of them apart. It
+refuses to adopt a database that belongs to another cell.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+
+from mailhost.models import CellIdentity, Tenant
+from webadmin import cellcert, identity
+from webadmin.control import DirectoryProcess
+from webadmin.environ import Environ
+from webadmin.keyfiles import read_or_make
+
+# What each key is for stands where it is used; all are 32 random bytes.
+KEY_FILES = ("django.key", "app-password.key", "fake-salt.key", "correspondent.key")
+
+
+def prepare(environ: Environ, *, now: datetime) -> None:
+    """Make what is missing. Raises NotPrepared, WrongCell, KeyFileDamaged, DirectoryUnreachable, DatabaseError."""
+    _make_folders(environ)
+    with _alone(environ.run / "prepare.lock"):
+        for name in KEY_FILES:
+            read_or_make(environ.keys / name)
+        certificate = cellcert.read_or_make(environ.keys, environ.cell, now)
+        identity.compare(environ.cell, identity.stored_identity(), certificate)
+        _give_database_its_setting(environ.cell)
+        if identity.pending_migrations():
+            call_command("migrate", verbosity=0, interactive=False)
+        DirectoryProcess(environ).prepare()
+        _write_identity(environ.cell, certificate)
+    identity.check(environ)
+
+
+def ensure(environ: Environ, *, now: datetime) -> None:
+    """Prepare the cell unless it is; the door of every command that a person types. Raises as `prepare`."""
+    try:
+        identity.check(environ)
+    except identity.NotPrepared:
+        prepare(environ, now=now)
+
+
+def _make_folders(environ: Environ) -> None:
+    for folder in (environ.home, environ.cell_dir, environ.run, environ.blobs):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock; a holder that dies lets go of it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _give_database_its_setting(cell: str) -> None:
+    """On PostgreSQL, set `skerry.cell` where it is unset and we may; else say the statement."""
+    if connection.vendor != "postgresql" or identity.database_setting() is not None:
+        return
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(identity.set_statement(cell))
+    except DatabaseError:
+        raise identity.NotPrepared(identity.missing_setting(cell)) from None
+    # The setting reaches new connections only.
+    connection.close()
+
+
+def _write_identity(cell: str, certificate: cellcert.CellCertificate) -> None:
+    with transaction.atomic():
+        if identity.stored_identity() is not None:
+            return
+        if Tenant.objects.exists():
+            raise identity.WrongCell(
+                "the database holds tenants but does not say which cell it belongs to; restore it from a whole backup"
+            )
+        CellIdentity.objects.create(id=1, cell=cell, certificate_sha256=certificate.sha256)
