@@ -37,6 +37,17 @@ class DatabaseDirectory:
         """Number that every change of a mailbox, alias, domain, key or tenant raises."""
         return await self._readers.run(_version)
 
+    async def first_domain(self) -> str | None:
+        """The oldest domain hosted here: what `<Postmaster>` without a domain means (RFC 5321 §4.5.1)."""
+        return await self._readers.run(_first_domain)
+
+
+def _first_domain() -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM mailhost_domain WHERE verified IS NOT NULL ORDER BY id LIMIT 1")
+        row = cursor.fetchone()
+    return row[0] if row else None
+
 
 def _version() -> int:
     with connection.cursor() as cursor:

@@ -23,7 +23,7 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
-def _as_server_user(command: Sequence[str | Path]) -> list[str]:
+def _as_server_user(command: Sequence[object]) -> list[str]:
     words = [str(word) for word in command]
     return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else words
 

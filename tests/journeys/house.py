@@ -1,0 +1,161 @@
+"""A whole cell for a journey: `manage.py serve` in a home of its own on free loopback ports, driven by `skerry`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTS = ("MX", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "WEB")
+PASSWORD = "correct horse battery staple"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@dataclass
+class House:
+    """One cell. `start` returns when it serves."""
+
+    home: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.ports:
+            self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
+        inherited.pop("DJANGO_SETTINGS_MODULE", None)
+        own = {f"SKERRY_{name}_PORT": str(port) for name, port in self.ports.items()}
+        return {**inherited, "SKERRY_HOME": str(self.home), **own, **self.settings}
+
+    def start(self, *arguments: str, wait: float = 40) -> None:
+        log = (self.home.parent / f"{self.home.name}.log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.wait_until_served(wait)
+
+    @property
+    def log(self) -> str:
+        return (self.home.parent / f"{self.home.name}.log").read_text()
+
+    def wait_until_served(self, wait: float = 40) -> None:
+        deadline = time.monotonic() + wait
+        for name in ("MX", "IMAP"):
+            while True:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", self.ports[name]), timeout=1) as sock:
+                    if sock.recv(64):
+                        break
+                assert self.process is not None
+                assert self.process.poll() is None, f"serve ended:\n{self.log[-4000:]}"
+                assert time.monotonic() < deadline, f"nothing on port {name}:\n{self.log[-4000:]}"
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def skerry(self, *words: str, answer: str | None = None, fails: bool = False) -> Any:
+        """Run the command line with --json; its parsed answer."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("skerry")), *words, "--json"],
+            cwd=ROOT,
+            env=self.environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def people(self, tenant: str, domain: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """A tenant with mailboxes: name -> address, public_key, recovery_phrase."""
+        self.skerry("tenant", "add", tenant)
+        self.skerry("domain", "add", domain, "--tenant", tenant)
+        return {
+            name: self.skerry("mailbox", "add", f"{name}@{domain}", "--password-stdin", answer=PASSWORD + "\n")
+            for name in names
+        }
+
+    def app_password(self, address: str, access: str) -> str:
+        """A new app password of that access."""
+        words = ["app-password", "add", address, "--access", access]
+        if access == "session":
+            made = self.skerry(*words, "--password-stdin", answer=PASSWORD + "\n")
+        else:
+            made = self.skerry(*words)
+        return str(made["password"])
+
+    def children(self) -> dict[int, str]:
+        """Processes that serve started: pid -> command line."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, IndexError):
+                if entry.name.isdigit():
+                    parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    if self.process is not None and int(parent) == self.process.pid:
+                        found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+
+@contextmanager
+def house(**settings: str) -> Iterator[House]:
+    """A house in a temporary folder, stopped and removed afterwards; it is not started yet."""
+    folder = Path(tempfile.mkdtemp(prefix="skerry-house-"))
+    made = House(folder / "home", settings)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,127 @@
+"""Nothing acknowledged is lost: processes are killed with SIGKILL under load, twenty times and more.
+
+Senders deliver numbered messages and note which were answered 250. Meanwhile one child of `serve` after the other
+is killed, writers included. Afterwards every acknowledged message must be there and open to what was sent, and
+`manage.py verify` must find nothing. A crash may duplicate a message, never lose one.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import random
+import signal
+import smtplib
+import ssl
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.journeys.house import House, house
+
+KILLS = 22
+SENDERS = 6
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Sender(threading.Thread):
+    """Delivers messages until told to stop; keeps the numbers that were acknowledged."""
+
+    def __init__(self, name: str, port: int, stop: threading.Event, size: int) -> None:
+        super().__init__(daemon=True)
+        self._who = name
+        self._port = port
+        self._until = stop
+        self._size = size
+        self.acknowledged: list[str] = []
+
+    def run(self) -> None:
+        number = 0
+        while not self._until.is_set():
+            with suppress(OSError, smtplib.SMTPException):
+                with smtplib.SMTP("127.0.0.1", self._port, local_hostname="sender.test", timeout=10) as client:
+                    for _ in range(20):
+                        number += 1
+                        mark = f"{self._who}-{number}"
+                        text = f"Subject: {mark}\r\n\r\n{mark} " + "x" * self._size + "\r\n"
+                        client.sendmail("sender@sender.test", ["ada@example.is"], text)
+                        self.acknowledged.append(mark)
+                        if self._until.is_set():
+                            break
+
+
+def _subjects(cell: House, password: str) -> list[str]:
+    with imaplib.IMAP4_SSL("127.0.0.1", cell.ports["IMAPS"], ssl_context=_unverified()) as client:
+        client.login("ada@example.is", password)
+        client.select("INBOX")
+        _, data = client.fetch("1:*", "(BODY.PEEK[TEXT])")
+        return [part[1].split(b" ")[0].decode() for part in data if isinstance(part, tuple)]
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_no_acknowledged_message_is_lost_when_processes_are_killed() -> None:
+    dice = random.Random(7)
+    with house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
+        cell.manage("prepare")
+        cell.people("example", "example.is", ["ada"])
+        password = cell.app_password("ada@example.is", "session")
+        cell.start()
+        stop = threading.Event()
+        # One sender with large messages, so that blob files are in flight too.
+        senders = [_Sender(f"s{n}", cell.ports["MX"], stop, 200_000 if n == 0 else 3000) for n in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0.2, 0.6))
+            victims = [pid for pid, line in cell.children().items() if "smtpd" in line or "imapd" in line]
+            if victims:
+                with suppress(ProcessLookupError):
+                    os.kill(dice.choice(victims), signal.SIGKILL)
+        stop.set()
+        for sender in senders:
+            sender.join(timeout=30)
+        cell.wait_until_served()
+        wanted = {mark for sender in senders for mark in sender.acknowledged}
+        found = _subjects(cell, password)
+        assert len(wanted) > 100
+        assert wanted <= set(found)
+        cell.stop()
+        checked = cell.manage("verify")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_the_whole_cell_may_be_killed_at_once_and_comes_back_with_everything() -> None:
+    with house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
+        cell.manage("prepare")
+        cell.people("example", "example.is", ["ada"])
+        password = cell.app_password("ada@example.is", "session")
+        stop = threading.Event()
+        wanted: set[str] = set()
+        for round_ in range(3):
+            cell.start()
+            sender = _Sender(f"r{round_}", cell.ports["MX"], stop, 2000)
+            sender.start()
+            time.sleep(1.0)
+            assert cell.process is not None
+            os.killpg(cell.process.pid, signal.SIGKILL)
+            cell.process.wait()
+            stop.set()
+            sender.join(timeout=30)
+            stop.clear()
+            wanted |= set(sender.acknowledged)
+        cell.start()
+        assert len(wanted) > 20
+        assert wanted <= set(_subjects(cell, password))
+        cell.stop()
+        assert cell.manage("verify").returncode == 0
