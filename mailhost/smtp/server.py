@@ -23,7 +23,7 @@ import asyncio
 import logging
 import ssl
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -89,9 +89,9 @@ class Session(SMTP):
     # The event loop calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         asyncio.StreamReaderProtocol.connection_made(self, transport)
-        self._wire = transport
+        # uvloop's transports are no subclasses of asyncio's; both keep its promises.
+        self._wire = cast("asyncio.Transport", transport)
         peername = transport.get_extra_info("peername")
         peer = str(peername[0]) if isinstance(peername, tuple) and peername else ""
         self._place = self._floor.enter(peer, self.loop.time())
@@ -330,8 +330,7 @@ class Session(SMTP):
             self._count("connections", "tls_failed")
             self._closing = True
             return
-        wire = self._writer.transport
-        assert isinstance(wire, asyncio.Transport)
+        wire = cast("asyncio.Transport", self._writer.transport)
         self._wire = wire
         self._inbox.moved(wire)
         cipher = wire.get_extra_info("cipher")
