@@ -1,0 +1,167 @@
+"""The house as text: its files, modules, functions and imports, read once for all tests in this folder.
+
+Nothing is imported or run; a module is its syntax tree. Folders that `.gitignore` names are not of the project.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# What is installed; everything else in the tree is for developers.
+PRODUCT = ("webadmin", "mailhost", "jurisdiction", "directory")
+
+# The parts that compute and nothing else: no database, no socket, no clock, no Django.
+PURE = (
+    "mailhost.message",
+    "mailhost.seal",
+    "mailhost.mailauth",
+    "mailhost.tlspolicy",
+    "mailhost.dnsrecords",
+    "mailhost.limits",
+    "mailhost.outcomes",
+    "mailhost.ports",
+    "jurisdiction",
+)
+# Use-cases and protocol edges: they speak to ports and sockets they are given, and know no Django either.
+DJANGO_FREE = (
+    *PURE,
+    "mailhost.imap",
+    "mailhost.smtp",
+    "mailhost.bridge",
+    "mailhost.routing",
+    "mailhost.receive",
+    "mailhost.deliver",
+    "mailhost.submit",
+    "mailhost.dispatch",
+)
+# Where Django may stand inside `jurisdiction`.
+JURISDICTION_WITH_DJANGO = (
+    "jurisdiction.models",
+    "jurisdiction.records",
+    "jurisdiction.tasks",
+    "jurisdiction.migrations",
+    "jurisdiction.apps",
+)
+
+
+@dataclass(frozen=True)
+class Module:
+    """One Python file: dotted name, path, number of lines, syntax tree."""
+
+    name: str
+    path: Path
+    lines: int
+    tree: ast.Module
+
+    @property
+    def where(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method, by its name inside the module (`Writer.place`)."""
+
+    module: Module
+    name: str
+    lines: int
+
+
+@cache
+def _ignored() -> frozenset[str]:
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.strip().rstrip("/") for line in lines if line.strip()) | {".git"}
+
+
+def files() -> Iterator[Path]:
+    """Every file of the project."""
+    yield from _files(ROOT)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        relative = str(entry.relative_to(ROOT))
+        if any(entry.match(pattern) or relative == pattern for pattern in _ignored()):
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.is_file():
+            yield entry
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Every Python file of the project that a person wrote."""
+    return tuple(_read(path) for path in files() if path.suffix == ".py" and "migrations" not in path.parts)
+
+
+def _read(path: Path) -> Module:
+    source = path.read_text(encoding="utf-8")
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return Module(name, path, source.count("\n"), ast.parse(source, str(path)))
+
+
+def product() -> Iterator[Module]:
+    """The modules that are installed."""
+    return (module for module in modules() if is_within(module.name, PRODUCT))
+
+
+def is_within(name: str, parents: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of `parents` or lies below one."""
+    return any(name == parent or name.startswith(parent + ".") for parent in parents)
+
+
+def within(*parents: str, without: tuple[str, ...] = ()) -> Iterator[Module]:
+    """The modules below `parents` that are not below `without`."""
+    return (module for module in product() if is_within(module.name, parents) and not is_within(module.name, without))
+
+
+def functions(module: Module) -> Iterator[Function]:
+    """Every function and method of a module, nested ones too."""
+    yield from _functions(module, module.tree, "")
+
+
+def _functions(module: Module, node: ast.AST, prefix: str) -> Iterator[Function]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            name = prefix + child.name
+            yield Function(module, name, (child.end_lineno or child.lineno) - child.lineno + 1)
+            yield from _functions(module, child, name + ".")
+        elif isinstance(child, ast.ClassDef):
+            yield from _functions(module, child, prefix + child.name + ".")
+        else:
+            yield from _functions(module, child, prefix)
+
+
+def symbols(module: Module) -> set[str]:
+    """Names a reader can be sent to: functions, classes, methods, and constants of modules and classes."""
+    return set(_symbols(module.tree, ""))
+
+
+def _symbols(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:
+    for child in node.body:
+        match child:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield prefix + child.name
+            case ast.ClassDef():
+                yield prefix + child.name
+                yield from _symbols(child, prefix + child.name + ".")
+            case ast.Assign():
+                yield from (prefix + target.id for target in child.targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield prefix + name
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Absolute dotted names a module imports, anywhere in it, with their lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module, node.lineno

@@ -1,0 +1,35 @@
+"""A module or a function that does not fit in a head does too much; `mox` and `go-smtp` show that it can be done."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.architecture import house
+
+MODULE = 500
+FUNCTION = 70
+
+
+def test_no_module_is_longer_than_500_lines() -> None:
+    long = sorted(((module.lines, module.where) for module in house.modules() if module.lines > MODULE), reverse=True)
+    assert not long, "split these:\n" + "\n".join(f"{lines:5} {where}" for lines, where in long)
+
+
+def test_no_function_is_longer_than_70_lines() -> None:
+    long = sorted(
+        (
+            (function.lines, f"{module.where}: {function.name}")
+            for module in house.modules()
+            for function in house.functions(module)
+            if function.lines > FUNCTION
+        ),
+        reverse=True,
+    )
+    assert not long, "split these:\n" + "\n".join(f"{lines:5} {where}" for lines, where in long)
+
+
+def test_functions_are_found_wherever_they_hide() -> None:
+    source = "class A:\n    def b(self):\n        def c(): pass\n        return c\nif True:\n    async def d(): pass\n"
+    found = house.functions(house.Module("m", Path("m.py"), 6, ast.parse(source)))
+    assert [(function.name, function.lines) for function in found] == [("A.b", 3), ("A.b.c", 1), ("d", 1)]
