@@ -111,7 +111,10 @@ class FolderInfo:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every message of a folder, by ascending UID, in parallel arrays."""
+    """Every message of a folder, by ascending UID, in parallel arrays.
+
+    The arrays belong to the session that asked, which changes them: a store that caches hands out copies.
+    """
 
     uids: array[int]  # 'I'
     flags: array[int]  # 'Q'
@@ -207,6 +210,7 @@ class Folder(Protocol):
     """A selected folder. Calls after `close` are a programming error."""
 
     name: str
+    folder_id: str  # as FolderInfo.folder_id
     uidvalidity: int
 
     async def snapshot(self, *, claim_recent: bool) -> Snapshot:

@@ -1,0 +1,409 @@
+"""One client's connection: bytes in, whole requests to the session, bytes out (an `asyncio.Protocol`).
+
+A connection has a task only while there is something to do; an idle one is a few small objects. Requests are
+handled one after the other, in the order they came. Reading pauses when too much waits to be handled, writing
+waits when the client does not read, and a large literal waits until there is memory for it. A client that
+vanishes does not interrupt a command: what it asked for is stored or not, and then the connection ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from mailhost.imap.conversation import Conversation, Metrics
+from mailhost.imap.limits import Gate, Limits, MemoryBudget, is_loopback, source_of
+from mailhost.imap.session import Session, report
+from mailhost.imap.store import Accounts
+from mailhost.imap.tokens import BadCommand
+from mailhost.imap.wire import SMALL_LITERAL, Event, LiteralAsked, Refused, Request, Splitter
+
+# Commands in a row that make no sense before each further one costs a second.
+PATIENCE = 20
+# Writing pauses at four chunks in the transport's buffer and goes on at one.
+HIGH_WATER = 512 * 1024
+LOW_WATER = 128 * 1024
+
+
+class Roster:
+    """The open connections of a process, and a way to wait until there are none."""
+
+    def __init__(self) -> None:
+        self._open: set[Connection] = set()
+        self._empty: asyncio.Event = asyncio.Event()
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._open))
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, connection: Connection) -> None:
+        """A connection was made."""
+        self._open.add(connection)
+        self._empty.clear()
+
+    def discard(self, connection: Connection) -> None:
+        """A connection is closed and forgotten."""
+        self._open.discard(connection)
+        if not self._open:
+            self._empty.set()
+
+    async def gone(self, seconds: float) -> None:
+        """Wait until the last one is closed, or so long."""
+        if self._open:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the connections of one listener share."""
+
+    accounts: Accounts
+    gate: Gate
+    budget: MemoryBudget
+    limits: Limits
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    connections: Roster
+    tls: ssl.SSLContext | None = None
+    clear_on_loopback: bool = False
+    disabled: frozenset[str] = frozenset()
+
+
+class Connection(asyncio.Protocol):
+    """See the module's lesson. Implements `conversation.Output` for its session."""
+
+    __slots__ = (
+        "_budgeted",
+        "_command_since",
+        "_drained",
+        "_endpoint",
+        "_eof",
+        "_last_read",
+        "_leave",
+        "_loop",
+        "_lost",
+        "_more",
+        "_news",
+        "_opened",
+        "_paused_reading",
+        "_paused_writing",
+        "_queue",
+        "_received",
+        "_session",
+        "_splitter",
+        "_stopping",
+        "_task",
+        "_transport",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._splitter = Splitter()
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._more: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._queue: list[bytes | bytearray | memoryview] = []
+        self._leave: Callable[[], None] | None = None
+        self._budgeted = 0
+        self._paused_reading = False
+        self._paused_writing: float | None = None
+        self._lost = self._eof = self._news = self._stopping = False
+        self._opened = self._last_read = self._loop.time()
+        self._command_since = 0.0
+        self._received = 0
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet, or send away with the reason."""
+        endpoint = self._endpoint
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+        peer = transport.get_extra_info("peername")
+        source = source_of(peer[0]) if isinstance(peer, tuple) and peer else ""
+        tls = transport.get_extra_info("ssl_object") is not None
+        conv = Conversation(
+            out=self,
+            accounts=endpoint.accounts,
+            gate=endpoint.gate,
+            splitter=self._splitter,
+            clock=endpoint.clock,
+            metrics=endpoint.metrics,
+            source=source,
+            tls=tls,
+            tls_possible=endpoint.tls is not None,
+            clear_allowed=endpoint.clear_on_loopback and is_loopback(source),
+            disabled=endpoint.disabled,
+            wake=self._changed,
+        )
+        self._session = Session(conv)
+        endpoint.connections.add(self)
+        self._leave = endpoint.gate.connect(source)
+        if self._leave is None:
+            endpoint.metrics.count("connections_refused")
+            self._session.bye("Too many connections; try later", "UNAVAILABLE")
+            self._flush()
+            self._transport.close()
+            return
+        endpoint.metrics.count("connections")
+        self._session.greet()
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Queue what arrived and see that somebody handles it."""
+        self._last_read = self._loop.time()
+        self._received += len(data)
+        self._splitter.feed(data)
+        self._arrived()
+
+    def _arrived(self) -> None:
+        if self._splitter.unread > self._endpoint.limits.read_ahead and not self._paused_reading:
+            self._paused_reading = True
+            self._transport.pause_reading()
+        if self._more is not None:
+            if not self._more.done():
+                self._more.set_result(None)
+        elif not self._lost:
+            self._go()
+
+    def eof_received(self) -> bool:
+        """The client will send no more; it may still wait for answers."""
+        self._eof = True
+        self._arrived()
+        return not self._session.conv.tls
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let a running command finish, then forget everything. Why it was lost does not matter."""
+        del exc
+        self._lost = True
+        for waiter in (self._more, self._drained):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(ConnectionResetError())
+        self._queue.clear()
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+        if self._task is None:
+            self._task = self._loop.create_task(self._finish())
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        self._paused_writing = self._loop.time()
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self._paused_writing = None
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # The task
+
+    def _go(self) -> None:
+        if self._task is None:
+            self._task = self._loop.create_task(self._run())
+
+    def _changed(self) -> None:
+        """The selected folder changed."""
+        if self._session.idle_tag is not None and not self._lost:
+            self._news = True
+            self._go()
+
+    async def _run(self) -> None:
+        try:
+            await self._pump()
+        except ConnectionError:
+            self._transport.abort()
+        except Exception as error:  # noqa: BLE001 whatever it is, other connections must not notice
+            report(error, "connection")
+            self._endpoint.metrics.count("server_bugs")
+            self._transport.abort()
+        finally:
+            self._task = None
+            if self._lost:
+                self._task = self._loop.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        try:
+            await self._session.conv.close()
+        except Exception as error:  # noqa: BLE001 there is nobody left to tell
+            report(error, "close")
+        finally:
+            self._endpoint.connections.discard(self)
+
+    async def _pump(self) -> None:
+        session = self._session
+        while not session.ended and not self._lost:
+            if self._stopping:
+                session.bye("The server stops for now", "UNAVAILABLE")
+                break
+            event = self._splitter.next_event()
+            if event is not None:
+                await self._handle(event)
+            elif self._news:
+                self._news = False
+                await session.idle_news()
+            elif self._eof:
+                break
+            else:
+                return
+            self._flush()
+            self._read_on()
+            if self._splitter.unread:
+                await asyncio.sleep(0)  # pipelined commands of one client do not keep others waiting
+        self._flush()
+        self._transport.close()
+
+    async def _handle(self, event: Event) -> None:
+        if isinstance(event, LiteralAsked):
+            await self._admit(event)
+        elif isinstance(event, Refused):
+            self._session.refuse(event)
+        else:
+            try:
+                await self._session.answer(event)
+            finally:
+                self._endpoint.budget.give(self._budgeted)
+                self._budgeted = 0
+            if self._session.bad_in_a_row > PATIENCE:
+                await asyncio.sleep(1)
+
+    async def _admit(self, asked: LiteralAsked) -> None:
+        if asked.size > SMALL_LITERAL:
+            self._budgeted += await self._endpoint.budget.take(asked.size)
+        self._splitter.accept()
+        if asked.synchronizing:
+            self.write(b"+ Send it\r\n")
+
+    def _read_on(self) -> None:
+        if self._paused_reading and self._splitter.unread <= self._endpoint.limits.read_ahead // 2:
+            self._paused_reading = False
+            self._transport.resume_reading()
+
+    # conversation.Output
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue octets."""
+        if not self._lost:
+            self._queue.append(data)
+
+    def _flush(self) -> None:
+        if not self._queue or self._lost:
+            return
+        queue, self._queue = self._queue, []
+        self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+
+    async def drain(self) -> None:
+        """Send, wait for a slow reader, let others run."""
+        self._flush()
+        if self._lost:
+            raise ConnectionResetError
+        if self._paused_writing is None:
+            await asyncio.sleep(0)
+            return
+        self._drained = self._loop.create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    async def line(self) -> bytes:
+        """A line inside a command. Raises BadCommand for anything but a plain line."""
+        while True:
+            event = self._splitter.next_event()
+            if event is None:
+                if self._eof:
+                    raise ConnectionResetError
+                self._more = self._loop.create_future()
+                try:
+                    await self._more
+                finally:
+                    self._more = None
+            elif isinstance(event, Request) and isinstance(event.parts[0], bytes) and len(event.parts) == 1:
+                return event.parts[0]
+            elif isinstance(event, LiteralAsked):
+                self._splitter.accept()
+            else:
+                raise BadCommand("Expected a line")
+
+    async def start_tls(self) -> None:
+        """Hand the connection to TLS (RFC 9051 §6.2.1)."""
+        assert self._endpoint.tls is not None
+        self._flush()
+        limits = self._endpoint.limits
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                self._endpoint.tls,
+                server_side=True,
+                ssl_handshake_timeout=limits.handshake_time,
+            )
+        except OSError as error:
+            raise ConnectionResetError from error
+        if transport is None:
+            raise ConnectionResetError
+        self._transport = transport
+        self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+
+    def start_compression(self) -> None:
+        """Not offered."""
+        raise NotImplementedError
+
+    # The sweep
+
+    def tick(self, now: float) -> None:
+        """Called every second or so: time-outs, and rest for idle pictures."""
+        limits, conv = self._endpoint.limits, self._session.conv
+        if self._paused_writing is not None and now - self._paused_writing > limits.write_time:
+            self._transport.abort()
+            return
+        if conv.account is None and now - self._opened > limits.login_time:
+            self._end("Nobody logged in")
+        elif self._splitter.inside_command and self._task is None:
+            self._watch_slow(now)
+        elif now - self._last_read > limits.idle_time and self._task is None:
+            self._end("Nothing heard for too long")
+        else:
+            self._command_since = 0.0
+            if self._task is None and conv.selected is not None and now - self._last_read > limits.rest_time:
+                conv.selected.pack()
+
+    def _watch_slow(self, now: float) -> None:
+        limits = self._endpoint.limits
+        if not self._command_since:
+            self._command_since, self._received = now, 0
+        stalled = now - self._last_read > limits.stall_time
+        spent = now - self._command_since
+        if stalled or (spent > limits.stall_time and self._received < spent * limits.least_rate):
+            self._end("That command takes too long to arrive")
+
+    def _end(self, text: str) -> None:
+        self._endpoint.metrics.count("timeouts")
+        if self._task is None:
+            self._session.bye(text)
+            self._flush()
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def stop(self) -> None:
+        """The server stops: say BYE after the running command, or now."""
+        self._stopping = True
+        if self._more is not None and not self._more.done():
+            self._more.set_exception(ConnectionResetError())
+        if not self._lost:
+            self._go()
+
+    def abort(self) -> None:
+        """Close without another word."""
+        self._transport.abort()

@@ -1,0 +1,184 @@
+"""The listener's limits by name, who may connect and try passwords, and memory for large messages.
+
+Counting goes by keyed hash: neither an address nor a user name is kept, and the key dies with the process. A
+source is an IPv4 address or an IPv6 /64. Failures count against the source and never against the user, so that
+nobody can lock somebody else out. Clients on loopback are not counted per source: a local proxy would make all
+of them one source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+# Sources remembered for throttling; the oldest are forgotten first.
+MAX_SOURCES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in octets."""
+
+    # RFC 9051 §5.4: at least 30 minutes once logged in.
+    idle_time: float = 30 * 60
+    # From the connection to the end of a login; a slow phone on a bad line needs ten.
+    login_time: float = 60
+    # A command that has begun must go on arriving…
+    stall_time: float = 60
+    # …and at this rate on average once that time is over (slowloris).
+    least_rate: int = 2048
+    # A client that stops reading its answers.
+    write_time: float = 5 * 60
+    handshake_time: float = 20
+    # Running commands may finish when the server stops.
+    stop_time: float = 1.0
+    # After so long without a word an idle picture is packed.
+    rest_time: float = 5
+    connections: int = 20_000
+    per_source: int = 200
+    per_user: int = 50
+    per_tenant: int = 5_000
+    failed_logins: int = 5
+    failed_window: float = 60
+    # Octets of large literals in memory at one time, all connections together.
+    literal_memory: int = 512 * 1024 * 1024
+    # Octets received and not yet handled before reading pauses.
+    read_ahead: int = 128 * 1024
+
+
+def source_of(address: str) -> str:
+    """What counts as one source: an IPv4 address, an IPv6 /64; "" for what is neither (a local socket)."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        if not parsed.is_loopback:
+            return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address)
+    return str(parsed)
+
+
+def is_loopback(source: str) -> bool:
+    """Whether the client is on this machine."""
+    return not source or ipaddress.ip_address(source).is_loopback
+
+
+class Gate:
+    """Counts connections and failed logins. `now` is a monotonic clock, `key` 16 or more random octets."""
+
+    def __init__(self, limits: Limits, *, now: Callable[[], float], key: bytes) -> None:
+        self._limits = limits
+        self._now = now
+        self._key = key[:64]
+        self._connections = 0
+        self._counts: dict[bytes, int] = {}
+        self._failures: OrderedDict[bytes, deque[float]] = OrderedDict()
+
+    def _hash(self, kind: str, name: str) -> bytes:
+        return blake2b(f"{kind}\0{name}".encode(), key=self._key, digest_size=12).digest()
+
+    def connect(self, source: str) -> Callable[[], None] | None:
+        """Count one more connection: the function that gives it back, or None if there are too many."""
+        if self._connections >= self._limits.connections:
+            return None
+        counted = [] if is_loopback(source) else [(self._hash("source", source), self._limits.per_source)]
+        give_back = self._take(counted)
+        if give_back is None:
+            return None
+        self._connections += 1
+
+        def leave() -> None:
+            self._connections -= 1
+            give_back()
+
+        return leave
+
+    def enter(self, username: str) -> Callable[[], None] | None:
+        """Count one more connection of a user and of the user's domain."""
+        user = username.casefold()
+        return self._take(
+            [
+                (self._hash("user", user), self._limits.per_user),
+                (self._hash("tenant", user.rpartition("@")[2]), self._limits.per_tenant),
+            ]
+        )
+
+    def _take(self, counted: list[tuple[bytes, int]]) -> Callable[[], None] | None:
+        counts = self._counts
+        if any(counts.get(key, 0) >= limit for key, limit in counted):
+            return None
+        for key, _limit in counted:
+            counts[key] = counts.get(key, 0) + 1
+
+        def give_back() -> None:
+            for key, _limit in counted:
+                counts[key] -= 1
+                if not counts[key]:
+                    del counts[key]
+
+        return give_back
+
+    def may_try(self, source: str) -> bool:
+        """Whether a password may be tried from this source now."""
+        if is_loopback(source):
+            return True
+        failures = self._failures.get(self._hash("failure", source))
+        if failures is None:
+            return True
+        while failures and failures[0] <= self._now() - self._limits.failed_window:
+            failures.popleft()
+        return len(failures) < self._limits.failed_logins
+
+    def failed(self, source: str) -> None:
+        """A login failed."""
+        if is_loopback(source):
+            return
+        key = self._hash("failure", source)
+        failures = self._failures.setdefault(key, deque(maxlen=self._limits.failed_logins))
+        failures.append(self._now())
+        self._failures.move_to_end(key)
+        if len(self._failures) > MAX_SOURCES:
+            self._failures.popitem(last=False)
+
+
+class MemoryBudget:
+    """Octets that large literals of all connections may hold together; who comes first is served first."""
+
+    def __init__(self, octets: int) -> None:
+        self._octets = octets
+        self._free = octets
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, octets: int) -> int:
+        """Wait until there is room; returns what to give back."""
+        wanted = min(octets, self._octets)
+        if not self._waiting and wanted <= self._free:
+            self._free -= wanted
+            return wanted
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (wanted, turn)
+        self._waiting.append(entry)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(wanted)
+            else:
+                self._waiting.remove(entry)
+            raise
+        return wanted
+
+    def give(self, octets: int) -> None:
+        """The literal is gone."""
+        self._free += octets
+        while self._waiting and self._waiting[0][0] <= self._free:
+            wanted, turn = self._waiting.popleft()
+            if not turn.done():
+                self._free -= wanted
+                turn.set_result(None)

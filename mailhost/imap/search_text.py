@@ -1,0 +1,60 @@
+"""The words of a message, for SEARCH TEXT, BODY and HEADER (RFC 9051 §6.4.4).
+
+Bodies are decoded from their transfer encoding and charset, headers from their encoded words, and everything is
+case-folded, so that `SEARCH BODY "grüße"` finds what a person would call a match. Only text parts are read, and
+of each message no more than `MAX_TEXT` octets, so that one huge message cannot hold up the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailhost.message.charsets import decode_text
+from mailhost.message.encodedwords import decode_words
+from mailhost.message.headers import Headers, fields
+from mailhost.message.structure import Part
+from mailhost.message.transferencoding import UnknownEncoding, decode
+
+# Octets of text looked at in one message, still encoded: more than any text a person wrote.
+MAX_TEXT = 4 * 1024 * 1024
+
+
+def fold(text: str) -> str:
+    """Text for comparison: case-folded, white space evened out."""
+    return " ".join(text.casefold().split()) if "\n" in text or "\t" in text else text.casefold()
+
+
+def header_holds(headers: Headers, field: str, needle: str) -> bool:
+    """Whether one of the fields of this name holds the folded needle; "" asks whether there is one."""
+    values = headers.all(field.encode("utf-8", "replace"))
+    if not needle:
+        return bool(values)
+    return any(needle in fold(decode_words(value)) for value in values)
+
+
+def holds(content: bytes | memoryview, root: Part, needle: str, *, headers: bool) -> bool:
+    """Whether the text of a message holds the folded needle."""
+    return any(needle in text for text in _texts(content, root, headers=headers))
+
+
+def _texts(content: bytes | memoryview, root: Part, *, headers: bool) -> Iterator[str]:
+    budget = MAX_TEXT
+    view = memoryview(content)
+    for part in root.walk():
+        if headers or part is not root:
+            yield _header_text(part)
+        if part.type != "text" or budget <= 0:
+            continue
+        raw = view[part.body_start : min(part.body_end, part.body_start + budget)]
+        budget -= len(raw)
+        octets = decode(raw, part.encoding)
+        if not isinstance(octets, UnknownEncoding):
+            yield fold(decode_text(bytes(octets), part.charset))
+
+
+def _header_text(part: Part) -> str:
+    return fold(
+        "\n".join(
+            f"{field.name.decode('latin-1')}: {decode_words(field.value)}" for field in fields(part.headers.block)
+        )
+    )
