@@ -15,6 +15,7 @@ from mailhost.seal.sealed import (
     open_header,
     open_payload,
     seal,
+    self_test,
     split,
 )
 from mailhost.seal.summary import Address, Summary
@@ -36,5 +37,6 @@ __all__ = [
     "open_header",
     "open_payload",
     "seal",
+    "self_test",
     "split",
 ]

@@ -4,6 +4,7 @@ import contextlib
 import random
 import traceback
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from mailhost.seal import (
     open_header,
     open_payload,
     seal,
+    self_test,
     split,
 )
 from mailhost.seal.header import Stanza, encode_base64, encode_header, parse_header
@@ -205,6 +207,35 @@ def test_sealing_a_big_message_takes_little_more_memory_than_its_payload() -> No
 
 def test_opening_a_big_message_takes_the_body_and_the_message() -> None:
     assert peak_of(8 << 20, seal_it=False) < 2.1
+
+
+def test_the_self_test_passes_where_the_library_can_do_it() -> None:
+    self_test()
+
+
+def test_threads_seal_side_by_side() -> None:
+    sizes = [100, 50_000, 200_000, 400_000] * 4
+
+    def one(size: int) -> bool:
+        message = random.Random(size).randbytes(size)
+        sealed = seal(ADA.recipient, message, SUMMARY)
+        return open_payload(open_header([ADA], sealed.header), sealed.payload) == message
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(one, sizes))
+
+
+def test_a_seal_that_failed_half_way_does_not_spoil_the_next() -> None:
+    with pytest.raises(TypeError):
+        seal(ADA.recipient, [bytes(200_000), "not bytes"], SUMMARY)  # type: ignore[list-item]
+    for size in (100, 200_000):
+        sealed = seal(ADA.recipient, bytes(size), SUMMARY)
+        assert open_payload(open_header([ADA], sealed.header), sealed.payload) == bytes(size)
+
+
+def test_a_header_may_come_as_any_buffer() -> None:
+    for header in (bytearray(SEALED.header), memoryview(SEALED.header)):
+        assert open_header([ADA], header).summary == SUMMARY
 
 
 def test_a_summary_of_any_size_fits_in_the_header() -> None:
