@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from mailhost.adapters.database import listed, one_of
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
-from mailhost.adapters.imapstore.folder import DatabaseFolder, Workshop
+from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow, Workshop
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
@@ -89,8 +89,7 @@ class DatabaseAccount:
             raise NoSuchFolder("There is no such folder")
         if not sizes:
             return found[0]
-        folder_id, _ = self._resolve(name)
-        return replace(found[0], size=reading.total_size(self._view, folder_id))
+        return replace(found[0], size=reading.total_size(self._view, self._resolve(name).row_id))
 
     def _read_folders(self, name: str | None, counts: bool) -> list[FolderInfo]:
         condition, values = ("", []) if name is None else (" AND f.name = %s", [name])
@@ -162,21 +161,22 @@ class DatabaseAccount:
             raise TryLater("The mailbox was removed")
         return Quota(storage_used=row[0], storage_limit=row[1], messages_used=row[2], messages_limit=None)
 
-    def _resolve(self, name: str) -> tuple[int, int]:
+    def _resolve(self, name: str) -> FolderRow:
+        wanted = canonical(name)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT id, {self._uidvalidity} FROM mailhost_folder WHERE mailbox_id = %s AND name = %s",
-                [self._mailbox, canonical(name)],
+                f"SELECT id, opaque_id, {self._uidvalidity} FROM mailhost_folder WHERE mailbox_id = %s AND name = %s",
+                [self._mailbox, wanted],
             )
             row = cursor.fetchone()
         if row is None:
             raise NoSuchFolder("There is no such folder")
-        return row[0], row[1]
+        return FolderRow(row[0], wanted, row[1], row[2])
 
     async def open(self, name: str) -> DatabaseFolder:
         with imap_answers():
-            folder_id, uidvalidity = await self._shop.readers.run(self._resolve, name)
-        return DatabaseFolder(self._shop, self._view, canonical(name), folder_id, uidvalidity, self._resolve)
+            row = await self._shop.readers.run(self._resolve, name)
+        return DatabaseFolder(self._shop, self._view, row, self._resolve)
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -268,16 +268,16 @@ class DatabaseAccount:
     async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
         with imap_answers():
             try:
-                folder_id, uidvalidity = await self._shop.readers.run(self._resolve, name)
+                folder = await self._shop.readers.run(self._resolve, name)
             except NoSuchFolder:
                 raise NoSuchFolder("There is no such folder", code="TRYCREATE") from None
             placements = [
-                await place_payload(self._shop.blobs, await self._placement(message, folder_id, now))
+                await place_payload(self._shop.blobs, await self._placement(message, folder.row_id, now))
                 for message in messages
             ]
             placed = await self._shop.writer.place(placements)
         self._shop.changes.poke()
-        return uidvalidity, [each.uid for each in placed]
+        return folder.uidvalidity, [each.uid for each in placed]
 
     async def _placement(self, message: NewMessage, folder_id: int, now: datetime) -> Placement:
         moment = message.internaldate or now

@@ -29,23 +29,32 @@ class Workshop:
     changes: ChangeWatcher
 
 
+@dataclass(frozen=True, slots=True)
+class FolderRow:
+    """Which folder, and its UIDVALIDITY in the view that asks."""
+
+    row_id: int
+    name: str
+    opaque_id: str
+    uidvalidity: int
+
+
 class DatabaseFolder:
-    """`imap.store.Folder`. `resolve` finds a folder's (id, UIDVALIDITY) by name for COPY and MOVE."""
+    """`imap.store.Folder`. `resolve` finds another folder of the account by name, for COPY and MOVE."""
 
     def __init__(
         self,
         workshop: Workshop,
         view: MessageView,
-        name: str,
-        folder_id: int,
-        uidvalidity: int,
-        resolve: Callable[[str], tuple[int, int]],
+        row: FolderRow,
+        resolve: Callable[[str], FolderRow],
     ) -> None:
-        self.name = name
-        self.uidvalidity = uidvalidity
+        self.name = row.name
+        self.folder_id = row.opaque_id
+        self.uidvalidity = row.uidvalidity
         self._shop = workshop
         self._view = view
-        self._id = folder_id
+        self._id = row.row_id
         self._resolve = resolve
         self._modseq = 0
         self._off: Callable[[], None] | None = None
@@ -127,12 +136,14 @@ class DatabaseFolder:
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
         with imap_answers():
             there = await self._shop.readers.run(self._resolve, target)
-        return await self._change(partial(changing.copy, source=self._id, uids=uids, target=there, now=now))
+        to = (there.row_id, there.uidvalidity)
+        return await self._change(partial(changing.copy, source=self._id, uids=uids, target=to, now=now))
 
     async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
         with imap_answers():
             there = await self._shop.readers.run(self._resolve, target)
-        return await self._change(partial(changing.move, source=self._id, uids=uids, target=there, now=now))
+        to = (there.row_id, there.uidvalidity)
+        return await self._change(partial(changing.move, source=self._id, uids=uids, target=to, now=now))
 
     async def _change[T](self, work: Callable[..., T]) -> T:
         with imap_answers():

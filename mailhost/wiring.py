@@ -1,0 +1,264 @@
+"""Where the parts are put together: one function a daemon, settings in, running until SIGTERM.
+
+Everything below takes its clock, keys, limits and ports as arguments; this is the place that hands them over. A
+daemon binds its own sockets with SO_REUSEPORT, so that N processes share a port, tells its supervisor that it is
+ready only when it can serve, and stops in order: no new connections, answers to what is in hand, the writer's queue
+committed, then out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvloop
+
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.changes import Changes
+from mailhost.adapters.database import Readers
+from mailhost.adapters.demo import DEMO_DOMAIN, FailingRecipients
+from mailhost.adapters.directory import DatabaseDirectory
+from mailhost.adapters.imapstore.accounts import DatabaseAccounts
+from mailhost.adapters.imapstore.folder import Workshop
+from mailhost.adapters.lost_answers import DatabaseLostAnswers
+from mailhost.adapters.mailstore import DatabaseMailstore
+from mailhost.adapters.writer import Writer
+from mailhost.deliver import LARGE, Deliverer, summarise
+from mailhost.imap.limits import Limits
+from mailhost.imap.server import Listener, serve
+from mailhost.limits import SmtpLimits
+from mailhost.message.describe import describe
+from mailhost.outcomes import NO_VERDICT
+from mailhost.ports import Directory, Metrics
+from mailhost.receive import Receiver
+from mailhost.routing import RouteCache
+from mailhost.seal import HybridRecipient, Sealed, seal
+from mailhost.smtp.serve import serve_mx
+
+# Threads that describe and seal large messages; the cores are few and the work holds them fully.
+SEALING_THREADS = 2
+
+
+class Settings(Protocol):
+    """What a daemon needs of the settings (`webadmin.environ.Environ`)."""
+
+    @property
+    def cell(self) -> str: ...
+    @property
+    def hostname(self) -> str: ...
+    @property
+    def bind(self) -> str: ...
+    @property
+    def mx_port(self) -> int: ...
+    @property
+    def imap_port(self) -> int: ...
+    @property
+    def imaps_port(self) -> int: ...
+    @property
+    def blobs(self) -> Path: ...
+    @property
+    def max_message_size(self) -> int: ...
+    @property
+    def smtp_in_flight_bytes(self) -> int: ...
+    @property
+    def imap_clear_on_loopback(self) -> bool: ...
+    @property
+    def demo(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The cell's key files that daemons use (`docs/operations.md` says what each loss would mean)."""
+
+    app_password: bytes
+    correspondent: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the edge of the program gives a daemon."""
+
+    settings: Settings
+    secrets: Secrets
+    metrics: Metrics
+    tls: Callable[[], ssl.SSLContext | None]
+    ready: Callable[[], None]
+
+
+def now() -> datetime:
+    """The clock of the daemons."""
+    return datetime.now(UTC)
+
+
+def run_smtpd(around: Surroundings) -> None:
+    """Serve the MX until SIGTERM or SIGINT."""
+    _run(_smtpd(around))
+
+
+def run_imapd(around: Surroundings) -> None:
+    """Serve IMAP until SIGTERM or SIGINT."""
+    _run(_imapd(around))
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for `host`, one for each address family, that other processes may share."""
+    found = []
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        found.append(sock)
+    return found
+
+
+@asynccontextmanager
+async def _workshop(settings: Settings) -> AsyncIterator[Workshop]:
+    readers, writer, blobs = Readers(), Writer(), FileBlobs(settings.blobs)
+    blobs.prepare()
+    writer.start()
+    changes = Changes(readers)
+    watching = asyncio.create_task(changes.run())
+    try:
+        yield Workshop(readers, writer, blobs, changes)
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        # What sessions have handed over is committed before the process ends.
+        await asyncio.get_running_loop().run_in_executor(None, writer.stop)
+        await asyncio.get_running_loop().run_in_executor(None, readers.close)
+
+
+async def _smtpd(around: Surroundings) -> None:
+    settings = around.settings
+    sockets = bound(settings.bind, settings.mx_port)
+    limits = replace(SmtpLimits(), message=settings.max_message_size, in_flight=settings.smtp_in_flight_bytes)
+    async with _workshop(settings) as shop:
+        plain = DatabaseDirectory(shop.readers)
+        directory: Directory = FailingRecipients(plain, DEMO_DOMAIN) if settings.demo else plain
+        routes = RouteCache(directory, time.monotonic)
+        shop.changes.on_any(_flush_when_routes_change(plain, routes))
+        lost = DatabaseLostAnswers(shop.writer, shop.readers)
+        shop.changes.on_any(lost.refresh)
+        with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as sealing:
+            deliverer = Deliverer(
+                hostname=settings.hostname,
+                routes=routes,
+                store=DatabaseMailstore(shop.writer, shop.blobs, now),
+                limits=limits,
+                executor=sealing,
+            )
+            receiver = Receiver(
+                hostname=settings.hostname,
+                routes=routes,
+                deliverer=deliverer,
+                lost_answers=lost,
+                key=around.secrets.correspondent,
+                now=now,
+                limits=limits,
+            )
+            stop = _stop_on_signals()
+            around.ready()
+            await serve_mx(
+                sockets,
+                receiver,
+                around.tls,
+                limits,
+                around.metrics,
+                stop,
+                hostname=settings.hostname,
+                postmaster_domain=await plain.first_domain() or settings.hostname,
+            )
+
+
+def _flush_when_routes_change(directory: DatabaseDirectory, routes: RouteCache) -> Callable[[], Any]:
+    seen = 0
+
+    async def refresh() -> None:
+        nonlocal seen
+        version = await directory.version()
+        if version != seen:
+            seen = version
+            routes.flush()
+
+    return refresh
+
+
+async def _imapd(around: Surroundings) -> None:
+    settings = around.settings
+    clear, over_tls = bound(settings.bind, settings.imap_port), bound(settings.bind, settings.imaps_port)
+    async with _workshop(settings) as shop:
+        with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as sealing:
+            accounts = DatabaseAccounts(
+                shop,
+                key=around.secrets.app_password,
+                seal_to=_sealer(sealing),
+                append_limit=settings.max_message_size,
+                now=now,
+            )
+            listeners = [
+                *(Listener(each, around.tls(), clear_on_loopback=settings.imap_clear_on_loopback) for each in clear),
+                *(Listener(each, around.tls(), implicit=True) for each in over_tls),
+            ]
+            await serve(
+                accounts,
+                listeners,
+                Limits(),
+                _ImapEvents(around.metrics),
+                _stop_on_signals(),
+                clock=now,
+                ready=around.ready,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _ImapEvents:
+    """The IMAP engine's counters as labels of one metric."""
+
+    metrics: Metrics
+
+    def count(self, event: str, amount: int = 1) -> None:
+        for _ in range(amount):
+            self.metrics.count("imap_events", event)
+
+
+def _sealer(executor: ThreadPoolExecutor) -> Callable[..., Coroutine[Any, Any, Sealed]]:
+    """Seals what a client APPENDs, as a delivery is sealed, but without trace fields."""
+
+    def work(recipient: str, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
+        summary = summarise(describe(content), 0, NO_VERDICT, moment)
+        return seal(HybridRecipient.from_text(recipient), content, summary)
+
+    async def seal_to(recipient: str, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
+        if len(content) <= LARGE:
+            return work(recipient, content, moment)
+        return await asyncio.get_running_loop().run_in_executor(executor, work, recipient, content, moment)
+
+    return seal_to
