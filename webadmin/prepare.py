@@ -37,6 +37,8 @@ def prepare(environ: Environ, *, now: datetime) -> None:
         certificate = cellcert.read_or_make(environ.keys, environ.cell, now)
         identity.compare(environ.cell, identity.stored_identity(), certificate)
         _give_database_its_setting(environ.cell)
+        # Before anything is written: a wrong row would keep the right cell out.
+        identity.compare_database_setting(environ.cell)
         if identity.pending_migrations():
             call_command("migrate", verbosity=0, interactive=False)
         DirectoryProcess(environ).prepare()

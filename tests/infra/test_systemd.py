@@ -1,0 +1,174 @@
+"""The units: accepted by systemd without a word, hardened, and agreeing with the program about key files."""
+
+from __future__ import annotations
+
+import configparser
+import ctypes
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.presence import need
+from webadmin import prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = ROOT / "infra" / "systemd"
+DAEMONS = ("skerry-smtpd@.service", "skerry-imapd@.service", "skerry-web@.service")
+SERVICES = (*DAEMONS, "skerry-prepare@.service")
+# systemd-analyze rates from 0.0 (nothing allowed) to 10.0; what is left is the network, which mail needs.
+EXPOSURE_LIMIT = 1.5
+
+
+class _Unit(configparser.RawConfigParser):
+    """A unit file: a key may stand several times, and its values are kept apart by newlines."""
+
+    def __init__(self) -> None:
+        super().__init__(strict=False, dict_type=_Repeating, delimiters=("=",), comment_prefixes=("#",))
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+class _Repeating(dict):  # type: ignore[type-arg]
+    """configparser's own trick: lists are extended, so a repeated key keeps all its values."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        if isinstance(value, list) and key in self:
+            self[key].extend(value)
+        else:
+            super().__setitem__(key, value)
+
+
+def _unit(name: str) -> _Unit:
+    unit = _Unit()
+    unit.read(UNITS / name)
+    return unit
+
+
+def _values(name: str, key: str) -> list[str]:
+    return _unit(name).get("Service", key, fallback="").split("\n")
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units as on a machine, with programs that exist here instead of those of /opt/skerry."""
+    folder = tmp_path / "units"
+    shutil.copytree(UNITS, folder)
+    for path in folder.rglob("*.service"):
+        text = re.sub(r"/opt/skerry/\.venv/bin/\w+", sys.executable, path.read_text())
+        path.write_text(text)
+    for path in folder.rglob("*"):
+        if path.suffix in {".service", ".target", ".conf"}:
+            path.write_text(path.read_text().replace("file:/opt/skerry/docs/operations.md", f"file:{ROOT}/README.md"))
+    return folder
+
+
+def _analyze(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", *words],
+        env={"SYSTEMD_UNIT_PATH": f"{folder}:/usr/lib/systemd/system:/lib/systemd/system", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.journey
+def test_systemd_accepts_every_unit_without_a_word(installed: Path) -> None:
+    need("systemd-analyze")
+    instances = [str(installed / name.replace("@.", "@is-1.")) for name in SERVICES]
+    targets = [str(installed / "skerry.target"), str(installed / "skerry@is-1.target")]
+    done = _analyze(installed, "verify", "--man=no", "--recursive-errors=yes", *instances, *targets)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.journey
+def test_a_mistake_in_a_unit_or_in_the_shared_rules_is_seen(installed: Path) -> None:
+    need("systemd-analyze")
+    rules = installed / "skerry-.service.d" / "hardening.conf"
+    rules.write_text(rules.read_text() + "NoNewPrivilege=yes\n")
+    done = _analyze(installed, "verify", "--man=no", str(installed / "skerry-smtpd@is-1.service"))
+    assert "NoNewPrivilege" in done.stderr
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("name", SERVICES)
+def test_little_is_exposed(name: str, installed: Path) -> None:
+    need("systemd-analyze")
+    unit = str(installed / name.replace("@.", "@is-1."))
+    done = _analyze(installed, "security", "--offline=true", "--no-pager", unit)
+    found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", done.stdout)
+    assert found, done.stderr
+    assert float(found[1]) <= EXPOSURE_LIMIT, done.stdout
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "LimitCORE=0",
+        "MemorySwapMax=0",
+        "UMask=0077",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "PrivateTmp=yes",
+        "User=skerry-%i",
+        "StateDirectoryMode=0700",
+        "SystemCallFilter=@system-service",
+    ],
+)
+def test_the_rules_that_guard_mail_in_memory_stand_in_the_shared_file(rule: str) -> None:
+    assert rule in (UNITS / "skerry-.service.d" / "hardening.conf").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_each_daemon_gets_every_key_file_as_a_credential_and_cannot_see_their_folder(name: str) -> None:
+    wanted = {*prepare.KEY_FILES, "cell.pem", "cell.key"}
+    given = dict(value.split(":", 1) for value in _values(name, "LoadCredential"))
+    assert given == {key: f"/etc/skerry/%i/keys/{key}" for key in wanted}
+    assert "SKERRY_KEYS_DIR=%d" in _values(name, "Environment")
+    assert any("-/etc/skerry/%i/keys" in value for value in _values(name, "InaccessiblePaths"))
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_no_daemon_can_see_the_directorys_folder(name: str) -> None:
+    assert any("-/var/lib/skerry/%i/directory" in value for value in _values(name, "InaccessiblePaths"))
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_daemon_starts_only_behind_the_preparation_and_comes_back_when_it_dies(name: str) -> None:
+    unit = _unit(name)
+    assert unit.get("Unit", "Requires") == "skerry-prepare@%i.service"
+    assert "skerry-prepare@%i.service" in unit.get("Unit", "After").split()
+    assert unit.get("Service", "Restart") == "always"
+
+
+def test_only_listeners_on_low_ports_keep_a_capability() -> None:
+    for name in SERVICES:
+        expected = ["CAP_NET_BIND_SERVICE"] if name in {"skerry-smtpd@.service", "skerry-imapd@.service"} else [""]
+        assert _values(name, "CapabilityBoundingSet") == expected, name
+
+
+def test_the_program_runs_where_memory_is_never_writable_and_executable() -> None:
+    """MemoryDenyWriteExecute: the libraries below sealing, TLS and the event loop must not need such pages."""
+    set_mdwe, refuse_exec_gain = 65, 1  # prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN (Linux 6.3)
+    program = f"""
+import ctypes, sys
+if ctypes.CDLL(None).prctl({set_mdwe}, {refuse_exec_gain}, 0, 0, 0):
+    sys.exit(77)
+import psycopg, uvloop, ssl, sqlite3
+from mailhost.seal import HybridIdentity, Summary, open_file, seal
+from mailhost.seal.password import Argon2Parameters, derive_keys
+derive_keys("password", bytes(16), Argon2Parameters.insecure_for_tests())
+identity = HybridIdentity.generate()
+sealed = seal(identity.recipient, b"Subject: x\\r\\n\\r\\ny\\r\\n", Summary(size=1, internaldate=0))
+assert open_file([identity], sealed.header + sealed.payload) == b"Subject: x\\r\\n\\r\\ny\\r\\n"
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        assert ctypes.sizeof(ctypes.c_void_p) == 8
+        pytest.skip("this kernel does not know PR_SET_MDWE")
+    assert done.returncode == 0, done.stderr
