@@ -12,21 +12,27 @@ This is for showing and for search.  Envelope addresses are parsed strictly, by 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from mailhost.message.charsets import visible
 from mailhost.message.encodedwords import decode_words
 
 # A list in one field: longer ones exist only where somebody pasted a directory, and every reader cuts them.
 MAX_ADDRESSES = 1000
-# Bytes of one field that are read at all.
-MAX_LIST_BYTES = 128 * 1024
+# Bytes of one field that are read at all, and words and marks of it where the list is not of the plain kind.
+MAX_LIST_BYTES = 64 * 1024
+MAX_TOKENS = 10_000
 # RFC 5322 §3.2.2 comments nest; deeper than this the brackets are ordinary characters.
 MAX_COMMENT_DEPTH = 16
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderAddress:
+_ATEXT = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
+_ORDINARY = re.compile(rb"[A-Za-z0-9.+_-]++").fullmatch
+
+
+class HeaderAddress(NamedTuple):
     """One mailbox of a list.  `name` is None where there is none; `local` and `domain` may be empty, never None."""
 
     name: bytes | None
@@ -37,6 +43,8 @@ class HeaderAddress:
     @property
     def address(self) -> str:
         """`local@domain` as text, or the local part alone where no domain was given."""
+        if _ORDINARY(self.local) and _ORDINARY(self.domain):
+            return f"{self.local.decode('ascii')}@{self.domain.decode('ascii')}"
         local = visible(decode_words(self.local))
         return f"{local}@{visible(decode_words(self.domain))}" if self.domain else local
 
@@ -54,26 +62,24 @@ class HeaderAddress:
         return f"{name} <{address}>" if address else name
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """A named group (RFC 5322 §3.4), possibly empty, as in `undisclosed-recipients:;`."""
 
     name: bytes
     members: tuple[HeaderAddress, ...] = ()
 
 
-_ATEXT = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 # `Name <a@b>`, `"Name" <a@b>` or `a@b`, and the comma behind it: nearly every address there is.
 _PLAIN = re.compile(
     rb"[ \t]*+(?:(?:\"([^\"\\]*+)\"|([%(a)b][%(a)b \t.]*+))?[ \t]*+<([%(a)b.]++)@([A-Za-z0-9.-]++)>"
     rb"|([%(a)b.]++)@([A-Za-z0-9.-]++))[ \t]*+(?:,|\Z)" % {b"a": _ATEXT}
 )
 _TOKEN = re.compile(
-    rb"(?P<space>[\s\x00]++)|(?P<quoted>\"(?:[^\"\\]|\\.)*+\")|(?P<literal>\[[^\[\]]*+\])"
-    rb"|(?P<special>[()<>@,:;\"\\\[\]])|(?P<atom>[^\s\x00()<>@,:;\"\\\[\]]++)",
-    re.DOTALL,
+    rb"(?P<space>[\s\x00]++)|(?P<atom>[^\s\x00()<>@,:;\"\\\[\]]++|\[[^\[\]]*+\])|(?P<special>[()<>@,:;\"\\\[\]])"
 )
+_QUOTED = re.compile(rb"\"((?:[^\"\\]|\\.)*+)\"", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_ORDINARY_MARKS = frozenset({b"\\", b"[", b"]", b"(", b")"})
 _COMMENT_MARK = re.compile(rb"\\.|[()]", re.DOTALL)
 
 
@@ -112,7 +118,7 @@ class _Reader:
     """The general reader: tokens in, addresses out, one element of the list at a time."""
 
     def __init__(self, value: bytes, room: int) -> None:
-        self.tokens = _tokens(value)
+        self.tokens = islice(_tokens(value), MAX_TOKENS)
         self.room = room
         self.out: list[HeaderAddress | Group] = []
         self.group: bytes | None = None
@@ -120,8 +126,9 @@ class _Reader:
         self._clear()
 
     def _clear(self) -> None:
-        self.words: list[bytes] = []  # phrase or bare address, spaces between words kept as b" "
-        self.angle: list[bytes] | None = None
+        self.words: list[bytes] = []  # phrase or bare address, the spaces between words kept as b" "
+        self.angle: list[bytes] | None = None  # the words between angle brackets
+        self.after: list[bytes] = []  # words behind them, a name where none came before
         self.comment = b""
         self.inside = False
 
@@ -133,11 +140,12 @@ class _Reader:
                 continue
             if kind == "comment":
                 self.comment = text
-            elif self.inside and self.angle is not None:
-                self.angle.append(text)
-            elif self.angle is None or kind != "space":
-                # What follows `<…>` is no part of the address; it is shown only where no name came before.
+            elif self.angle is None:
                 self.words.append(text)
+            elif self.inside:
+                self.angle.append(text)
+            else:
+                self.after.append(text)
         self._element()
         self._end_group()
         return self.out
@@ -145,8 +153,10 @@ class _Reader:
     def _special(self, text: bytes) -> bool:
         """Whether the character was structure; otherwise it is an ordinary one."""
         if text == b"<" and not self.inside:
+            if self.angle is not None:
+                self._element()  # the comma between two addresses is missing
             self.angle, self.inside = [], True
-        elif text == b">" and self.inside:
+        elif text == b">" and self.angle is not None:
             self.inside = False
         elif text == b"," and not self._in_route():
             self._element()
@@ -154,7 +164,7 @@ class _Reader:
             # RFC 5322 §3.4: ends a group.  Outside one it is the separator some programs type.
             self._element()
             self._end_group()
-        elif text == b":" and not self.inside and self.group is None and b"@" not in self.words:
+        elif text == b":" and self.angle is None and self.group is None and b"@" not in self.words:
             self.group = b"".join(self.words).strip() or self.comment
             self._clear()
         else:
@@ -185,12 +195,13 @@ class _Reader:
     def _address(self) -> HeaderAddress | None:
         phrase = b"".join(self.words).strip()
         if self.angle is not None:
+            name = phrase or self.comment or b"".join(self.after).strip() or None
             inner = b"".join(word for word in self.angle if word != b" ")
             route, colon, spec = inner.rpartition(b":")
             if not colon or not route.startswith(b"@"):
                 route, spec = b"", inner
             local, _, domain = spec.rpartition(b"@") if b"@" in spec else (spec, b"", b"")
-            return HeaderAddress(phrase or self.comment or None, local, domain, route or None)
+            return HeaderAddress(name, local, domain, route or None) if name or spec else None
         if not phrase:
             return None
         if b"@" in self.words:
@@ -200,43 +211,58 @@ class _Reader:
 
     def _bare(self) -> HeaderAddress:
         """`Ada Lovelace ada @ example.is`: the words next to the last `@` are the address, the rest is a name."""
-        sign = len(self.words) - 1 - self.words[::-1].index(b"@")
-        before, after = b"".join(self.words[:sign]).rstrip(), b"".join(self.words[sign + 1 :]).strip()
-        name, _, local = before.rpartition(b" ")
-        return HeaderAddress(name.strip() or self.comment or None, local, after.partition(b" ")[0])
+        words = _tight(self.words)
+        sign = len(words) - 1 - words[::-1].index(b"@")
+        before, after = words[:sign], words[sign + 1 :]
+        start = len(before) - before[::-1].index(b" ") if b" " in before else 0
+        end = after.index(b" ") if b" " in after else len(after)
+        name = b"".join(before[:start]).strip() or self.comment
+        return HeaderAddress(name or None, b"".join(before[start:]), b"".join(after[:end]))
 
 
-def _tokens(value: bytes) -> list[tuple[str, bytes]]:
-    """Kinds and texts: space, comment, special, atom (also for quoted strings and domain literals)."""
-    out: list[tuple[str, bytes]] = []
-    # Where one quote or bracket never closes, no later one is looked for: that search would be quadratic.
-    at, quotes, comments = 0, True, True
-    while at < len(value):
-        match = _TOKEN.match(value, at)
-        if match is None:  # not reachable by the expression's construction, and harmless if it were
-            at += 1
+def _tight(words: list[bytes]) -> list[bytes]:
+    """RFC 5322 §4.4 allows spaces around the dots and the `@` of an address; they are left out."""
+    out: list[bytes] = []
+    for word in words:
+        if word == b" ":
+            if out and out[-1] != b" " and out[-1] != b"@" and not out[-1].endswith(b"."):
+                out.append(word)
             continue
+        if out and out[-1] == b" " and (word == b"@" or word.startswith(b".")):
+            out.pop()
+        out.append(word)
+    return out
+
+
+def _tokens(value: bytes) -> Iterator[tuple[str, bytes]]:
+    """Kinds and texts: space, comment, special, atom (also for quoted strings and domain literals)."""
+    # Where one quote or bracket never closes, no later one is looked for: that search would be quadratic.
+    quotes = comments = True
+    at = 0
+    while match := _TOKEN.match(value, at):
         kind, text = match.lastgroup or "", match[0]
         at = match.end()
-        if kind == "quoted" and not quotes:
-            kind, text, at = "special", b'"', match.start() + 1
         if kind == "space":
-            out.append(("space", b" "))
-        elif kind == "quoted":
-            out.append(("atom", _ESCAPED.sub(rb"\1", text[1:-1])))
+            yield "space", b" "
         elif text == b'"':
-            quotes = False
+            quoted = _QUOTED.match(value, at - 1) if quotes else None
+            if quoted is None:
+                quotes = False
+                continue
+            at = quoted.end()
+            yield "atom", _ESCAPED.sub(rb"\1", quoted[1])
         elif text == b"(" and comments:
             closing = _comment_end(value, at)
-            comments = closing > 0
-            if comments:
-                out.append(("comment", _ESCAPED.sub(rb"\1", value[at : closing - 1]).strip()))
-                at = closing
-        elif kind == "special" and text in b"\\[]()":
-            out.append(("atom", text))
+            if closing < 0:
+                comments = False
+                yield "atom", text
+                continue
+            yield "comment", _ESCAPED.sub(rb"\1", value[at : closing - 1]).strip()
+            at = closing
+        elif text in _ORDINARY_MARKS:
+            yield "atom", text
         else:
-            out.append((kind if kind == "special" else "atom", text))
-    return out
+            yield kind, text
 
 
 def _comment_end(value: bytes, at: int) -> int:

@@ -18,6 +18,11 @@ from mailhost.message.imapstrings import identifier, string, text
 from mailhost.message.parameters import Parameters, encode_extended
 from mailhost.message.structure import Part
 
+# Fields that are reported besides type and encoding; a part without any of them is rendered by a short cut.
+_DESCRIBING = frozenset(
+    b"content-%b" % name for name in (b"id", b"description", b"md5", b"disposition", b"language", b"location")
+)
+
 # Tags in one Content-Language field that are listed.
 MAX_LANGUAGES = 32
 
@@ -60,17 +65,21 @@ def _single(part: Part, *, utf8: bool) -> Rendered:
         described = envelope(inner.headers, utf8=utf8)
         tail = b" %b %b %d" % (described, nested.body, part.lines)
         tail_extended = b" %b %b %d" % (described, nested.bodystructure, part.lines)
+    content_id = description = b"NIL"
+    extension = b"NIL NIL NIL NIL"
+    if part.headers.has_any(_DESCRIBING):
+        content_id, description = identifier(part.content_id), text(part.description, utf8=utf8)
+        extension = b"%b %b" % (identifier(part.md5), _extension(part, utf8=utf8))
     common = b'"%b" "%b" %b %b %b %b %d' % (
         part.type.upper().encode("ascii"),
         part.subtype.upper().encode("ascii"),
         _parameters(parameters, utf8=utf8),
-        identifier(part.content_id),
-        text(part.description, utf8=utf8),
+        content_id,
+        description,
         _encoding(part),
         part.size,
     )
-    extended = b"(%b%b %b %b)" % (common, tail_extended, identifier(part.md5), _extension(part, utf8=utf8))
-    return Rendered(b"(%b%b)" % (common, tail), extended)
+    return Rendered(b"(%b%b)" % (common, tail), b"(%b%b %b)" % (common, tail_extended, extension))
 
 
 def _encoding(part: Part) -> bytes:

@@ -82,8 +82,14 @@ def decode_text(data: bytes, charset: str | None = None) -> str:
         return data.decode("utf-8" if codec else "cp1252", "replace")
 
 
+# Printable ASCII with single spaces is its own visible form; that is most of all header text.
+_ORDINARY = re.compile(r"[!-~]*+(?: [!-~]++)*+").fullmatch
+
+
 def visible(text: str) -> str:
     """One line of `text`: no controls, no invisible or direction-changing marks, single spaces."""
+    if _ORDINARY(text):
+        return text
     if _HIDDEN.search(text):
         text = text.translate(_VISIBLE)
     return " ".join(text.split())

@@ -8,8 +8,8 @@ rendering that would be too long is None, because a part of one is worth nothing
 message and renders it again.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from mailhost.message.addresslist import HeaderAddress, mailboxes, parse_address_list
 from mailhost.message.bodystructure import render
@@ -37,17 +37,15 @@ MAX_ATTACHMENTS = 30
 MAX_RENDERING = 6000
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A decoded display name (may be empty) and an address as text."""
 
     name: str
     address: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Description:
-    """What a message says about itself; nothing in it is verified.  No repr: it must not end in a log."""
+class Description(NamedTuple):
+    """What a message says about itself; nothing in it is verified."""
 
     size: int
     from_: tuple[Person, ...] = ()
@@ -67,6 +65,10 @@ class Description:
     envelope: str | None = None  # ASCII, as it goes on the wire
     body: str | None = None
     bodystructure: str | None = None
+
+    def __repr__(self) -> str:
+        """Nothing of the message: a description must not end in a log."""
+        return f"Description(size={self.size})"
 
 
 def describe(message: Buffer) -> Description:

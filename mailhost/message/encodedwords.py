@@ -26,7 +26,7 @@ _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 def decode_words(value: bytes) -> str:
     """The text of an unfolded header value."""
     if b"=?" not in value:
-        return decode_text(value)
+        return value.decode("ascii") if value.isascii() else decode_text(value)
     out: list[str] = []
     run = b""  # neighbouring words of one charset, joined before decoding
     charset = ""

@@ -61,7 +61,13 @@ class Headers:
     def first(self, name: bytes) -> bytes | None:
         """The unfolded value of the first field called `name`, without surrounding white space."""
         value = self._first.get(name.lower())
-        return None if value is None else unfold(value)
+        if value is None:
+            return None
+        return unfold(value) if b"\n" in value else value.strip()
+
+    def has_any(self, names: Collection[bytes]) -> bool:
+        """Whether any of these fields (lower case) occurs."""
+        return not self._first.keys().isdisjoint(names)
 
     def all(self, name: bytes) -> list[bytes]:
         """The unfolded values of every field called `name`, in order."""
@@ -74,10 +80,7 @@ class Headers:
 
     def joined(self, name: bytes) -> bytes | None:
         """The values of an address field; a field that wrongly repeats (RFC 5322 §3.6) counts as one list."""
-        value = self._first.get(name)
-        if value is None or not self._repeated:
-            return None if value is None else unfold(value)
-        return b", ".join(self.all(name))
+        return b", ".join(self.all(name)) if self._repeated and name in self._first else self.first(name)
 
     def text(self, name: bytes) -> str | None:
         """The first field called `name` with its encoded words decoded (RFC 2047)."""

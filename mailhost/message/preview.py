@@ -38,12 +38,20 @@ def preview(message: bytes | bytearray | memoryview, root: Part) -> str:
         if part.subtype == "html":
             first_html = first_html or part
         elif part.subtype == "plain":
-            found = visible(_read(message, part, _TEXT_BYTES))[:PREVIEW_LENGTH].rstrip()
+            found = _shortened(_read(message, part, _TEXT_BYTES))
             if found:
                 return found
     if first_html is None:
         return ""
-    return visible(strip_html(_read(message, first_html, _HTML_BYTES)))[:PREVIEW_LENGTH].rstrip()
+    return _shortened(strip_html(_read(message, first_html, _HTML_BYTES)))
+
+
+def _shortened(text: str) -> str:
+    # A few times the length is nearly always enough, unless the text is mostly white space.
+    found = visible(" ".join(text[: PREVIEW_LENGTH * 2].split()))
+    if len(found) < PREVIEW_LENGTH < len(text):
+        found = visible(" ".join(text.split()))
+    return found[:PREVIEW_LENGTH].rstrip()
 
 
 def _is_attachment(part: Part) -> bool:

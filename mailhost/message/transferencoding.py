@@ -20,6 +20,13 @@ _TRANSPORT_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
 _IDENTITY = frozenset({"7bit", "8bit", "binary"})
 
+# As nearly every message writes them.
+_WRITTEN = {
+    spelled.encode("ascii"): name
+    for name in (*_IDENTITY, "base64", "quoted-printable")
+    for spelled in (name, name.upper(), name.title())
+}
+
 # Names seen in real mail that mean one of the five.
 _ALIASES = {
     "": "7bit",
@@ -46,6 +53,9 @@ def normal_encoding(value: bytes | None) -> str:
     """The encoding a Content-Transfer-Encoding field means: lower case, without comment or quotes."""
     if value is None:
         return "7bit"
+    known = _WRITTEN.get(value)
+    if known is not None:
+        return known
     text = value.decode("latin-1").partition(";")[0].partition("(")[0].strip("\"' \t\r\n").lower()
     return _ALIASES.get(text, text)
 
