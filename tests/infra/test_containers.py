@@ -18,7 +18,7 @@ INFRA = ROOT / "infra"
 DOCKERFILE = INFRA / "Dockerfile"
 COMPOSE: dict[str, Any] = yaml.safe_load((INFRA / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("prepare", "smtpd", "imapd", "web")
+OURS = ("prepare", "cell")
 ONE_SHOT = ("prepare",)
 
 
@@ -116,11 +116,7 @@ def test_only_the_preparation_may_write_key_files() -> None:
 
 def test_only_mail_is_open_to_the_internet() -> None:
     opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert opened == {
-        "smtpd": ["25:2525"],
-        "imapd": ["143:2143", "993:2993"],
-        "web": ["127.0.0.1:8025:8025"],
-    }
+    assert opened == {"cell": ["25:2525", "143:2143", "993:2993", "127.0.0.1:8025:8025"]}
 
 
 def test_database_and_broker_have_no_way_out() -> None:

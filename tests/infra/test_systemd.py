@@ -133,6 +133,17 @@ def test_each_daemon_gets_every_key_file_as_a_credential_and_cannot_see_their_fo
     assert any("-/etc/skerry/%i/keys" in value for value in _values(name, "InaccessiblePaths"))
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_command_is_one_of_the_programs_own(name: str) -> None:
+    word = _unit(name).get("Service", "ExecStart").rpartition("manage.py ")[2]
+    assert name == f"skerry-{word}@.service"
+    assert (ROOT / "webadmin" / "management" / "commands" / f"{word}.py").is_file()
+
+
+def test_the_web_process_listens_on_loopback_whatever_the_settings_say() -> None:
+    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service").get("Service", "ExecStart")
+
+
 @pytest.mark.parametrize("name", DAEMONS)
 def test_no_daemon_can_see_the_directorys_folder(name: str) -> None:
     assert any("-/var/lib/skerry/%i/directory" in value for value in _values(name, "InaccessiblePaths"))
