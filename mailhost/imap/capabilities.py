@@ -50,6 +50,7 @@ def _append_limit(situation: Situation) -> str:
 # IMAP4rev1 comes first: some old clients look at nothing else.
 TABLE = (
     Row("IMAP4rev1", before=True),
+    Row("IMAP4rev2", before=True),
     Row("LITERAL-", before=True, after=False),  # RFC 7888 §5: small literals from strangers
     Row("LITERAL+"),
     Row("SASL-IR", before=True),
@@ -66,7 +67,28 @@ TABLE = (
     Row("UIDPLUS"),
     Row("MOVE"),
     Row("SPECIAL-USE"),
+    Row("CREATE-SPECIAL-USE"),
+    Row("LIST-EXTENDED"),
+    Row("LIST-STATUS"),
+    Row("STATUS=SIZE"),
     Row("CONDSTORE"),
+    Row("QRESYNC"),
+    Row("ESEARCH"),
+    Row("SEARCHRES"),
+    Row("WITHIN"),
+    Row("SAVEDATE"),
+    Row("OBJECTID"),
+    Row("BINARY"),
+    Row("MULTIAPPEND"),
+    Row("REPLACE"),
+    Row("UTF8=ACCEPT"),
+    Row("UIDONLY"),
+    Row("PREVIEW", when=_readable),
+    Row("QUOTA"),
+    Row("QUOTA=RES-STORAGE"),
+    Row("QUOTA=RES-MESSAGE"),
+    # RFC 4978 §3: once compressed it cannot be asked for again.
+    Row("COMPRESS=DEFLATE", when=lambda s: not s.compressed),
     Row("APPENDLIMIT", text=_append_limit),
 )
 

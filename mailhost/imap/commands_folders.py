@@ -119,12 +119,12 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AppendMessage:
-    """One message of APPEND; `binary` when it came as literal8."""
+    """One message of APPEND; `utf8` when it came as UTF8 (~{…}) (RFC 6855 §4)."""
 
     content: bytes | bytearray
     flags: tuple[str, ...]
     date: datetime | None
-    binary: bool
+    utf8: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +305,8 @@ def _status_items(tokens: Tokens) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tokens.listed(item, empty=False)))
 
 
-def _append(tokens: Tokens) -> Append:
+def parse_append(tokens: Tokens) -> Append:
+    """The arguments of APPEND, which are those of REPLACE as well."""
     mailbox = _mailbox(tokens)
     messages: list[AppendMessage] = []
     while not messages or (tokens.maybe_space() and not tokens.at_end()):
@@ -332,9 +333,11 @@ def _append_message(tokens: Tokens) -> AppendMessage:
     literal = tokens.literal()
     if literal is None:
         raise BadCommand("APPEND needs the message as a literal")
+    if b"\0" in literal.data and not literal.binary:
+        raise BadCommand("NUL needs a literal8: ~{size}")
     if wrapped:
         tokens.expect(b")")
-    return AppendMessage(literal.data, flags, date, literal.binary)
+    return AppendMessage(literal.data, flags, date, wrapped)
 
 
 def _get_quota(tokens: Tokens) -> GetQuota:
@@ -362,7 +365,7 @@ PARSERS: dict[str, Callable[[Tokens], FolderCommand]] = {
     "LSUB": _lsub,
     "NAMESPACE": lambda _tokens: Namespace(),
     "STATUS": _status,
-    "APPEND": _append,
+    "APPEND": parse_append,
     "IDLE": lambda _tokens: Idle(),
     "GETQUOTA": _get_quota,
     "GETQUOTAROOT": lambda tokens: GetQuotaRoot(_mailbox(tokens)),

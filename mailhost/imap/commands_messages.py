@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailhost.imap.commands_folders import Append, parse_append
 from mailhost.imap.fetch_items import Item, parse_items
 from mailhost.imap.search_keys import Program, parse_search
 from mailhost.imap.sequence import SequenceSet
@@ -86,7 +87,16 @@ class Move:
     uid: bool
 
 
-type MessageCommand = Check | Close | Unselect | Expunge | Search | Fetch | Store | Copy | Move
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """REPLACE (RFC 8508): one message out, another in."""
+
+    sequence: SequenceSet
+    append: Append
+    uid: bool
+
+
+type MessageCommand = Check | Close | Unselect | Expunge | Search | Fetch | Store | Copy | Move | Replace
 
 _STORE_ITEMS = {f"{op.value}FLAGS{silent}": (op, bool(silent)) for op in FlagOp for silent in ("", ".SILENT")}
 
@@ -142,6 +152,17 @@ def _target(tokens: Tokens) -> tuple[SequenceSet, bytes]:
     return _sequence(tokens), tokens.mailbox()
 
 
+def _replace(tokens: Tokens, *, uid: bool) -> Replace:
+    tokens.space()
+    sequence = tokens.sequence_set()
+    if len(sequence.ranges) != 1 or sequence.ranges[0][0] != sequence.ranges[0][1]:
+        raise BadCommand("REPLACE takes one message")
+    append = parse_append(tokens)
+    if len(append.messages) != 1:
+        raise BadCommand("REPLACE puts one message in the place of another")
+    return Replace(sequence, append, uid)
+
+
 def _uid_expunge(tokens: Tokens) -> Expunge:
     tokens.space()
     return Expunge(tokens.sequence_set())
@@ -157,6 +178,7 @@ PARSERS: dict[str, Callable[[Tokens], MessageCommand]] = {
     "STORE": lambda tokens: _store(tokens, uid=False),
     "COPY": lambda tokens: Copy(*_target(tokens), uid=False),
     "MOVE": lambda tokens: Move(*_target(tokens), uid=False),
+    "REPLACE": lambda tokens: _replace(tokens, uid=False),
 }
 UID_PARSERS: dict[str, Callable[[Tokens], MessageCommand]] = {
     "UID EXPUNGE": _uid_expunge,
@@ -165,4 +187,5 @@ UID_PARSERS: dict[str, Callable[[Tokens], MessageCommand]] = {
     "UID STORE": lambda tokens: _store(tokens, uid=True),
     "UID COPY": lambda tokens: Copy(*_target(tokens), uid=True),
     "UID MOVE": lambda tokens: Move(*_target(tokens), uid=True),
+    "UID REPLACE": lambda tokens: _replace(tokens, uid=True),
 }

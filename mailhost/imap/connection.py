@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from mailhost.imap.compression import BadStream, Deflater, Inflater
 from mailhost.imap.conversation import Conversation, Metrics
 from mailhost.imap.limits import Gate, Limits, MemoryBudget, is_loopback, source_of
 from mailhost.imap.session import Session, report
@@ -84,9 +85,11 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_budgeted",
         "_command_since",
+        "_deflater",
         "_drained",
         "_endpoint",
         "_eof",
+        "_inflater",
         "_last_read",
         "_leave",
         "_loop",
@@ -114,6 +117,8 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._queue: list[bytes | bytearray | memoryview] = []
         self._leave: Callable[[], None] | None = None
+        self._inflater: Inflater | None = None
+        self._deflater: Deflater | None = None
         self._budgeted = 0
         self._paused_reading = False
         self._paused_writing: float | None = None
@@ -163,11 +168,15 @@ class Connection(asyncio.Protocol):
         """Queue what arrived and see that somebody handles it."""
         self._last_read = self._loop.time()
         self._received += len(data)
-        self._splitter.feed(data)
+        if self._inflater is None:
+            self._splitter.feed(data)
+        else:
+            self._inflater.feed(data)
         self._arrived()
 
     def _arrived(self) -> None:
-        if self._splitter.unread > self._endpoint.limits.read_ahead and not self._paused_reading:
+        waiting = self._splitter.unread > self._endpoint.limits.read_ahead or self._inflater is not None
+        if waiting and not self._paused_reading:
             self._paused_reading = True
             self._transport.pause_reading()
         if self._more is not None:
@@ -246,7 +255,7 @@ class Connection(asyncio.Protocol):
             if self._stopping:
                 session.bye("The server stops for now", "UNAVAILABLE")
                 break
-            event = self._splitter.next_event()
+            event = self._next_event()
             if event is not None:
                 await self._handle(event)
             elif self._news:
@@ -255,13 +264,25 @@ class Connection(asyncio.Protocol):
             elif self._eof:
                 break
             else:
+                self._read_on()
                 return
             self._flush()
             self._read_on()
-            if self._splitter.unread:
+            if self._splitter.unread or (self._inflater is not None and self._inflater.more):
                 await asyncio.sleep(0)  # pipelined commands of one client do not keep others waiting
         self._flush()
         self._transport.close()
+
+    def _next_event(self) -> Event | None:
+        """From the splitter; compressed octets are inflated only when it has nothing left."""
+        while True:
+            event = self._splitter.next_event()
+            if event is not None or self._inflater is None or not self._inflater.more:
+                return event
+            try:
+                self._splitter.feed(self._inflater.read())
+            except BadStream as error:
+                return Refused(b"", str(error), fatal=True)
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, LiteralAsked):
@@ -285,6 +306,8 @@ class Connection(asyncio.Protocol):
             self.write(b"+ Send it\r\n")
 
     def _read_on(self) -> None:
+        if self._inflater is not None and self._inflater.more:
+            return
         if self._paused_reading and self._splitter.unread <= self._endpoint.limits.read_ahead // 2:
             self._paused_reading = False
             self._transport.resume_reading()
@@ -300,7 +323,8 @@ class Connection(asyncio.Protocol):
         if not self._queue or self._lost:
             return
         queue, self._queue = self._queue, []
-        self._transport.write(queue[0] if len(queue) == 1 else b"".join(queue))
+        octets = queue[0] if len(queue) == 1 else b"".join(queue)
+        self._transport.write(octets if self._deflater is None else self._deflater.write(octets))
 
     async def drain(self) -> None:
         """Send, wait for a slow reader, let others run."""
@@ -319,10 +343,12 @@ class Connection(asyncio.Protocol):
     async def line(self) -> bytes:
         """A line inside a command. Raises BadCommand for anything but a plain line."""
         while True:
-            event = self._splitter.next_event()
+            event = self._next_event()
             if event is None:
                 if self._eof:
                     raise ConnectionResetError
+                self._flush()
+                self._read_on()
                 self._more = self._loop.create_future()
                 try:
                     await self._more
@@ -356,8 +382,9 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
 
     def start_compression(self) -> None:
-        """Not offered."""
-        raise NotImplementedError
+        """Both directions through DEFLATE from here on."""
+        self._flush()
+        self._inflater, self._deflater = Inflater(), Deflater()
 
     # The sweep
 

@@ -111,6 +111,7 @@ class Conversation:
     enabled: set[str] = field(default_factory=set)
     compressed: bool = False
     ended: bool = False
+    tag: bytes = b""  # of the running command
     # SEARCHRES: UIDs of the last saved search (RFC 5182).
     saved: list[int] = field(default_factory=list)
     # Folders made in this connection; see session_folders.

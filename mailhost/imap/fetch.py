@@ -112,7 +112,11 @@ class Fetcher:
 
     def _picture_columns(self, indexes: Sequence[int]) -> list[Sequence[int | bytes]]:
         selected = self.selected
-        columns: list[Sequence[int | bytes]] = [[index + 1 for index in indexes]]
+        columns: list[Sequence[int | bytes]] = []
+        if selected.uidonly:
+            columns.append([selected.uids[i] for i in indexes])
+        else:
+            columns.append([index + 1 for index in indexes])
         for name in self.plan.picture:
             if name == "UID":
                 columns.append([selected.uids[i] for i in indexes])
@@ -126,9 +130,10 @@ class Fetcher:
         return columns
 
     def _head(self) -> bytes:
-        """The template of the picture's part: `* n FETCH (UID n FLAGS (…)`."""
+        """The template of the picture's part: `* n FETCH (UID n FLAGS (…)`; RFC 9586 §3.3 has its own."""
         forms = {"UID": b"UID %d", "FLAGS": b"FLAGS (%b)", "MODSEQ": b"MODSEQ (%d)"}
-        return b"* %d FETCH (" + b" ".join([forms[name] for name in self.plan.picture])
+        start = b"* %d UIDFETCH (" if self.selected.uidonly else b"* %d FETCH ("
+        return start + b" ".join([forms[name] for name in self.plan.picture])
 
     async def _pictures(self, batch: range) -> None:
         template = self._head() + b")\r\n"

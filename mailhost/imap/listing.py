@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mailhost.imap.commands_folders import List, Lsub
 from mailhost.imap.conversation import Conversation
 from mailhost.imap.names import DELIMITER, BadName, decode_utf7, pattern_matcher
-from mailhost.imap.store import FolderInfo
+from mailhost.imap.store import FolderInfo, NoSuchFolder
 
 
 def status_line(conv: Conversation, info: FolderInfo, items: Iterable[str]) -> bytes:
@@ -102,8 +102,18 @@ async def list_folders(conv: Conversation, command: List) -> Iterator[bytes]:
     subscribed: frozenset[str] = frozenset()
     if "SUBSCRIBED" in command.selection:
         subscribed = frozenset(await conv.here.subscriptions())
+    if "SIZE" in command.status:
+        # Sizes cost a look at every message: only of folders that the pattern shows.
+        folders = [await _sized(conv, info) if matches(info.name) else info for info in folders]
     tree = Tree.of(folders, subscribed)
     return _Lister(conv, command, tree, subscribed, matches).lines()
+
+
+async def _sized(conv: Conversation, info: FolderInfo) -> FolderInfo:
+    try:
+        return await conv.here.folder(info.name, sizes=True)
+    except NoSuchFolder:
+        return info  # deleted by another client just now; its line is still true of the moment asked about
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,3 +337,18 @@ def _return_option(tokens: Tokens) -> str:
     if not name:
         raise BadCommand("Unknown result option; known are " + ", ".join(RETURN_OPTIONS))
     return name
+
+
+def has_numbers(key: Key) -> bool:
+    """Whether a key names sequence numbers, which RFC 9586 forbids (`$` stands for UIDs)."""
+    match key:
+        case And(children):
+            return any(has_numbers(child) for child in children)
+        case Or(one, other):
+            return has_numbers(one) or has_numbers(other)
+        case Not(child):
+            return has_numbers(child)
+        case Numbers(sequence, uid):
+            return not uid and not sequence.saved
+        case _:
+            return False

@@ -49,6 +49,7 @@ class Selected:
         "read_only",
         "stale",
         "uidnext",
+        "uidonly",
         "uids",
         "uidvalidity",
     )
@@ -66,6 +67,7 @@ class Selected:
         for index in range(bisect_left(self.uids, snapshot.recent_from), len(self.uids)):
             self.flags[index] |= RECENT
         self.stale = False
+        self.uidonly = False  # RFC 9586: the client counts no sequence numbers
         self._told_keywords = self.keywords
         self._texts: dict[int, bytes] = {}
         self._gone: set[int] = set()  # expunged by someone, not told
@@ -310,12 +312,15 @@ class Selected:
     def flag_line(self, index: int, *, modseq: bool, uid: bool, flags: bool = True) -> bytes:
         """One untagged FETCH with flags, and with UID and MODSEQ where asked."""
         items = []
-        if uid:
+        if uid and not self.uidonly:
             items.append(b"UID %d" % self.uids[index])
         if flags:
             items.append(b"FLAGS (%b)" % self.flag_text(self.flags[index]))
         if modseq:
             items.append(b"MODSEQ (%d)" % self.modseqs[index])
+        if self.uidonly:
+            # RFC 9586 §3.3.
+            return b"* %d UIDFETCH (%b)\r\n" % (self.uids[index], b" ".join(items))
         return b"* %d FETCH (%b)\r\n" % (index + 1, b" ".join(items))
 
     # Resting

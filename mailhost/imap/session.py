@@ -22,6 +22,7 @@ from mailhost.imap import (
     session_folders,
     session_login,
     session_messages,
+    session_search,
 )
 from mailhost.imap import commands_folders as cf
 from mailhost.imap import commands_messages as cm
@@ -90,6 +91,7 @@ TABLE: dict[type, Verb] = {
     commands.Authenticate: Verb(session_login.authenticate, STRANGER),
     commands.Login: Verb(session_login.login, STRANGER),
     # RFC 9051 §6.3: authenticated
+    commands.Compress: Verb(session_login.compress, USER, needs="COMPRESS=DEFLATE"),
     commands.Enable: Verb(session_login.enable, USER, needs="ENABLE"),
     cf.Select: Verb(session_folders.select, USER, Tell.NOTHING),
     cf.Create: Verb(session_folders.create, USER),
@@ -110,11 +112,12 @@ TABLE: dict[type, Verb] = {
     cm.Close: Verb(session_messages.close, OPEN, Tell.NOTHING),
     cm.Unselect: Verb(session_messages.unselect, OPEN, Tell.NOTHING, needs="UNSELECT"),
     cm.Expunge: Verb(session_messages.expunge, OPEN),
-    cm.Search: Verb(session_messages.search, OPEN, Tell.UNLESS_NUMBERED),
+    cm.Search: Verb(session_search.search, OPEN, Tell.UNLESS_NUMBERED),
     cm.Fetch: Verb(session_messages.fetch, OPEN, Tell.UNLESS_NUMBERED),
     cm.Store: Verb(session_messages.store, OPEN, Tell.UNLESS_NUMBERED),
     cm.Copy: Verb(session_messages.copy, OPEN),
     cm.Move: Verb(session_messages.move, OPEN, needs="MOVE"),
+    cm.Replace: Verb(session_append.replace, OPEN, needs="REPLACE"),
 }
 
 
@@ -179,6 +182,7 @@ class Session:
             self._write(tag_of(request), bad(error.text, error.code.encode("ascii")))
             self._count(bad(""))
             return
+        conv.tag = tag
         conv.metrics.count("commands")
         reply = await self._run(name, command)
         if reply.status:

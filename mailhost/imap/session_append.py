@@ -1,27 +1,25 @@
-"""APPEND: messages from the client into a folder, durable before the answer (RFC 9051 §6.3.12)."""
+"""APPEND and REPLACE: messages from the client into a folder, durable before the answer (RFC 9051 §6.3.12)."""
 
 from __future__ import annotations
 
-from mailhost.imap import commands_folders as commands
+from collections.abc import Sequence
+
+from mailhost.imap.binary_append import without_nul
+from mailhost.imap.commands_folders import Append, AppendMessage
+from mailhost.imap.commands_messages import Replace
 from mailhost.imap.conversation import Conversation, Reply, bad, no, ok
-from mailhost.imap.sequence import format_set
-from mailhost.imap.session_messages import canonical_flags
-from mailhost.imap.store import NewMessage, NoSuchFolder
+from mailhost.imap.sequence import count, format_set
+from mailhost.imap.session_messages import READ_ONLY, canonical_flags
+from mailhost.imap.store import CannotDo, FlagOp, NewMessage, NoSuchFolder
+from mailhost.imap.tokens import BadCommand
 
 
-async def append(conv: Conversation, command: commands.Append) -> Reply:
+async def append(conv: Conversation, command: Append) -> Reply:
     """APPEND. All messages of one command are stored or none (RFC 3502)."""
     if len(command.messages) > 1 and not conv.offers("MULTIAPPEND"):
         return bad("One message at a time")
     name = conv.name(command.mailbox)
-    keywords = conv.selected.keywords if conv.selected is not None and conv.selected.folder.name == name else ()
-    messages = []
-    for message in command.messages:
-        if not message.content:
-            # RFC 3502 §6.3.11: an empty literal cancels; alone it is no message either.
-            return no("An empty message cannot be kept", b"CANNOT")
-        flags = tuple(canonical_flags(message.flags, keywords))
-        messages.append(NewMessage(message.content, flags, message.date))
+    messages = _new_messages(conv, name, command.messages)
     try:
         uidvalidity, uids = await conv.here.append(name, messages, now=conv.clock())
     except NoSuchFolder as error:
@@ -31,3 +29,45 @@ async def append(conv: Conversation, command: commands.Append) -> Reply:
     if conv.selected is not None and conv.selected.folder.name == name:
         await conv.tell(expunges=True, ask=True)
     return ok("Appended", b"APPENDUID %d %b" % (uidvalidity, format_set(uids)))
+
+
+def _new_messages(conv: Conversation, name: str, messages: Sequence[AppendMessage]) -> list[NewMessage]:
+    selected = conv.selected
+    keywords = selected.keywords if selected is not None and selected.folder.name == name else ()
+    result = []
+    for message in messages:
+        if not message.content:
+            # RFC 3502 §6.3.11: an empty literal cancels the command; alone it is no message either.
+            raise CannotDo("An empty message cannot be kept")
+        if len(message.content) > conv.here.view.append_limit:
+            raise CannotDo("The message is larger than this mailbox takes", "TOOBIG")
+        if message.utf8 and not conv.utf8:
+            # RFC 6855 §4.
+            raise BadCommand("UTF8 needs ENABLE UTF8=ACCEPT")
+        flags = tuple(canonical_flags(message.flags, keywords))
+        result.append(NewMessage(without_nul(message.content), flags, message.date))
+    return result
+
+
+async def replace(conv: Conversation, command: Replace) -> Reply:
+    """REPLACE: the new message is durable before the old one goes, so nothing is lost in between (RFC 8508)."""
+    selected = conv.folder
+    if selected.read_only:
+        return READ_ONLY
+    ranges = conv.resolve(command.sequence, uid=command.uid)
+    if count(ranges) != 1:
+        return no("There is no such message", b"NONEXISTENT")
+    uids = selected.uids_of(ranges)
+    name = conv.name(command.append.mailbox)
+    messages = _new_messages(conv, name, command.append.messages)
+    try:
+        uidvalidity, added = await conv.here.append(name, messages, now=conv.clock())
+    except NoSuchFolder as error:
+        return no(error.text, b"TRYCREATE")
+    # RFC 8508 §3.2: APPENDUID is told before the old message is expunged.
+    conv.untagged(b"OK [APPENDUID %d %b] The new message is kept" % (uidvalidity, format_set(added)))
+    now = conv.clock()
+    await selected.folder.store_flags(uids, FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=now)
+    await selected.folder.expunge(uids, now=now)
+    await conv.tell(expunges=True, ask=True)
+    return ok("Replaced")

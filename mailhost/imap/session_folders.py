@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from mailhost.imap import commands_folders as commands
 from mailhost.imap.conversation import Conversation, Reply, no, ok
-from mailhost.imap.listing import list_folders, lsub_folders, status_line
+from mailhost.imap.listing import list_folders, lsub_folders, parents, status_line
 from mailhost.imap.names import DELIMITER, check_new
 from mailhost.imap.selected import Selected
-from mailhost.imap.store import Quota
+from mailhost.imap.sequence import indexes, with_uids
+from mailhost.imap.session_messages import flag_lines, tell_vanished
+from mailhost.imap.store import CannotDo, Quota
+from mailhost.imap.tokens import BadCommand
 
 # RFC 6154 §2; \\All and \\Flagged would be virtual folders, which are not kept.
 SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
@@ -17,12 +20,14 @@ QUOTA_ROOT = b'""'
 
 async def select(conv: Conversation, command: commands.Select) -> Reply:
     """SELECT and EXAMINE."""
+    if command.qresync is not None and not conv.qresync:
+        # RFC 7162 §3.2.5.
+        raise BadCommand("QRESYNC must be enabled before it is used")
     if conv.selected is not None:
         await conv.unselect()
         # RFC 7162 §3.2.11, RFC 9051 §7.1: what follows is about the new mailbox.
         conv.untagged(b"OK [CLOSED] The previous mailbox is closed")
-    name = conv.name(command.mailbox)
-    folder = await conv.here.open(name)
+    folder = await conv.here.open(conv.name(command.mailbox))
     try:
         selected = await Selected.select(folder, read_only=command.read_only)
     except BaseException:
@@ -31,8 +36,11 @@ async def select(conv: Conversation, command: commands.Select) -> Reply:
     if command.condstore:
         conv.enabled.add("CONDSTORE")
     conv.selected = selected
+    selected.uidonly = conv.uidonly
     selected.watch(conv.wake)
     _describe(conv, selected)
+    if command.qresync is not None:
+        await _resync(conv, selected, command.qresync)
     if command.read_only:
         return ok("Opened for reading only", b"READ-ONLY")
     return ok("Opened", b"READ-WRITE")
@@ -43,38 +51,68 @@ def _describe(conv: Conversation, selected: Selected) -> None:
     out.write(selected.flags_response())
     out.write(selected.permanent_flags())
     conv.untagged(b"%d EXISTS" % selected.exists)
-    conv.untagged(b"%d RECENT" % selected.recent)
-    unseen = selected.first_unseen()
-    if unseen:
-        conv.untagged(b"OK [UNSEEN %d] The first unseen message" % unseen)
+    if conv.rev2:
+        selected.without_recent()
+        # RFC 9051 §6.3.2: the LIST response may tell another spelling of the name.
+        conv.untagged(b'LIST () "%b" %b' % (DELIMITER.encode("ascii"), conv.quoted(selected.folder.name)))
+    else:
+        conv.untagged(b"%d RECENT" % selected.recent)
+        unseen = selected.first_unseen()
+        if unseen and not conv.uidonly:
+            conv.untagged(b"OK [UNSEEN %d] The first unseen message" % unseen)
     conv.untagged(b"OK [UIDVALIDITY %d] UIDs are valid" % selected.uidvalidity)
     conv.untagged(b"OK [UIDNEXT %d] The next UID" % selected.uidnext)
     conv.untagged(b"OK [HIGHESTMODSEQ %d] The latest change" % selected.highestmodseq)
+    # RFC 8474 §4.2.
+    conv.untagged(b"OK [MAILBOXID (%b)] The same after RENAME" % selected.folder.folder_id.encode("ascii"))
+
+
+async def _resync(conv: Conversation, selected: Selected, resync: commands.Resync) -> None:
+    """What changed since the client was last here (RFC 7162 §3.2.5).
+
+    We differ: the optional match of sequence numbers is read and not used. It only lets a server that forgot
+    which UIDs vanished narrow its guess; this store never forgets.
+    """
+    if resync.uidvalidity != selected.uidvalidity:
+        return
+    await tell_vanished(conv, selected, resync.modseq, resync.known_uids)
+    ranges = [(0, selected.exists)]
+    if resync.known_uids is not None:
+        ranges = with_uids(resync.known_uids, selected.uids)
+    modseqs = selected.modseqs
+    changed = [index for index in indexes(ranges) if modseqs[index] > resync.modseq]
+    await conv.write_all(flag_lines(conv, changed, uid=True, flags=True))
 
 
 async def create(conv: Conversation, command: commands.Create) -> Reply:
     """CREATE. A new folder is subscribed, because Thunderbird shows no other.
 
-    Not so one whose name came with a trailing delimiter (RFC 9051 §6.3.4: the client means to put others
-    below it) and, in this connection's RETURN (SUBSCRIBED), one it has not subscribed itself: see `listing`.
+    Not so the parents made along with it, nor one whose name came with a trailing delimiter, by which the
+    client says that others will go below it (RFC 9051 §6.3.4). `listing` has one more nicety.
     """
     name = conv.name(command.mailbox)
     check_new(name)
-    use = None
-    if command.uses:
-        uses = {known.lower(): known for known in SPECIAL_USES}
-        if len(command.uses) > 1 or command.uses[0].lower() not in uses:
-            # RFC 6154 §3.
-            return no("A folder can have one of the uses " + ", ".join(SPECIAL_USES), b"USEATTR")
-        use = uses[command.uses[0].lower()]
-    before = {info.name for info in await conv.here.folders()}
+    use = _special_use(command.uses)
+    before = {known.name for known in await conv.here.folders()}
     info = await conv.here.create(name, use)
-    levels = name.split(DELIMITER)
-    parents = {DELIMITER.join(levels[:depth]) for depth in range(1, len(levels) + 1)}
-    conv.made |= parents - before
+    conv.made.add(info.name)
+    unwanted = [parent for parent in parents(name) if parent not in before]
     if command.mailbox.endswith(DELIMITER.encode("ascii")):
-        await conv.here.subscribe(info.name, on=False)
-    return ok("Created")
+        unwanted.append(info.name)
+    for each in unwanted:
+        await conv.here.subscribe(each, on=False)
+    # RFC 8474 §4.1.
+    return ok("Created", b"MAILBOXID (%b)" % info.folder_id.encode("ascii"))
+
+
+def _special_use(uses: tuple[str, ...]) -> str | None:
+    """The use that CREATE asks for (RFC 6154 §3). Raises CannotDo."""
+    if not uses:
+        return None
+    known = {use.lower(): use for use in SPECIAL_USES}
+    if len(uses) > 1 or uses[0].lower() not in known:
+        raise CannotDo("A folder can have one of the uses " + ", ".join(SPECIAL_USES), "USEATTR")
+    return known[uses[0].lower()]
 
 
 async def delete(conv: Conversation, command: commands.Delete) -> Reply:
@@ -123,7 +161,10 @@ async def namespace(conv: Conversation, _command: commands.Namespace) -> Reply:
 
 async def status(conv: Conversation, command: commands.Status) -> Reply:
     """STATUS."""
-    info = await conv.here.folder(conv.name(command.mailbox))
+    if "HIGHESTMODSEQ" in command.items:
+        # RFC 7162 §3.1.7.
+        conv.enable_condstore()
+    info = await conv.here.folder(conv.name(command.mailbox), sizes="SIZE" in command.items)
     conv.out.write(status_line(conv, info, command.items))
     return ok("Told")
 

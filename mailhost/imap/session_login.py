@@ -15,6 +15,11 @@ from mailhost.imap.tokens import BadCommand
 # What ENABLE can switch on (RFC 9051 §6.3.1), and what each brings along.
 ENABLES: dict[str, tuple[str, ...]] = {
     "CONDSTORE": ("CONDSTORE",),
+    # RFC 7162 §3.2.3.
+    "QRESYNC": ("QRESYNC", "CONDSTORE"),
+    "UTF8=ACCEPT": ("UTF8=ACCEPT",),
+    "UIDONLY": ("UIDONLY",),
+    "IMAP4REV2": ("IMAP4REV2",),
 }
 # A user name is an address, a password ours to choose; both far below this.
 MAX_CREDENTIAL = 1024
@@ -144,8 +149,28 @@ async def enable(conv: Conversation, command: commands.Enable) -> Reply:
         if name in ENABLES and conv.offers(_offered_as(name)):
             conv.enabled.update(ENABLES[name])
             switched.append(_offered_as(name).encode("ascii"))
+    if conv.selected is not None:
+        conv.selected.uidonly = conv.uidonly
+        if conv.rev2:
+            conv.selected.without_recent()
     conv.untagged(b" ".join([b"ENABLED", *switched]))
     return ok("Enabled")
+
+
+async def compress(conv: Conversation, command: commands.Compress) -> Reply:
+    """COMPRESS DEFLATE (RFC 4978)."""
+    if command.mechanism != "DEFLATE":
+        return no("The mechanism here is DEFLATE", b"CANNOT")
+    if conv.splitter.unread:
+        # As with STARTTLS: what follows would be read as something it is not.
+        conv.ended = True
+        return bad("Nothing may follow COMPRESS before its answer; closing")
+
+    async def begin() -> None:
+        conv.compressed = True
+        conv.out.start_compression()
+
+    return Reply(b"OK", "Compressing from here", then=begin)
 
 
 def _offered_as(name: str) -> str:

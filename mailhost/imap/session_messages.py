@@ -8,8 +8,6 @@ from mailhost.imap import commands_messages as commands
 from mailhost.imap.conversation import Conversation, Reply, no, ok
 from mailhost.imap.fetch import Fetcher, plan
 from mailhost.imap.fetch_items import Plain
-from mailhost.imap.search import Search
-from mailhost.imap.search_keys import Program
 from mailhost.imap.selected import FLAGS_MASK, LINES, Selected
 from mailhost.imap.sequence import (
     SequenceSet,
@@ -23,7 +21,7 @@ from mailhost.imap.tokens import BadCommand
 
 # A keyword travels in every FLAGS response of the folder.
 MAX_KEYWORD = 100
-_READ_ONLY = no("The mailbox is open for reading only", b"READ-ONLY")
+READ_ONLY = no("The mailbox is open for reading only", b"READ-ONLY")
 _EXPUNGED = ok("Done; some messages are gone already", b"EXPUNGEISSUED")
 
 
@@ -50,7 +48,7 @@ async def expunge(conv: Conversation, command: commands.Expunge) -> Reply:
     """EXPUNGE and UID EXPUNGE; the session tells the EXPUNGE responses before the tagged answer."""
     selected = conv.folder
     if selected.read_only:
-        return _READ_ONLY
+        return READ_ONLY
     uids = None
     if command.uids is not None:
         uids = selected.uids_of(conv.resolve(command.uids, uid=True))
@@ -101,7 +99,7 @@ async def store(conv: Conversation, command: commands.Store) -> Reply:
     """STORE and UID STORE."""
     selected = conv.folder
     if selected.read_only:
-        return _READ_ONLY
+        return READ_ONLY
     flags = canonical_flags(command.flags, selected.keywords)
     if command.unchanged_since is not None:
         conv.enable_condstore()
@@ -118,7 +116,7 @@ async def store(conv: Conversation, command: commands.Store) -> Reply:
         await _tell_silently(conv, command, before, result.changed)
     else:
         shown = [index for index in indexes(ranges) if selected.uids[index] not in modified]
-        await conv.write_all(_flag_lines(conv, shown, uid=command.uid, flags=True))
+        await conv.write_all(flag_lines(conv, shown, uid=command.uid, flags=True))
         selected.forget_dirty([selected.uids[index] for index in shown])
     if modified:
         numbers = sorted(modified)
@@ -148,10 +146,11 @@ async def _tell_silently(
     if conv.condstore:
         # RFC 7162 §3.1.3: the new modseq is told even then.
         shown = [index for uid in plain if (index := selected.index_of(uid)) is not None]
-        await conv.write_all(_flag_lines(conv, shown, uid=command.uid, flags=False))
+        await conv.write_all(flag_lines(conv, shown, uid=command.uid, flags=False))
 
 
-def _flag_lines(conv: Conversation, shown: Sequence[int], *, uid: bool, flags: bool) -> Iterator[bytes]:
+def flag_lines(conv: Conversation, shown: Sequence[int], *, uid: bool, flags: bool) -> Iterator[bytes]:
+    """FETCH responses with the flags, and UID and MODSEQ as the client enabled them, of these indexes."""
     selected = conv.folder
     options = {"uid": uid or conv.qresync or conv.rev2, "modseq": conv.condstore, "flags": flags}
     for start in range(0, len(shown), LINES):
@@ -198,7 +197,7 @@ async def move(conv: Conversation, command: commands.Move) -> Reply:
     """MOVE and UID MOVE: COPYUID first, then the EXPUNGEs, then the tagged answer (RFC 9051 §6.4.8)."""
     selected = conv.folder
     if selected.read_only:
-        return _READ_ONLY
+        return READ_ONLY
     uids = selected.uids_of(conv.resolve(command.sequence, uid=command.uid))
     target = conv.name(command.mailbox)
     if not uids:
@@ -211,23 +210,3 @@ async def move(conv: Conversation, command: commands.Move) -> Reply:
         conv.untagged(b"OK [%b] Moved" % _copyuid(copied))
     await conv.tell(expunges=True, ask=True)
     return ok("Moved", b"HIGHESTMODSEQ %d" % modseq if conv.qresync and copied.pairs else b"")
-
-
-async def search(conv: Conversation, command: commands.Search) -> Reply:
-    """SEARCH and UID SEARCH."""
-    program = command.program
-    if program.modseq:
-        conv.enable_condstore()
-    found = await Search(conv.folder, conv.saved, conv.clock()).run(program.key)
-    _classic(conv, found, program, uid=command.uid)
-    return ok("Searched")
-
-
-def _classic(conv: Conversation, found: Sequence[int], program: Program, *, uid: bool) -> None:
-    selected = conv.folder
-    numbers = [selected.uids[index] for index in found] if uid else [index + 1 for index in found]
-    line = b" ".join([b"* SEARCH", *(b"%d" % number for number in numbers)])
-    if program.modseq and found:
-        # RFC 7162 §3.1.5: the highest modseq of what was found.
-        line += b" (MODSEQ %d)" % max(selected.modseqs[index] for index in found)
-    conv.out.write(line + b"\r\n")

@@ -260,7 +260,7 @@ class Account(Protocol):
     view: View
 
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
-        """Every folder, INBOX first, then by name; messages, unseen, sizes only when `counts`."""
+        """Every folder, INBOX first, then by name; counts (but no sizes) only when `counts`."""
 
     async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
         """One folder with its counts, and its `size` when `sizes` (costly: it may open every header).

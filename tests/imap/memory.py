@@ -253,7 +253,7 @@ class MemoryAccount:
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         return [self._info(b) for b in sorted(self.mailbox.boxes.values(), key=lambda b: (b.name != "INBOX", b.name))]
 
-    async def folder(self, name: str) -> FolderInfo:
+    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
         return self._info(self.box(name))
 
     async def subscriptions(self) -> Sequence[str]:
