@@ -28,8 +28,9 @@ _ONE = re.compile(
     rb"(%b++/%b++)(?:[ \t]*+;[ \t]*+([A-Za-z-]++)=(?:\"([^\"\\]*+)\"|(%b++)))?[ \t]*+;?\Z" % (_TOKEN, _TOKEN, _TOKEN)
 )
 _PARAMETER = re.compile(
-    rb"[\s;]*+(?:\([^()]*+\)\s*+)?([^\s=;\"()]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"?+[^;]*+|([^;]*+))", re.DOTALL
+    rb"(?:\([^()]*+\)\s*+)?([^\s=;\"()]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"?+[^;]*+|([^;]*+))", re.DOTALL
 )
+_START = re.compile(rb"[^\s;]")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION = re.compile(rb"([^*]+)(?:\*([0-9]{1,3}))?(\*)?\Z")  # RFC 2231 §3, §4.1
 _EXTENDED = re.compile(rb"([^']{0,64})'([^']{0,64})'(.*)\Z", re.DOTALL)
@@ -55,7 +56,8 @@ def parse_value(value: bytes) -> tuple[bytes, Parameters]:
 def _pairs(rest: bytes) -> list[tuple[bytes, bytes]]:
     pairs: list[tuple[bytes, bytes]] = []
     at = 0
-    while at < len(rest) and len(pairs) < MAX_PARAMETERS:
+    while len(pairs) < MAX_PARAMETERS and (start := _START.search(rest, at)):
+        at = start.start()
         match = _PARAMETER.match(rest, at)
         if match is None:
             # Not `name=value`: leave out everything up to the next semicolon.

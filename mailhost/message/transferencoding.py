@@ -11,6 +11,9 @@ import binascii
 import re
 from dataclasses import dataclass
 
+# Padded runs of base64 one behind the other, as some gateways leave them; more of them are read as one.
+MAX_RUNS = 1000
+
 _BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64_ALPHABET) - {ord("=")})
 
@@ -76,7 +79,8 @@ def decode_base64(data: bytes | memoryview) -> bytes:
     clean = bytes(data).translate(None, _NOT_BASE64)
     body = clean.rstrip(b"=")
     if b"=" in body:
-        return b"".join(_decode_run(run) for run in body.split(b"=") if run)
+        *runs, rest = body.split(b"=", MAX_RUNS)
+        return b"".join([_decode_run(run) for run in runs if run]) + _decode_run(rest.replace(b"=", b""))
     return _decode_run(body)
 
 
