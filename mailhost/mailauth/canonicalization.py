@@ -38,7 +38,7 @@ class Parts:
         self.block = bytes(data[:end])
         self.fields: tuple[Field, ...] = tuple(fields(self.block))
         self.body = memoryview(data)[end:]
-        self._hashes: dict[tuple[Canonicalization, int | None], tuple[bytes, int]] = {}
+        self._hashes: dict[Canonicalization, tuple[bytes, int]] = {}
         self._from_bottom: dict[bytes, list[Field]] = {}
         for field in reversed(self.fields):
             self._from_bottom.setdefault(field.name.lower(), []).append(field)
@@ -51,20 +51,16 @@ class Parts:
         """The lines of a field as they stand, without their last line end."""
         return self.block[field.start : field.end].removesuffix(b"\n").removesuffix(b"\r")
 
-    def body_hash(self, form: Canonicalization, length: int | None = None) -> tuple[bytes, int]:
-        """SHA-256 of the canonical body, of its first `length` octets if given, and how long the whole is."""
-        found = self._hashes.get((form, length))
+    def body_hash(self, form: Canonicalization) -> tuple[bytes, int]:
+        """SHA-256 of the canonical body, and how long it is."""
+        found = self._hashes.get(form)
         if found is None:
-            found = self._hashes[form, length] = _hash(canonical_body(self.body, form), length)
+            digest, total = hashlib.sha256(), 0
+            for piece in canonical_body(self.body, form):
+                digest.update(piece)
+                total += len(piece)
+            found = self._hashes[form] = (digest.digest(), total)
         return found
-
-
-def _hash(pieces: Iterator[bytes | memoryview], length: int | None) -> tuple[bytes, int]:
-    digest, total = hashlib.sha256(), 0
-    for piece in pieces:
-        digest.update(piece if length is None else piece[: max(0, length - total)])
-        total += len(piece)
-    return digest.digest(), total
 
 
 def canonical_body(body: memoryview, form: Canonicalization) -> Iterator[bytes | memoryview]:
