@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from mailhost.ports import Delivery, Found, HostedDomain, KeyChanged, MailboxFull, Route, StoreError
+from webadmin.metrics import COUNTERS
 
 
 class MemoryDirectory:
@@ -89,10 +90,11 @@ class MemoryLostAnswers:
 
 
 class CountedMetrics:
-    """Counts by name and label."""
+    """Counts by name and label; as the real counters do, refuses a name that is not declared."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def count(self, name: str, label: str = "") -> None:
+        COUNTERS[name]
         self.counts[name, label] += 1
