@@ -8,14 +8,13 @@ folder. The child's answer is one line of JSON. Implements `mailhost.provision.c
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
 from webadmin.environ import Environ
+from webadmin.programs import command, environment_of_directory
 
 # A child starts in under a second; a minute means a lock that will not go away.
 TIMEOUT_SECONDS = 60
@@ -46,13 +45,13 @@ class DirectoryProcess:
     def _ask(self, *question: str, stdin: str = "") -> dict[str, Any]:
         try:
             child = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
-                [sys.executable, "-m", "django", "directory", *question],
+                command("directory", *question),
                 input=stdin + "\n",
                 capture_output=True,
                 text=True,
                 timeout=TIMEOUT_SECONDS,
                 check=False,
-                env=child_environment(self.environ),
+                env=environment_of_directory(self.environ),
             )
             answer = json.loads(child.stdout)
         except (subprocess.TimeoutExpired, ValueError):
@@ -62,13 +61,3 @@ class DirectoryProcess:
         if "error" in answer:
             raise (TakenElsewhere if answer.get("kind") == "taken" else DirectoryUnreachable)(answer["error"])
         return dict(answer)
-
-
-def child_environment(environ: Environ) -> dict[str, str]:
-    """Environment of a directory process: everything but the cell's own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
-    return kept | {
-        "DJANGO_SETTINGS_MODULE": "webadmin.settings",
-        "SKERRY_HOME": str(environ.home.absolute()),
-        "SKERRY_ROLE": "directory",
-    }

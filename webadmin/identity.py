@@ -104,3 +104,11 @@ def pending_migrations() -> bool:
 
 
 EXPECTED = (NotPrepared, WrongCell, KeyFileDamaged, DatabaseError)
+
+
+def in_words(error: Exception) -> str:
+    """One sentence with its remedy for an expected error; the database's own words are cut to their first line."""
+    if not isinstance(error, DatabaseError):
+        return str(error)
+    reason = str(error.__cause__ or error).strip().partition("\n")[0]
+    return f"the database does not answer ({reason}); check SKERRY_DATABASE_URL and free space"

@@ -32,12 +32,7 @@ def read_or_make(path: Path) -> bytes:
 
 def place(path: Path, content: bytes) -> None:
     """Make `path` with `content`, durable and readable by its owner only; one that is there stays as it is."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    scratch = _written_beside(path, content, 0o600)
     try:
         # link, not rename: of two processes that start together one wins and both read the winner's key.
         os.link(scratch, path)
@@ -45,7 +40,27 @@ def place(path: Path, content: bytes) -> None:
         pass
     finally:
         scratch.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Make or replace `path` in one step: a reader sees the old content or the new, a crash leaves one of them."""
+    _written_beside(path, content, mode).rename(path)
+    _sync_folder(path.parent)
+
+
+def _written_beside(path: Path, content: bytes, mode: int) -> Path:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return scratch
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

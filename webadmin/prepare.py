@@ -1,9 +1,9 @@
 """Preparing a cell: everything that must exist before its first process serves, made once and in a safe order.
 
-Folders, key files, the cell's certificate, the schema of the cell's database and (in a child process) of the
-directory's, and last the `CellIdentity` row that ties them together. Each step leaves alone what exists, so that
-the same call serves a first start, an upgrade and a start after a crash; a lock keeps two of them apart. It
-refuses to adopt a database that belongs to another cell.
+Folders, key files, the cell's certificate and the one for TLS, the schema of the cell's database and (in a child
+process) of the directory's, and last the `CellIdentity` row that ties them together. Each step leaves alone what
+exists, so that the same call serves a first start, an upgrade and a start after a crash; a lock keeps two of
+them apart. It refuses to adopt a database that belongs to another cell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from mailhost.models import CellIdentity, Tenant
-from webadmin import cellcert, identity
+from mailhost.provision.claims import DirectoryUnreachable
+from webadmin import cellcert, identity, tls
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
@@ -29,7 +30,10 @@ KEY_FILES = ("django.key", "app-password.key", "fake-salt.key", "correspondent.k
 
 
 def prepare(environ: Environ, *, now: datetime) -> None:
-    """Make what is missing. Raises NotPrepared, WrongCell, KeyFileDamaged, DirectoryUnreachable, DatabaseError."""
+    """Make what is missing.
+
+    Raises NotPrepared, WrongCell, KeyFileDamaged, DirectoryUnreachable, NoCertificate, DatabaseError.
+    """
     _make_folders(environ)
     with _alone(environ.run / "prepare.lock"):
         for name in KEY_FILES:
@@ -43,6 +47,7 @@ def prepare(environ: Environ, *, now: datetime) -> None:
             call_command("migrate", verbosity=0, interactive=False)
         DirectoryProcess(environ).prepare()
         _write_identity(environ.cell, certificate)
+        tls.prepare(environ, now=now)
     identity.check(environ)
 
 
@@ -92,3 +97,6 @@ def _write_identity(cell: str, certificate: cellcert.CellCertificate) -> None:
                 "the database holds tenants but does not say which cell it belongs to; restore it from a whole backup"
             )
         CellIdentity.objects.create(id=1, cell=cell, certificate_sha256=certificate.sha256)
+
+
+EXPECTED = (*identity.EXPECTED, DirectoryUnreachable, tls.NoCertificate)

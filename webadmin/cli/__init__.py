@@ -1,9 +1,9 @@
 """`skerry`, the operator's command line: verb after noun, made for people and for scripts.
 
 Every command prints for people, or with `--json` one line of JSON: an object, or an array for lists. An expected
-failure is one sentence with its remedy on stderr, or `{"error": …}`. Exit codes: 0 fine, 1 refused or problems found,
-2 wrong use. Secrets are prompted for or read from standard input and never taken as arguments, which every user of
-the machine can see.
+failure is one sentence with its remedy on stderr, or `{"error": …}`. Exit codes: 0 fine, 1 refused or problems
+found, 2 wrong use. Secrets are prompted for or read from standard input and never taken as arguments, which
+every user of the machine can see.
 
 Only the noun that was typed is imported: `skerry --help` needs no database, no data folder and no Django.
 """
@@ -25,6 +25,7 @@ NOUNS = {
     "mailbox": ("webadmin.cli.mailbox", "Mailboxes: add, list, delete, export, show their keys to their owner."),
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
+    "doctor": ("webadmin.cli.doctor", "Check this machine and this cell, and say what to do."),
 }
 
 

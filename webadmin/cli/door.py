@@ -1,7 +1,8 @@
 """What every command shares: opening the cell, answering, failing, asking for secrets and consent.
 
-A command is a door, not a room: it opens the cell with `opened`, calls one use-case, and gives its value to `answer` or
-`answer_list`. All expected errors of the use-cases pass through `opened` and come out as one sentence.
+A command is a door, not a room: it opens the cell with `opened`, calls one use-case, and gives its value to
+`answer` or `answer_list`. All expected errors of the use-cases pass through `opened` and come out as one
+sentence.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,7 @@ from mailhost.provision.removal import Blobs
 from webadmin import identity, prepare
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
-from webadmin.keyfiles import KeyFileDamaged, read_or_make
+from webadmin.keyfiles import read_or_make
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")]
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
@@ -108,11 +109,8 @@ def refusals(*, as_json: bool) -> Iterator[None]:
         yield
     except WrongUse as problem:
         fail(str(problem), as_json=as_json, code=2)
-    except (CannotProvision, Failed, identity.NotPrepared, identity.WrongCell, KeyFileDamaged) as problem:
-        fail(str(problem), as_json=as_json)
-    except DatabaseError as problem:
-        reason = str(problem.__cause__ or problem).strip().partition("\n")[0]
-        fail(f"the database does not answer ({reason}); check SKERRY_DATABASE_URL and free space", as_json=as_json)
+    except (CannotProvision, Failed, *prepare.EXPECTED) as problem:
+        fail(identity.in_words(problem), as_json=as_json)
     except OSError as problem:
         fail(f"{problem.filename or 'a file'}: {problem.strerror or type(problem).__name__}", as_json=as_json)
 

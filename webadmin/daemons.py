@@ -1,0 +1,78 @@
+"""The edge of a daemon: logs, supervision, identity, certificate, keys and counters, handed to `mailhost.wiring`.
+
+A management command is a door to `run`; it holds nothing itself. In this order, because each needs the one
+before: logs first, so that nothing is said in the wrong words; the tie to the supervisor; then the check that
+this process is of the cell that database and keys belong to. An expected refusal is one log line and exit code
+1.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from django.core.management.base import CommandParser
+from django.db import connections
+
+from mailhost.wiring import Secrets, Surroundings
+from webadmin import identity, logs, metrics, supervised, tls
+from webadmin.environ import Environ
+from webadmin.keyfiles import read_or_make
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """What `serve` tells a daemon; nobody types it."""
+    parser.add_argument("--ready-fd", type=int, help="descriptor that gets a byte when this process serves")
+    parser.add_argument("--supervisor", type=int, help="process id with which this process ends")
+
+
+def run(
+    serve: Callable[[Surroundings], None], environ: Environ, *, ready_fd: int | None, supervisor: int | None
+) -> NoReturn:
+    """Run one daemon until SIGTERM, and end the process; SystemExit(1) when it must not or cannot start."""
+    ready = begin(environ, ready_fd=ready_fd, supervisor=supervisor)
+    try:
+        certificates = tls.Certificates(*tls.files(environ))
+    except tls.NoCertificate as problem:
+        refuse(str(problem))
+    around = Surroundings(
+        settings=environ,
+        secrets=Secrets(
+            app_password=read_or_make(environ.keys / "app-password.key"),
+            correspondent=read_or_make(environ.keys / "correspondent.key"),
+        ),
+        metrics=metrics.begin(environ.run),
+        tls=lambda: certificates.context,
+        ready=ready,
+    )
+    # The connection of the checks: the daemon's threads open their own.
+    connections.close_all()
+    serve(around)
+    # All is committed and closed. Taking the interpreter apart costs half a second of a core in each process, and a
+    # cell has two seconds to end.
+    logging.shutdown()
+    os._exit(0)
+
+
+def begin(environ: Environ, *, ready_fd: int | None, supervisor: int | None) -> Callable[[], None]:
+    """What every process of the cell does first; what to call when it serves. SystemExit(1) for the wrong cell."""
+    logs.configure(environ.log_format, environ.log_level)
+    logs.catch_uncaught()
+    # A core file would hold whatever mail was in memory.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ready = supervised.attach(ready_fd, supervisor)
+    try:
+        identity.check(environ)
+    except identity.EXPECTED as problem:
+        refuse(identity.in_words(problem))
+    return ready
+
+
+def refuse(text: str) -> NoReturn:
+    """Say why on stderr, for the person who started this, and end."""
+    sys.stderr.write(f"error: {text}\n")
+    raise SystemExit(1)

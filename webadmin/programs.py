@@ -1,0 +1,34 @@
+"""How a process of ours starts another: which interpreter, which command, and what of the environment it may see.
+
+A child gets the settings it needs and no more: a process of the directory none of the cell's, a process of the
+cell all of the cell's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from webadmin.environ import CHECKOUT, Environ
+
+
+def command(*words: str) -> tuple[str, ...]:
+    """Command line of one of our management commands, on this interpreter."""
+    return (sys.executable, "-m", "django", *words)
+
+
+def environment_of_directory(environ: Environ) -> dict[str, str]:
+    """For a process of the directory: of our settings only the data folder."""
+    return _inherited() | {"SKERRY_HOME": str(environ.home.absolute()), "SKERRY_ROLE": "directory"}
+
+
+def environment_of_cell(**settings: str) -> dict[str, str]:
+    """For a process of this cell: all our settings, and these."""
+    own = {name: value for name, value in os.environ.items() if name.startswith("SKERRY_")}
+    return _inherited() | own | settings
+
+
+def _inherited() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
+    path = os.pathsep.join(filter(None, (str(CHECKOUT), kept.get("PYTHONPATH", ""))))
+    return kept | {"DJANGO_SETTINGS_MODULE": "webadmin.settings", "PYTHONPATH": path}
