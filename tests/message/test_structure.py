@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailhost.message import structure
 from mailhost.message.structure import Part, scan
+from mailhost.message.transferencoding import decode
 from tests.message.mail import NESTED, body_of, leaves, mail, shape
 
 
@@ -322,11 +323,7 @@ def compare(ours: Part, theirs: Message, message: bytes) -> None:
             assert isinstance(their_child, Message)
             compare(child, their_child, message)
     else:
-        payload = theirs.get_payload()
-        assert isinstance(payload, str)
-        assert body_of(message, ours).replace(b"\r\n", b"\n") == payload.encode("ascii", "surrogateescape").replace(
-            b"\r\n", b"\n"
-        )
+        assert decode(body_of(message, ours), ours.encoding) == theirs.get_payload(decode=True)
 
 
 @settings(max_examples=60)
