@@ -12,10 +12,13 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_tz
 
+from mailhost.imap.folding import fold
 from mailhost.message.encodedwords import decode_words
 
 _TOKEN = re.compile(rb'\s*(?:([()])|"((?:[^"\\]|\\.)*+)"|\{(\d{1,9})\}\r\n|(NIL))')
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_DATE = re.compile(rb'\("([^"\\]*)" ')
+_RUNS = re.compile(r"[a-z0-9]+")
 # Nodes of one envelope; thousands of recipients are real, more are noise.
 MAX_NODES = 200_000
 
@@ -89,6 +92,39 @@ def parse_date(text: str) -> dt.datetime | None:
         return dt.datetime(*parts[:5], min(parts[5], 59), tzinfo=zone)
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
+
+
+def sent_day(rendered: bytes) -> dt.date | None:
+    """The day in the Date field of a rendered envelope, without reading the rest."""
+    found = _DATE.match(rendered)
+    if found is None:
+        return read_envelope(rendered).sent_day()
+    return Envelope(date=found[1].decode("ascii", "replace")).sent_day()
+
+
+class Needle:
+    """A text looked for in one header field of many envelopes.
+
+    Most envelopes do not hold it, and most of those show so at once: each run of letters and digits in the needle
+    must stand in the rendered bytes, unless encoded words hide them. Only the others are read.
+    """
+
+    def __init__(self, field: str, folded: str) -> None:
+        self._field = field
+        self._folded = folded
+        self._ascii = folded.isascii()
+        self._runs = [run.encode("ascii") for run in _RUNS.findall(folded)] if self._ascii else []
+
+    def found_in(self, rendered: bytes) -> bool:
+        """Whether the field is there and its decoded, folded text holds the needle."""
+        if b"=?" not in rendered:
+            if not self._ascii:
+                return False
+            lowered = rendered.lower()
+            if not all(run in lowered for run in self._runs):
+                return False
+        text = read_envelope(rendered).header(self._field)
+        return text is not None and self._folded in fold(text)
 
 
 def read_envelope(rendered: bytes) -> Envelope:

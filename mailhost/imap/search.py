@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailhost.imap import search_keys as keys
-from mailhost.imap.envelopes import HEADERS, Envelope, read_envelope
-from mailhost.imap.search_text import fold, header_holds, holds
+from mailhost.imap.envelopes import HEADERS, Needle, sent_day
+from mailhost.imap.folding import fold
+from mailhost.imap.search_text import header_holds, holds
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, SequenceSet, from_indexes, numbered, with_uids
 from mailhost.imap.store import Damaged, Meta, TooMany
@@ -44,7 +45,7 @@ class Message:
 
     index: int = 0
     meta: Meta | None = None
-    envelope: Envelope | None = None
+    envelope: bytes | None = None
     content: bytes | memoryview = b""
     root: Part | None = None
 
@@ -98,11 +99,28 @@ class Search:
             raise SearchTooLarge("That search has too many keys for a mailbox of this size; narrow it down")
         terms: list[keys.Key] = list(key.keys) if isinstance(key, keys.And) else [key]
         found: Sequence[int] = range(self.selected.exists)
+        flags = [term for term in terms if isinstance(term, keys.Flag)]
+        if flags:
+            found = await self._flagged(found, flags)
+            terms = [term for term in terms if not isinstance(term, keys.Flag)]
         for level, visit in ((PICTURE, self._pictures), (META, self._metas), (CONTENT, self._contents)):
             tests = [self.test(term) for term in terms if price(term) == level]
             if tests and found:
                 found = await visit(found, tests, terms)
         return list(found)
+
+    async def _flagged(self, found: Sequence[int], flags: list[keys.Flag]) -> list[int]:
+        """All flag keys of a conjunction at once: one mask and one comparison a message."""
+        words = self.selected.flags
+        wanted, unwanted = (self.selected.flag_word(key.name for key in flags if key.on is on) for on in (True, False))
+        if any(key.on and not self.selected.flag_bit(key.name) for key in flags):
+            return []  # a keyword that no message has
+        mask = wanted | unwanted
+        result: list[int] = []
+        for start in range(0, len(found), SLICE):
+            result += [index for index in found[start : start + SLICE] if words[index] & mask == wanted]
+            await asyncio.sleep(0)
+        return result
 
     async def _pictures(self, found: Sequence[int], tests: list[Test], _terms: list[keys.Key]) -> list[int]:
         message = Message()
@@ -163,13 +181,13 @@ class Search:
             message = Message(index, entry)
             result.append(message)
             if envelopes and entry.envelope is not None:
-                message.envelope = read_envelope(entry.envelope)
+                message.envelope = entry.envelope
             elif envelopes:
                 without[entry.uid] = message
         if without:
             async for content in selected.folder.contents(sorted(without)):
                 if not isinstance(content, Damaged):
-                    without[content[0]].envelope = read_envelope(envelope(scan(content[1]).headers))
+                    without[content[0]].envelope = envelope(scan(content[1]).headers)
         return result
 
     # From keys to tests
@@ -236,8 +254,8 @@ class Search:
             case keys.ObjectId(name, value):
                 return _of_meta(lambda meta: name == "EMAILID" and meta.email_id == value)
             case keys.Header(field, text):
-                needle = fold(text)
-                return lambda message: _envelope_holds(message.envelope, field, needle)
+                sought = Needle(field, fold(text))
+                return lambda message: message.envelope is not None and sought.found_in(message.envelope)
             case _:
                 raise AssertionError(key)
 
@@ -251,7 +269,7 @@ def _day(key: keys.Day) -> Test:
 
     def test(message: Message) -> bool:
         if key.source == "SENT":
-            day = message.envelope.sent_day() if message.envelope is not None else None
+            day = sent_day(message.envelope) if message.envelope is not None else None
         else:
             assert message.meta is not None
             moment = message.meta.internaldate if key.source == "INTERNAL" else message.meta.savedate
@@ -263,11 +281,6 @@ def _day(key: keys.Day) -> Test:
         return day == key.day if key.relation == "ON" else day >= key.day
 
     return test
-
-
-def _envelope_holds(found: Envelope | None, field: str, needle: str) -> bool:
-    text = None if found is None else found.header(field)
-    return text is not None and needle in fold(text)
 
 
 def _inside(ranges: IndexRanges) -> Test:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailhost.imap.folding import fold
 from mailhost.message.charsets import decode_text
 from mailhost.message.encodedwords import decode_words
 from mailhost.message.headers import Headers, fields
@@ -17,11 +18,6 @@ from mailhost.message.transferencoding import UnknownEncoding, decode
 
 # Octets of text looked at in one message, still encoded: more than any text a person wrote.
 MAX_TEXT = 4 * 1024 * 1024
-
-
-def fold(text: str) -> str:
-    """Text for comparison: case-folded, white space evened out."""
-    return " ".join(text.casefold().split()) if "\n" in text or "\t" in text else text.casefold()
 
 
 def header_holds(headers: Headers, field: str, needle: str) -> bool:

@@ -377,7 +377,9 @@ class MemoryFolder:
 
     async def changes(self, since_modseq: int, *, claim_recent: bool) -> Changes:
         box = self._alive()
-        changed = [(uid, m.flags, m.modseq) for uid, m in box.messages.items() if m.modseq > since_modseq]
+        changed = []
+        if since_modseq < box.highestmodseq:
+            changed = [(uid, m.flags, m.modseq) for uid, m in box.messages.items() if m.modseq > since_modseq]
         return Changes(
             changed=changed,
             vanished=await self.vanished_since(since_modseq),
