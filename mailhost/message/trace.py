@@ -56,7 +56,7 @@ def received(
         words += ["for", f"<{recipient}>"]
     # RFC 5321 §4.4: the date follows a semicolon.
     words[-1] += ";"
-    return fold("Received", [*words, *format_date(date).split(" ")])
+    return fold("Received", [*words, format_date(date)])
 
 
 def return_path(sender: Address | None) -> bytes:

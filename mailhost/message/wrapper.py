@@ -96,7 +96,7 @@ class Wrapper:
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.opaque_id):
             raise ValueError("an opaque id is 1 to 64 letters, digits, dots, hyphens and underscores")
-        if not self.mailbox.isprintable() or not self.domain.isascii():
+        if not (self.mailbox.isprintable() and self.domain.isprintable() and self.domain.isascii()):
             raise ValueError("mailbox and domain must be printable, the domain in A-labels")
 
     @property
