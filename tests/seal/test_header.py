@@ -93,6 +93,14 @@ def test_a_header_without_a_stanza_is_refused() -> None:
         parse_header(encode_header([], FILE_KEY))
 
 
+def test_a_body_line_longer_than_64_columns_is_refused() -> None:
+    header = encode_header([Stanza(("x",), bytes(51))], FILE_KEY)
+    joined = header.replace(b"A" * 64 + b"\n", b"A" * 64)
+    assert joined != header
+    with pytest.raises(CannotOpen):
+        parse_header(joined)
+
+
 @given(st.binary(max_size=100))
 def test_base64_has_one_spelling(data: bytes) -> None:
     assert decode_base64(encode_base64(data)) == data

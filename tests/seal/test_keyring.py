@@ -172,7 +172,7 @@ def test_a_keyring_of_the_wrong_shape_is_refused(fields: object) -> None:
         boxed(b"\xff"),
         boxed(b"[" * 100_000),
         boxed(json.dumps(GOOD).encode(), version=b"\x02"),
-        bytes(MAX_KEYRING_SIZE + 1),
+        boxed(json.dumps(GOOD).encode().ljust(MAX_KEYRING_SIZE)),
     ],
 )
 def test_a_box_of_the_wrong_shape_is_refused(box: bytes) -> None:

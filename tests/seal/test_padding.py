@@ -1,6 +1,7 @@
 """The body: its length says little, any zstd program reads it, and a bomb stays small."""
 
 import contextlib
+import tracemalloc
 
 import pytest
 import zstandard
@@ -69,14 +70,23 @@ def test_the_limit_is_exact() -> None:
     assert open_body(body, 1000) == bytes(1000)
     with pytest.raises(CannotOpen):
         open_body(body, 999)
+    undeclared = zstandard.ZstdCompressor(write_content_size=False).compress(b"x")
+    assert open_body(undeclared, 1) == b"x"
+    with pytest.raises(CannotOpen):
+        open_body(undeclared, 0)
 
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_bomb_is_refused_before_it_goes_off(declared: bool) -> None:
     bomb = zstandard.ZstdCompressor(write_content_size=declared).compress(bytes(100 << 20))
     assert len(bomb) < 10_000
-    with pytest.raises(CannotOpen):
-        open_body(bomb, 1 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CannotOpen):
+            open_body(bomb, 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_frame_that_lies_about_its_size_is_refused() -> None:
@@ -104,12 +114,16 @@ def test_blocks_without_end_are_refused() -> None:
 
 
 def test_a_window_of_more_memory_than_recommended_is_refused() -> None:
-    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=27)
-    greedy = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-    frame = greedy.compress(bytes(1000)) + greedy.flush()
-    assert zstandard.get_frame_parameters(frame).window_size == 1 << 27
+    def frame_with(window_log: int) -> bytes:
+        parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=window_log)
+        compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        frame = compressor.compress(bytes(1000)) + compressor.flush()
+        assert zstandard.get_frame_parameters(frame).window_size == 1 << window_log
+        return frame
+
+    assert open_body(frame_with(23), 1000) == bytes(1000)
     with pytest.raises(CannotOpen):
-        open_body(frame, 500)
+        open_body(frame_with(24), 1000)
 
 
 @given(st.binary(max_size=300))

@@ -3,8 +3,9 @@
 import pytest
 
 from mailhost.seal import CannotOpen, decrypt, encrypt
-from mailhost.seal.header import Stanza, encode_base64
+from mailhost.seal.header import Stanza, encode_base64, encode_header
 from mailhost.seal.passphrase import MAX_WORK_FACTOR, PassphraseIdentity, PassphraseRecipient
+from mailhost.seal.stream import encrypt_payload
 from tests.seal.people import ADA
 
 CHEAP = 4
@@ -37,6 +38,9 @@ def test_a_passphrase_has_no_company() -> None:
     stanzas = [PassphraseRecipient("x", CHEAP).wrap(bytes(16)), Stanza(("grease",), b"")]
     with pytest.raises(CannotOpen):
         PassphraseIdentity("x").unwrap(stanzas)
+    mixed = [PassphraseRecipient("x", CHEAP).wrap(bytes(16)), ADA.recipient.wrap(bytes(16))]
+    with pytest.raises(CannotOpen):
+        decrypt([ADA], encode_header(mixed, bytes(16)) + encrypt_payload(bytes(16), bytes(16), [b"hello"]))
 
 
 @pytest.mark.parametrize("work_factor", ["0", "04", "+4", "4 ", "4\n", "0x4", "٤", "100", ""])
