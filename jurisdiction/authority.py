@@ -14,6 +14,7 @@ from typing import Final
 
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
+from jurisdiction.fields import UNKNOWN
 from jurisdiction.law import in_bloc, law_at
 from jurisdiction.places import Survey
 from jurisdiction.policy import Policy
@@ -35,8 +36,10 @@ def decide_operator(question: Operator, policy: Policy, _atlas: Atlas, _survey: 
 
 
 def decide_legal(question: Legal, _policy: Policy, atlas: Atlas, _survey: Survey, at: Moment) -> Decision:
+    facts: tuple[str, ...] = ()
+    sender = question.from_country
     if question.via == "epoc" and question.offers_in_eu:
-        bound, facts = _bound_by_eevidence(question.from_country, atlas, at)
+        bound, facts = _bound_by_eevidence(sender, atlas, at)
         if bound:
             return Decision(
                 Verdict.COUNSEL,
@@ -45,14 +48,13 @@ def decide_legal(question: Legal, _policy: Policy, atlas: Atlas, _survey: Survey
                 obligations=(r.ANSWER_WITHIN_10D, r.RECORD_IN_LEDGER),
             )
     # An unknown sender ("??") has no country of its own to bind anyone.
-    if question.from_country in atlas.countries and question.from_country in (
-        question.cell_country,
-        *question.controllers,
-    ):
+    if sender != UNKNOWN and sender in (question.cell_country, *question.controllers):
         return Decision(
-            Verdict.COUNSEL, (r.LEGAL_BINDING_LOCAL, r.DISCLOSE_ONLY_HELD), obligations=(r.RECORD_IN_LEDGER,)
+            Verdict.COUNSEL, (r.LEGAL_BINDING_LOCAL, r.DISCLOSE_ONLY_HELD), facts, obligations=(r.RECORD_IN_LEDGER,)
         )
-    return Decision(Verdict.REFER, (r.LEGAL_NO_DIRECT_FORCE, r.LEGAL_NEEDS_MLA), obligations=(r.RECORD_IN_LEDGER,))
+    return Decision(
+        Verdict.REFER, (r.LEGAL_NO_DIRECT_FORCE, r.LEGAL_NEEDS_MLA), facts, obligations=(r.RECORD_IN_LEDGER,)
+    )
 
 
 def _bound_by_eevidence(country: str, atlas: Atlas, at: Moment) -> tuple[bool, tuple[str, ...]]:

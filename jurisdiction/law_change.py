@@ -4,6 +4,7 @@ The question is put on the day the law is announced, the answer is computed for 
 country where a primary would be allowed then is a place to go.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from jurisdiction import reasons as r
@@ -20,23 +21,29 @@ def decide_law_change(question: LawChange, policy: Policy, atlas: Atlas, survey:
     if question.fact not in policy.deny_facts:
         return NOTHING_TO_DO
     then = Moment((max(question.in_force, *at.days),), at.known)
-    facts: list[str] = []
-    target = f"{r.NO_COMPLIANT_TARGET}"
-    for country in question.candidates:
-        if country == question.country:  # where the law takes force is no place to go
-            continue
-        there = decide_place(Place("primary", country, (country,), geo="agree"), policy, atlas, survey, then)
-        facts.extend(there.facts)
-        if there.verdict is Verdict.ALLOW:
-            target = f"{r.MOVE_TO}:{country}"
-            break
+    target, facts = first_target(question.country, question.candidates, policy, atlas, survey, then)
     return Decision(
         Verdict.PLAN,
-        (r.LAW_SCHEDULED, target),
-        tuple(facts),
+        (r.LAW_SCHEDULED, r.NO_COMPLIANT_TARGET if target is None else f"{r.MOVE_TO}:{target}"),
+        facts,
         expires=_eve(question.in_force),
         obligations=(f"{r.MOVE_BEFORE}:{question.in_force.isoformat()}", r.TELL_TENANT),
     )
+
+
+def first_target(
+    leaving: str, candidates: Sequence[str], policy: Policy, atlas: Atlas, survey: Survey, then: Moment
+) -> tuple[str | None, tuple[str, ...]]:
+    """The first country other than the one left where a primary would be allowed, and the facts that were read."""
+    facts: tuple[str, ...] = ()
+    for country in candidates:
+        if country == leaving:
+            continue
+        there = decide_place(Place("primary", country, (country,), geo="agree"), policy, atlas, survey, then)
+        facts += there.facts
+        if there.verdict is Verdict.ALLOW:
+            return country, facts
+    return None, facts
 
 
 def _eve(day: date) -> date:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Final
 
 from nacl.exceptions import BadSignatureError
@@ -95,21 +96,31 @@ def read(table: Mapping[str, object], atlas: Atlas, name: str = "policy", file: 
     for key in policy.deny_facts:
         if key not in atlas.keys:
             entry.problem(f"deny_facts names the unknown key {key!r}", "Use a key of the facts' vocabulary")
-    _check_against_itself(entry, policy, atlas)
+    if "sealed" not in policy.access:
+        entry.problem("access leaves out sealed", "Sealed access exposes nothing and is always allowed")
     if problems:
         raise PolicyErrors(problems)
     return policy
 
 
-def _check_against_itself(entry: Fields, policy: Policy, atlas: Atlas) -> None:
-    today = atlas.issued
-    for name in ("allow", "backup_allow"):
-        for country in getattr(policy, name):
-            for bloc in policy.deny_blocs:
-                if bloc in atlas.blocs and atlas.in_bloc(country, bloc, today):
-                    entry.problem(f"{name} holds {country}, which is in the denied bloc {bloc}", "Drop one of the two")
-    if "sealed" not in policy.access:
-        entry.problem("access leaves out sealed", "Sealed access exposes nothing and is always allowed")
+def warnings(policy: Policy, atlas: Atlas, on: date) -> tuple[str, ...]:
+    """What is allowed by the letter of the policy, but surely not as meant. Deny beats allow, so none is a mistake."""
+    countries = dict.fromkeys((*policy.allow, *policy.backup_allow))
+    owners = [bloc for bloc in policy.deny_controller_blocs if bloc not in policy.deny_blocs]
+    denied = [
+        f"{country} is allowed and at the same time denied as a member of {bloc}: it stays denied."
+        for country in countries
+        for bloc in policy.deny_blocs
+        if atlas.in_bloc(country, bloc, on)
+    ]
+    owned = [
+        f"{country} is allowed as a place although owners from {bloc} are denied: its own companies may run machines "
+        f"there. Deny {bloc} as a place too if that is not meant."
+        for country in countries
+        for bloc in owners
+        if atlas.in_bloc(country, bloc, on)
+    ]
+    return (*denied, *owned)
 
 
 def read_fields(entry: Fields, atlas: Atlas) -> Policy:

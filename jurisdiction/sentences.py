@@ -1,0 +1,152 @@
+"""Decisions in plain English: one sentence for every verdict, reason and obligation.
+
+A sentence says what was found and, where something can be done about it, what. It takes its names (countries, blocs,
+laws) from the atlas, so that a code and its sentence never tell different stories.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from jurisdiction import reasons as r
+from jurisdiction.atlas import Atlas
+from jurisdiction.questions import Decision, Verdict
+
+VERDICTS: Final = {
+    Verdict.ALLOW: "Allowed.",
+    Verdict.DENY: "Denied.",
+    Verdict.HOLD: "On hold until a person has looked at it; it does not become allowed by waiting.",
+    Verdict.REFER: "Not answered here; the sender is told which way the law provides.",
+    Verdict.COUNSEL: "To be answered by counsel.",
+    Verdict.PLAN: "A move has to be planned.",
+    Verdict.NONE: "Nothing has to be done.",
+}
+
+PLAIN: Final = {
+    r.LOC_OK: "The place is allowed.",
+    r.CTRL_OK: "Nobody from a denied country controls the machine.",
+    r.LOC_UNKNOWN: "It is not known which country this is in, and what is not known is not allowed.",
+    r.LOC_CONFLICT: "Two geolocation datasets name different countries; only a round-trip measurement settles it.",
+    r.NOT_IN_ALLOWLIST: "The country is not among those the policy allows for this.",
+    r.CTRL_UNKNOWN: "It is not known who controls the machine, and an unknown owner is not allowed.",
+    r.BACKUP_NOT_TENANT_KEYED: "The backup is not encrypted to a key that the tenant alone holds.",
+    r.CELL_MISMATCH: "The task belongs to another cell than the machine.",
+    r.EVIDENCE_STALE: "The evidence for the place is older than 30 days and has to be taken again.",
+    r.RTT_CONTRADICTS: "A reply came faster than light in glass could bring it from there: the machine is elsewhere.",
+    r.EGRESS_E2E_OK: "The message is sealed for its reader, so the receiving server learns nothing of its content.",
+    r.EGRESS_TLS_OK: "The receiving server may read the message; the wire in between may not.",
+    r.EGRESS_TLS_REQUIRED: "The receiving server offers no TLS, and nothing is sent in the clear.",
+    r.EGRESS_OVERRIDE_USED: "The sender agreed to this delivery against the policy's advice; that is recorded.",
+    r.METADATA_EXPOSED: "The receiving server learns who writes to whom, when, and how much.",
+    r.OFFER_E2E_OR_PORTAL: "The sender can seal the message for its reader, or have it read on a page of the cell.",
+    r.OPERATOR_OK: "The operator may see metadata for the stated reason; the tenant sees the session.",
+    r.OPERATOR_CONTENT_NEVER: "No operator sees the content of mail, from anywhere, for any reason.",
+    r.OPERATOR_LOC_DENIED: "Operators may not sign in from this country.",
+    r.OPERATOR_NO_TICKET: "An operator's session needs a stated reason.",
+    r.LEGAL_EEVIDENCE_REACH: "An order under Regulation (EU) 2023/1543 reaches a provider that serves the European "
+    "Union, wherever the data lies.",
+    r.CLOCK_10D: "It has to be answered within ten days.",
+    r.LEGAL_BINDING_LOCAL: "The authority has power over the cell or over somebody who controls it.",
+    r.DISCLOSE_ONLY_HELD: "Only what is held can be disclosed: sealed mail stays sealed.",
+    r.LEGAL_NO_DIRECT_FORCE: "The authority has no direct power here.",
+    r.LEGAL_NEEDS_MLA: "It may ask for mutual legal assistance through the courts of the cell's own country.",
+    r.LAW_SCHEDULED: "A law that the policy excludes takes force there.",
+    r.NO_COMPLIANT_TARGET: "None of the candidate countries is allowed by the policy; it has to be widened or renewed.",
+}
+
+OBLIGATIONS: Final = {
+    r.RENEW_EVIDENCE: "Take the evidence again before it runs out.",
+    r.ASK_HUMAN: "A person has to look up what is not known.",
+    r.BOUNCE: "The sender gets the message back with the reason.",
+    r.HOLD_FOR_SENDER: "The message waits until its sender decides.",
+    r.SECURE_LINK: "The recipient gets a notice and reads the message on a page of the cell.",
+    r.RECORD_CONSENT: "The sender's consent is recorded with the message.",
+    r.RECORD_IN_LEDGER: "An entry is written to the ledger.",
+    r.SHOW_TENANT: "The tenant sees it.",
+    r.METADATA_ONLY: "Only metadata is shown.",
+    r.ANSWER_WITHIN_10D: "Counsel answers within ten days.",
+    r.TELL_TENANT: "The tenant is told at once.",
+}
+
+
+ARTICLES: Final = (
+    "United ",
+    "British ",
+    "Central ",
+    "Dominican ",
+    "Faroe ",
+    "Marshall ",
+    "Solomon ",
+    "Cayman ",
+    "Cook ",
+)
+WITH_ARTICLE: Final = frozenset({"NL", "PH", "BS", "GM", "MV", "SC", "VI", "KM", "VA", "CD", "CG"})
+
+
+def _bloc_denied(atlas: Atlas, bloc: str) -> str:
+    return f"The country belongs to {atlas.blocs[bloc].sentence}, which the policy denies."
+
+
+def _controller_denied(atlas: Atlas, country: str, bloc: str) -> str:
+    return f"Somebody from {in_words(atlas, country)} controls the machine, a member of {atlas.blocs[bloc].sentence}."
+
+
+def _fact_denied(atlas: Atlas, key: str) -> str:
+    return f"The law there is that {law(atlas, key)}, which the policy excludes."
+
+
+def _fact_unverified(atlas: Atlas, key: str) -> str:
+    return f"Nobody has verified whether {law(atlas, key)} there; the policy asks for certainty."
+
+
+def _plaintext_denied(atlas: Atlas, bloc: str) -> str:
+    return (
+        f"The receiving server stands in, or belongs to somebody from, {atlas.blocs[bloc].sentence}; "
+        "readable mail is not handed to it."
+    )
+
+
+def _move_to(atlas: Atlas, country: str) -> str:
+    name = in_words(atlas, country)
+    return f"{name[0].upper()}{name[1:]} is the first candidate that the policy allows."
+
+
+WITH_ARGUMENTS: Final[dict[str, Callable[..., str]]] = {
+    r.BLOC_DENIED: _bloc_denied,
+    r.CTRL_DENIED: _controller_denied,
+    r.FACT_DENIED: _fact_denied,
+    r.FACT_UNVERIFIED: _fact_unverified,
+    r.EGRESS_PLAINTEXT_DENIED: _plaintext_denied,
+    r.MOVE_TO: _move_to,
+}
+
+
+def in_words(atlas: Atlas, country: str) -> str:
+    """The country's name as a sentence needs it: Iceland, the United States."""
+    name = atlas.country_name(country)
+    return f"the {name}" if name.startswith(ARTICLES) or country in WITH_ARTICLE else name
+
+
+def law(atlas: Atlas, key: str) -> str:
+    """A key's sentence, to follow "that" or "whether"; the key itself if it is not in the vocabulary."""
+    return atlas.keys[key].sentence if key in atlas.keys else key.replace("_", " ")
+
+
+def reason_sentence(code: str, atlas: Atlas) -> str:
+    """Raises KeyError for a code that is not of the vocabulary."""
+    head, *arguments = code.split(":")
+    if head in WITH_ARGUMENTS:
+        return WITH_ARGUMENTS[head](atlas, *arguments)
+    return PLAIN[head]
+
+
+def obligation_sentence(code: str) -> str:
+    """Raises KeyError for an obligation that is not of the vocabulary."""
+    head, _colon, argument = code.partition(":")
+    if head == r.MOVE_BEFORE:
+        return f"The move has to be finished before {argument}."
+    return OBLIGATIONS[head]
+
+
+def decision_sentences(decision: Decision, atlas: Atlas) -> list[str]:
+    """The verdict, then its reasons."""
+    return [VERDICTS[decision.verdict], *(reason_sentence(code, atlas) for code in decision.because)]

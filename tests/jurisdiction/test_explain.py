@@ -1,0 +1,131 @@
+"""The note to the tenant: complete, sourced, and honest about what is not known."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jurisdiction import reasons
+from jurisdiction.atlas import Atlas
+from jurisdiction.bundle import load
+from jurisdiction.explain import explain, listed, render
+from jurisdiction.homing import Home
+from jurisdiction.policy import Policy
+from jurisdiction.presets import PRESETS, from_preset
+from jurisdiction.questions import Verdict
+from jurisdiction.sentences import OBLIGATIONS, PLAIN, VERDICTS, WITH_ARGUMENTS, obligation_sentence, reason_sentence
+
+TODAY = date(2026, 11, 21)
+REYKJAVIK = Home("is-1", "IS", ("IS",))
+
+
+def note_text(atlas: Atlas, policy: Policy, home: Home = REYKJAVIK, today: date = TODAY) -> str:
+    return " ".join(render(explain(policy, atlas, home, today), atlas).split())
+
+
+def test_every_code_has_a_sentence(atlas: Atlas) -> None:
+    assert set(PLAIN) | set(WITH_ARGUMENTS) == reasons.CODES
+    assert set(OBLIGATIONS) | {reasons.MOVE_BEFORE} == reasons.OBLIGATIONS
+    assert set(VERDICTS) == set(Verdict)
+    assert "the Five Eyes" in reason_sentence("CTRL_DENIED:US:FVEY", atlas)
+    assert reason_sentence("MOVE_TO:NL", atlas).startswith("The Netherlands is")
+    assert "2027-07-01" in obligation_sentence("MOVE_BEFORE:2027-07-01")
+    with pytest.raises(KeyError):
+        reason_sentence("NO_SUCH_CODE", atlas)
+
+
+def test_the_note_reads_like_a_lawyers_with_numbered_sources(atlas: Atlas) -> None:
+    text = render(explain(from_preset("iceland-only", atlas, TODAY), atlas, REYKJAVIK, TODAY), atlas)
+    for heading in (
+        "In short",
+        "Where mail may lie today",
+        "Sending",
+        "The law in Iceland",
+        "What is not known",
+        "Sources",
+    ):
+        assert f"\n{heading}\n{'-' * len(heading)}\n" in text
+    assert "(6 months; Act 70/2022 art. 89(3))" in " ".join(text.split())
+    assert "https://lagasafn.hi.is/2022070.html" in text
+    assert "no legal advice" in " ".join(text.split()) or "not legal advice" in " ".join(text.split())
+    assert max(len(line) for line in text.splitlines() if "https://" not in line) <= 100
+
+
+def test_what_is_not_verified_is_said_as_loudly_as_what_is(atlas: Atlas) -> None:
+    text = note_text(atlas, from_preset("iceland-only", atlas, TODAY))
+    assert "Whether a mail provider must keep metadata of messages: Not known" in text
+    assert "UNVERIFIED: no source settles it" in text
+    assert "Iceland: whether a provider can be made to decrypt" in text
+
+
+def test_facts_past_their_review_are_called_unverified(atlas: Atlas) -> None:
+    later = note_text(atlas, from_preset("iceland-only", atlas, TODAY), today=date(2027, 3, 1))
+    assert later.count("UNVERIFIED: its review is overdue") >= 5
+
+
+def test_an_excluded_cell_is_said_first(atlas: Atlas) -> None:
+    note = explain(from_preset("iceland-only", atlas, TODAY), atlas, Home("no-1", "NO", ("NO",)), TODAY)
+    assert note.sections[0].title == "In short"
+    assert "does not let mail lie in the cell no-1 in Norway" in note.sections[0].sentences[-1].text
+
+
+def test_laws_on_their_way_are_told_where_they_matter(atlas: Atlas) -> None:
+    text = note_text(atlas, from_preset("outside-five-eyes", atlas, TODAY))
+    assert "Switzerland: Second consultation" in text
+    assert "Germany: Bill on keeping IP addresses for three months (cabinet, without a date)" in text
+    assert "Canada" not in text
+    assert "e-Evidence) applies" not in text  # it has applied since August
+
+
+def test_countries_decided_alike_share_a_sentence(atlas: Atlas) -> None:
+    note = explain(from_preset("eea-deliverability", atlas, TODAY), atlas, REYKJAVIK, TODAY)
+    places = next(section for section in note.sections if section.title == "Where mail may lie today")
+    assert len(places.sentences) == 4
+    assert any("Germany" in sentence.text and "the Netherlands" in sentence.text for sentence in places.sentences)
+
+
+def test_a_fact_named_by_the_policy_is_cited(atlas: Atlas) -> None:
+    policy = Policy(allow=("IS", "NZ"), deny_facts=("provider_decryption_duty",))
+    note = explain(policy, atlas, REYKJAVIK, TODAY)
+    cited = [sentence for section in note.sections for sentence in section.sentences if "New Zealand:" in sentence.text]
+    assert any("NZ.provider_decryption_duty" in sentence.facts and "ticsa10" in sentence.sources for sentence in cited)
+    assert "ticsa10" in note.sources()
+
+
+def test_denmark_is_told_apart_with_its_source(atlas: Atlas) -> None:
+    note = explain(from_preset("iceland-only", atlas, TODAY), atlas, REYKJAVIK, TODAY)
+    sentence = next(said for section in note.sections for said in section.sentences if "from Denmark" in said.text)
+    assert "Not answered here" in sentence.text
+    assert sentence.facts == ("DK.eevidence_bound",)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("home", [REYKJAVIK, Home("no-1", "NO", ("NO", "US")), Home("us-1", "US", ("??",))])
+def test_every_preset_can_be_explained_for_every_cell(atlas: Atlas, preset: str, home: Home) -> None:
+    note = explain(from_preset(preset, atlas, TODAY), atlas, home, TODAY)
+    text = render(note, atlas)
+    for number, source in enumerate(note.sources(), start=1):
+        assert f"[{number}] {atlas.sources[source].title[:30]}" in text
+    assert "??" not in text
+    assert "{" not in text
+
+
+REAL = load()
+
+
+@given(
+    st.builds(
+        Policy,
+        allow=st.lists(st.sampled_from(sorted(REAL.countries)), unique=True, max_size=4).map(tuple),
+        deny_blocs=st.lists(st.sampled_from(sorted(REAL.blocs)), unique=True).map(tuple),
+        deny_facts=st.lists(st.sampled_from(sorted(REAL.keys)), unique=True, max_size=3).map(tuple),
+        egress_plain_deny_blocs=st.lists(st.sampled_from(sorted(REAL.blocs)), unique=True).map(tuple),
+    )
+)
+def test_any_policy_can_be_explained(policy: Policy) -> None:
+    assert render(explain(policy, REAL, REYKJAVIK, TODAY), REAL).endswith("\n")
+
+
+def test_lists_of_names() -> None:
+    assert [listed(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == ["", "A", "A and B", "A, B and C"]
