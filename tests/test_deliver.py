@@ -1,0 +1,201 @@
+"""Delivery: one seal a mailbox, one commit, and nothing in clear whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from mailhost.deliver import Client, Deliverer, Envelope, Recipient
+from mailhost.limits import SmtpLimits
+from mailhost.message.address import parse_address
+from mailhost.outcomes import NO_VERDICT, Reason, Verdict
+from mailhost.ports import KeyChanged, MailboxState, Route, StoreFull, StoreUnavailable
+from mailhost.routing import RouteCache
+from mailhost.seal import open_header, open_payload
+from tests.fakes import MemoryDirectory, MemoryStore
+from tests.people import ADA, BEN, EXAMPLE_IS, NOW, identity, route
+
+CONTENT = b"From: cleo@example.no\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"
+
+
+class Scene:
+    """A deliverer over a store and a directory in memory."""
+
+    def __init__(self, executor: ThreadPoolExecutor, limits: SmtpLimits | None = None) -> None:
+        self.store = MemoryStore()
+        self.directory = MemoryDirectory([EXAMPLE_IS], {"ada@example.is": (ADA,), "ben@example.is": (BEN,)})
+        self.routes = RouteCache(self.directory, lambda: 0.0)
+        self.deliverer = Deliverer(
+            hostname="mx.is-1.example",
+            routes=self.routes,
+            store=self.store,
+            limits=limits or SmtpLimits(),
+            executor=executor,
+        )
+
+    async def deliver(self, *routes: Route, content: bytes = CONTENT, verdict: Verdict | None = None) -> Reason:
+        envelope = Envelope(
+            parse_address("cleo@example.no"),
+            Client("2001:db8::25", "mail.example.no", "ESMTPS", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+            recipients=[Recipient(parse_address(found.address), (found,)) for found in routes],
+        )
+        report = await self.deliverer.deliver(envelope, bytearray(content), now=NOW, verdict=verdict or NO_VERDICT)
+        self.stored = report.stored
+        return report.reason
+
+    def text(self, number: int, owner: str) -> bytes:
+        delivery = self.store.deliveries[number]
+        return open_payload(open_header([identity(owner)], delivery.header), delivery.payload)
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(executor: ThreadPoolExecutor) -> Scene:
+    return Scene(executor)
+
+
+async def test_trace_fields_stand_in_front_of_exactly_what_was_sent(scene: Scene) -> None:
+    assert await scene.deliver(ADA) is Reason.OK
+    trace, sent = scene.text(0, "ada").split(CONTENT)
+    assert sent == b""
+    words = trace.replace(b"\r\n\t", b" ")
+    assert words.startswith(b"Return-Path: <cleo@example.no>\r\nReceived: from mail.example.no ([IPv6:2001:db8::25])")
+    assert b"with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id " + scene.store.deliveries[0].opaque_id.encode() in words
+    assert words.endswith(b"for <ada@example.is>; Sun, 22 Nov 2026 10:30:12 +0000\r\n")
+
+
+async def test_the_summary_describes_the_whole(scene: Scene) -> None:
+    await scene.deliver(ADA, verdict=Verdict("spf=pass", junk=True))
+    delivery = scene.store.deliveries[0]
+    summary = open_header([identity("ada")], delivery.header).summary
+    assert summary.size == len(scene.text(0, "ada"))
+    assert summary.internaldate == int(NOW.timestamp())
+    assert (summary.subject, summary.from_[0].address, summary.verdict) == ("Tides", "cleo@example.no", "spf=pass")
+    assert summary.envelope
+    assert summary.bodystructure
+    assert delivery.special_use == "\\Junk"
+
+
+async def test_a_mailbox_reached_twice_gets_one_copy(scene: Scene) -> None:
+    assert await scene.deliver(ADA, replace(ADA, address="sales@example.is"), BEN) is Reason.OK
+    assert [delivery.mailbox_id for delivery in scene.store.deliveries] == [1, 2]
+    assert scene.store.commits == [2]
+
+
+async def test_a_key_that_cannot_be_used_stores_nothing_for_anybody(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    for broken in ("age1pq1broken", "", None):
+        assert await scene.deliver(ADA, replace(BEN, public_key=broken)) in {Reason.CANNOT_SEAL, Reason.KEY_CHANGED}
+    assert not scene.store.deliveries
+    assert "example" not in caplog.text
+
+
+async def test_a_seal_that_fails_stores_nothing_and_says_no_content(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no(*_: object) -> None:
+        raise MemoryError("Subject: Tides")
+
+    monkeypatch.setattr("mailhost.deliver.seal", no)
+    with caplog.at_level(logging.DEBUG):
+        assert await scene.deliver(ADA, BEN) is Reason.CANNOT_SEAL
+    assert not scene.store.deliveries
+    assert "Tides" not in caplog.text
+
+
+async def test_a_new_key_is_fetched_and_the_message_sealed_again(scene: Scene) -> None:
+    renewed = route("ada", 1, key_version=2, public_key=identity("ada-2").recipient.text)
+    scene.directory.addresses["ada@example.is"] = (renewed,)
+    scene.store.keys[1] = 2
+    assert await scene.deliver(ADA, BEN) is Reason.OK
+    assert [(d.mailbox_id, d.key_version) for d in scene.store.deliveries] == [(1, 2), (2, 1)]
+    assert scene.text(0, "ada-2").endswith(CONTENT)
+
+
+@pytest.mark.parametrize("gone", [replace(ADA, state=MailboxState.SUSPENDED), BEN])
+async def test_a_mailbox_that_closed_meanwhile_defers(scene: Scene, gone: Route) -> None:
+    scene.store.keys[1] = 2
+    scene.directory.addresses["ada@example.is"] = (gone,)
+    assert await scene.deliver(ADA, BEN) is Reason.KEY_CHANGED
+    assert not scene.store.deliveries
+
+
+async def test_a_key_that_keeps_changing_defers(scene: Scene) -> None:
+    scene.store.failures = [KeyChanged([1]), KeyChanged([1])]
+    assert await scene.deliver(ADA) is Reason.KEY_CHANGED
+
+
+async def test_a_full_mailbox_defers_all_and_its_route_is_read_again(scene: Scene) -> None:
+    await scene.routes.resolve(parse_address("ben@example.is"))
+    scene.store.room[2] = 10
+    assert await scene.deliver(ADA, BEN) is Reason.MAILBOX_FULL
+    assert not scene.store.deliveries
+    before = len(scene.directory.lookups)
+    await scene.routes.resolve(parse_address("ben@example.is"))
+    assert len(scene.directory.lookups) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"), [(StoreFull(), Reason.STORE_FULL), (StoreUnavailable(), Reason.STORE_UNAVAILABLE)]
+)
+async def test_failures_of_the_store(scene: Scene, failure: StoreFull, reason: Reason) -> None:
+    scene.store.failures = [failure]
+    assert await scene.deliver(ADA) is reason
+    assert scene.stored == frozenset()
+
+
+async def test_copies_for_many_mailboxes_are_committed_in_bounded_groups(executor: ThreadPoolExecutor) -> None:
+    scene = Scene(executor, SmtpLimits(sealed_batch=3 * len(CONTENT)))
+    boxes = [replace(ADA, mailbox_id=number, address=f"ada+{number}@example.is") for number in range(1, 9)]
+    assert await scene.deliver(*boxes) is Reason.OK
+    assert scene.store.commits == [3, 3, 2]
+
+
+async def test_a_group_that_fails_names_who_has_the_message(executor: ThreadPoolExecutor) -> None:
+    scene = Scene(executor, SmtpLimits(sealed_batch=1))
+    scene.store.failures = [None, StoreFull()]
+    boxes = [replace(ADA, mailbox_id=number, address=f"ada+{number}@example.is") for number in (1, 2, 3)]
+    assert await scene.deliver(*boxes) is Reason.STORE_FULL
+    assert scene.stored == {1}
+
+
+async def test_a_large_message_is_sealed_off_the_event_loop(scene: Scene) -> None:
+    content = CONTENT + b"x" * 76 * 2000 + (b"line of text\r\n" * 300_000)
+    longest = 0.0
+    done = asyncio.Event()
+
+    async def neighbour() -> None:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        while not done.is_set():
+            before = loop.time()
+            await asyncio.sleep(0)
+            longest = max(longest, loop.time() - before)
+
+    beside = asyncio.create_task(neighbour())
+    assert await scene.deliver(ADA, content=content) is Reason.OK
+    done.set()
+    await beside
+    assert scene.text(0, "ada").endswith(content)
+    assert longest < 1.0
+
+
+async def test_recipients_that_already_have_it_are_left_out(scene: Scene) -> None:
+    envelope = Envelope(
+        None, Client("", "x", "SMTP"), recipients=[Recipient(parse_address("a@example.is"), (ADA, BEN))]
+    )
+    report = await scene.deliverer.deliver(envelope, bytearray(CONTENT), now=NOW, except_for={1})
+    assert (report.reason, report.stored) == (Reason.OK, frozenset({2}))
+    report = await scene.deliverer.deliver(envelope, bytearray(CONTENT), now=NOW, except_for={1, 2})
+    assert (report.reason, report.stored) == (Reason.OK, frozenset())
