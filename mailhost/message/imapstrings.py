@@ -4,7 +4,7 @@ Output is 7-bit by default, since RFC 3501 clients take nothing else (a raw 8-bi
 broken K-9 Mail): readable text with other bytes becomes RFC 2047 encoded words, identifiers get `?`.  For a client
 that enabled UTF8=ACCEPT (RFC 6855 §3) the text itself is written, as valid UTF-8 whatever the message held.
 
-NUL cannot be written at all and is dropped; bare CR and LF become spaces, so no string ever needs a literal for
+NUL cannot be written at all and is dropped; bare CR, LF and TAB become spaces, so no string ever needs a literal for
 its content.  Long ones get one all the same, because some clients read lines into fixed buffers.
 """
 
@@ -18,7 +18,7 @@ MAX_QUOTED = 1000
 
 _SAFE = re.compile(rb"[ !#-\[\]-~]*+").fullmatch
 _DROPPED = b"\x00"
-_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
+_SPACES = bytes.maketrans(b"\r\n\t", b"   ")
 _NOT_ASCII = re.compile(rb"[^\x01-\x7f]")
 
 
@@ -27,10 +27,10 @@ def string(value: bytes) -> bytes:
     if len(value) <= MAX_QUOTED:
         if _SAFE(value):
             return b'"%b"' % value
-        value = value.translate(_LINE_ENDS, _DROPPED)
+        value = value.translate(_SPACES, _DROPPED)
         # RFC 9051 §4.3: in a quoted string the quote and the backslash are escaped.
         return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    value = value.translate(_LINE_ENDS, _DROPPED)
+    value = value.translate(_SPACES, _DROPPED)
     return b"{%d}\r\n%b" % (len(value), value)
 
 
