@@ -195,8 +195,10 @@ class Splitter:
         """A line without its end. CRLF is the rule; a bare LF is accepted, as every server does."""
         buffer = self._buffer
         end = buffer.find(b"\n", self._scanned)
-        room = self.line_limit - self._text_bytes
-        if (len(buffer) if end < 0 else end) > room:
+        stop = len(buffer) if end < 0 else end
+        if stop and buffer[stop - 1] == 0x0D:
+            stop -= 1
+        if stop > self.line_limit - self._text_bytes:
             tag = self._tag(bytes(buffer[:256]))
             # Without the end of the line in sight there is no place to go on reading.
             return Refused(tag, f"Command line longer than {self.line_limit} octets", "TOOBIG", fatal=True)
@@ -204,7 +206,6 @@ class Splitter:
             self._scanned = len(buffer)
             return None
         self._scanned = 0
-        stop = end - 1 if end and buffer[end - 1] == 0x0D else end
         line = bytes(memoryview(buffer)[:stop])
         del buffer[: end + 1]
         return line

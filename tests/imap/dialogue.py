@@ -175,6 +175,7 @@ class Dialogue:
     store: Any
     login: bool = True
     username: str = ADA
+    select: str = ""  # a mailbox that every connection opens first
     options: dict[str, Any] = field(default_factory=dict)
     literals: dict[str, bytes] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -194,6 +195,10 @@ class Dialogue:
                 client.take()
                 answer = await client.ask(f'x LOGIN {self.username} "{PASSWORD}"')
                 assert answer.startswith(b"x OK"), answer
+                if self.select:
+                    assert b"x OK" in await client.ask(f"x SELECT {self.select}")
+            else:
+                self.heard[number] += logical_lines(client.take())
         return self.clients[number]
 
     async def play(self, transcript: str) -> None:
