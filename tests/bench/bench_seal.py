@@ -13,7 +13,24 @@ from tests.seal.people import SUMMARY
 
 ROUNDS = 60
 TIMES = 20
-WORDS = "mail island harbour letter seal owner country proof key open the of and to in that".split()
+WORDS = [
+    "mail",
+    "island",
+    "harbour",
+    "letter",
+    "seal",
+    "owner",
+    "country",
+    "proof",
+    "key",
+    "open",
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "that",
+]
 
 
 def letter(size: int) -> bytes:
