@@ -55,16 +55,16 @@ class House:
         return {**inherited, "SKERRY_HOME": str(self.home), **own, **self.settings}
 
     def start(self, *arguments: str, wait: float = 40) -> None:
-        log = (self.home.parent / f"{self.home.name}.log").open("a")
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with (self.home.parent / f"{self.home.name}.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
         self.wait_until_served(wait)
 
     @property
