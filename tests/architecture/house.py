@@ -97,10 +97,11 @@ def _files(folder: Path) -> Iterator[Path]:
 @cache
 def modules() -> tuple[Module, ...]:
     """Every Python file of the project that a person wrote."""
-    return tuple(_read(path) for path in files() if path.suffix == ".py" and "migrations" not in path.parts)
+    return tuple(read(path) for path in files() if path.suffix == ".py" and "migrations" not in path.parts)
 
 
-def _read(path: Path) -> Module:
+def read(path: Path) -> Module:
+    """One file as a module."""
     source = path.read_text(encoding="utf-8")
     parts = path.relative_to(ROOT).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

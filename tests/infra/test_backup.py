@@ -1,0 +1,95 @@
+"""Backup and restore as `docs/operations.md` tells them: its shell blocks are run, on a cell with mail in it."""
+
+from __future__ import annotations
+
+import base64
+import imaplib
+import random
+import re
+import shutil
+import smtplib
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.house import House, house
+from tests.servers.presence import need
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+# What does not compress becomes a blob beside the database.
+BODY = b"Subject: harbour map\r\n\r\n" + base64.encodebytes(random.Random(7).randbytes(200_000)).replace(b"\n", b"\r\n")
+
+
+def _block(name: str) -> str:
+    found = re.search(rf"^```sh {name}\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/operations.md has no block '{name}'"
+    return found[1]
+
+
+def _run(block: str, home: House, backup: Path) -> None:
+    done = subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", block],
+        cwd=ROOT,
+        env={
+            **home.environment,
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "SKERRY_CELL": "is-1",
+            "BACKUP": str(backup / "data"),
+            "KEYS_BACKUP": str(backup / "keys"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _deliver(home: House) -> None:
+    with smtplib.SMTP("127.0.0.1", home.ports["MX"], timeout=20) as client:
+        client.sendmail("cleo@elsewhere.test", ["ada@example.is"], BODY)
+
+
+def _read(home: House, password: str) -> tuple[int, list[bytes]]:
+    """UIDVALIDITY of INBOX, and its messages."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with imaplib.IMAP4_SSL("127.0.0.1", home.ports["IMAPS"], ssl_context=context, timeout=20) as client:
+        client.login("ada@example.is", password)
+        client.select("INBOX")
+        answer = client.response("UIDVALIDITY")[1][0]
+        _, fetched = client.fetch("1:*", "(BODY.PEEK[])")
+        return int(answer), [part[1] for part in fetched if isinstance(part, tuple)]
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_a_backup_of_a_running_cell_restores_into_an_empty_home(tmp_path: Path) -> None:
+    need("sqlite3", "bash")
+    with house() as cell:
+        cell.start()
+        cell.people("harbour", "example.is", ["ada"])
+        password = cell.app_password("ada@example.is", "session")
+        _deliver(cell)
+        before = _read(cell, password)
+        assert list((cell.home / "is-1" / "blobs").rglob("*/*"))
+        _run(_block("backup"), cell, tmp_path)
+        _deliver(cell)  # after the backup, so it is not in it
+        cell.stop()
+        shutil.rmtree(cell.home)
+
+        _run(_block("restore"), cell, tmp_path)
+        cell.start()
+        after = _read(cell, password)
+    assert [message.endswith(BODY) for message in after[1]] == [True]
+    assert after[1] == before[1]
+    assert after[0] > before[0]
+
+
+def test_keys_and_data_go_to_different_places() -> None:
+    lines = [line for line in _block("backup").splitlines() if line.startswith(("cp", "sqlite3"))]
+    for line in lines:
+        assert ("/keys" in line) == ("$KEYS_BACKUP" in line), line
