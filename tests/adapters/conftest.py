@@ -87,7 +87,7 @@ def make_box(domain: Domain, local: str, quota: int = 10**9) -> Box:
     )
     MailboxUsage.objects.create(mailbox=mailbox)
     MailboxKey.objects.create(
-        mailbox=mailbox, serial=1, recipient=str(identity.recipient), signing_key=bytes(32), created=NOW.date()
+        mailbox=mailbox, serial=1, recipient=identity.recipient.text, signing_key=bytes(32), created=NOW.date()
     )
     for position, (name, use) in enumerate([("INBOX", ""), ("Junk", "\\Junk"), ("Trash", "\\Trash")]):
         Folder.objects.create(

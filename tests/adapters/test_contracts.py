@@ -1,43 +1,62 @@
-"""The adapters on a real database keep the promises of the ports, exactly as the fakes of other tests do."""
+"""The adapters keep the promises of their ports: the same tests that the in-memory fakes pass."""
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 from asgiref.sync import sync_to_async
 
 from mailhost.adapters.directory import DatabaseDirectory
-from mailhost.adapters.imapstore.folder import Workshop
+from mailhost.adapters.imapstore.account import DatabaseAccount
+from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.lost_answers import DatabaseLostAnswers
-from mailhost.models import Alias, Domain, Mailbox, MailboxKey, MailboxUsage, Message, Tenant
+from mailhost.adapters.mailstore import DatabaseMailstore
+from mailhost.deliver import summarise
+from mailhost.imap.store import Account
+from mailhost.message.describe import describe
+from mailhost.models import Alias, Domain, Folder, Mailbox, MailboxKey, MailboxUsage, Message, Subscription, Tenant
+from mailhost.outcomes import NO_VERDICT
 from mailhost.ports import Delivery
+from mailhost.seal import Sealed, seal
 from tests.adapters.conftest import NOW, Box, Cell
 from tests.contracts import DirectoryContract, LostAnswersContract, MailstoreContract
+from tests.imap.store_contract import OpenAccount, StoreContract
 
 
-class DatabaseStage:
-    """Ada and Ben of the adapters' fixtures, in the words of the contracts."""
+@dataclass
+class Stage:
+    """The real cell, set up by the words of the contracts."""
 
-    def __init__(self, cell: Cell) -> None:
-        self._cell = cell
-        self._boxes: dict[str, Box] = {"ada": cell.ada, "ben": cell.ben}
-        self.store = cell.mailstore
+    cell: Cell
+    store: DatabaseMailstore = field(init=False)
+    directory: DatabaseDirectory = field(init=False)
+    lost: DatabaseLostAnswers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = self.cell.mailstore
+        self.directory = DatabaseDirectory(self.cell.shop.readers)
+        self.lost = DatabaseLostAnswers(self.cell.shop.writer, self.cell.shop.readers)
+
+    def box(self, who: str) -> Box:
+        return {"ada": self.cell.ada, "ben": self.cell.ben}[who]
 
     def mailbox_id(self, who: str) -> int:
-        return self._boxes[who].mailbox.pk
+        return int(self.box(who).mailbox.pk)
 
     def delivery(self, who: str, payload: bytes = b"payload", special_use: str = "\\Inbox") -> Delivery:
-        mailbox = self._boxes[who].mailbox
-        return Delivery(mailbox.pk, mailbox.tenant_id, 1, secrets.token_hex(16), NOW, b"header\n", payload, special_use)
+        return self.box(who).delivery(payload=payload, special_use=special_use)
 
     async def stored(self, who: str) -> list[tuple[bytes, bytes, str]]:
-        def look() -> list[tuple[bytes, bytes, str]]:
-            places = Message.objects.filter(folder__mailbox_id=self.mailbox_id(who)).order_by("folder__name", "uid")
+        def read() -> list[tuple[bytes, bytes, str]]:
+            places = Message.objects.filter(folder__mailbox=self.box(who).mailbox).order_by("sealed_id")
             return [
                 (
                     bytes(place.sealed.header),
-                    self._cell.shop.blobs.read(place.sealed.blob)
+                    self.cell.shop.blobs.read(place.sealed.blob)
                     if place.sealed.blob
                     else bytes(place.sealed.payload or b""),
                     place.folder.name,
@@ -45,11 +64,11 @@ class DatabaseStage:
                 for place in places.select_related("sealed", "folder")
             ]
 
-        return await sync_to_async(look)()
+        return await sync_to_async(read)()
 
     async def rotate_key(self, who: str) -> None:
         await sync_to_async(MailboxKey.objects.create)(
-            mailbox_id=self.mailbox_id(who), serial=2, recipient="age1pq1x", signing_key=bytes(32), created=NOW.date()
+            mailbox=self.box(who).mailbox, serial=2, recipient="age1pq1new", signing_key=bytes(32), created=NOW.date()
         )
 
     async def suspend(self, who: str) -> None:
@@ -57,69 +76,94 @@ class DatabaseStage:
 
     async def leave_room(self, who: str, octets: int) -> None:
         def change() -> None:
-            used = MailboxUsage.objects.get(mailbox_id=self.mailbox_id(who)).bytes
+            used = MailboxUsage.objects.get(pk=self.mailbox_id(who)).bytes
             Mailbox.objects.filter(pk=self.mailbox_id(who)).update(quota_bytes=used + octets)
 
         await sync_to_async(change)()
 
-
-class TestDatabaseMailstore(MailstoreContract):
-    @pytest.fixture
-    def stage(self, cell: Cell) -> DatabaseStage:
-        return DatabaseStage(cell)
-
-
-class DatabaseLostAnswersStage:
-    def __init__(self, workshop: Workshop) -> None:
-        self.lost = DatabaseLostAnswers(workshop.writer, workshop.readers)
-
     async def refresh(self) -> None:
         await self.lost.refresh()
 
-
-class TestDatabaseLostAnswers(LostAnswersContract):
-    @pytest.fixture
-    def stage(self, workshop: Workshop) -> DatabaseLostAnswersStage:
-        return DatabaseLostAnswersStage(workshop)
-
-
-class DatabaseDirectoryStage:
-    def __init__(self, workshop: Workshop, boxes: dict[str, Mailbox]) -> None:
-        self.directory = DatabaseDirectory(workshop.readers)
-        self._boxes = boxes
-        self._domain = boxes["ada"].domain
-
     async def alias(self, address: str, *members: str) -> None:
         def make() -> None:
-            for who in members:
-                Alias.objects.create(cell="is-1", domain=self._domain, address=address, mailbox=self._boxes[who])
+            for member in members:
+                Alias.objects.create(
+                    cell="is-1", domain=Domain.objects.get(), address=address, mailbox=self.box(member).mailbox
+                )
 
         await sync_to_async(make)()
 
     async def catch_all(self, who: str) -> None:
-        await sync_to_async(Domain.objects.filter(pk=self._domain.pk).update)(catch_all=self._boxes[who])
+        await sync_to_async(Domain.objects.update)(catch_all=self.box(who).mailbox)
 
     async def suspend_tenant(self) -> None:
         await sync_to_async(Tenant.objects.update)(state="suspended")
 
-    def mailbox_id(self, who: str) -> int:
-        return self._boxes[who].pk
+
+@pytest.fixture
+async def stage(cell: Cell) -> Stage:
+    return Stage(cell)
 
 
-class TestDatabaseDirectory(DirectoryContract):
+class TestMailstore(MailstoreContract):
+    pass
+
+
+class TestLostAnswers(LostAnswersContract):
+    pass
+
+
+class TestDirectory(DirectoryContract):
+    @pytest.fixture(autouse=True)
+    async def _invited_mo(self, cell: Cell) -> None:
+        def invite() -> None:
+            ada = cell.ada.mailbox
+            mo = Mailbox.objects.create(
+                cell="is-1",
+                tenant=ada.tenant,
+                domain=ada.domain,
+                address="mo@example.is",
+                invited_at=NOW,
+                quota_bytes=1000,
+                uidvalidity_next=1,
+            )
+            MailboxUsage.objects.create(mailbox=mo)
+
+        await sync_to_async(invite)()
+
+
+class TestImapStore(StoreContract):
     @pytest.fixture
-    def stage(self, workshop: Workshop, people: tuple[Box, Box]) -> DatabaseDirectoryStage:
-        ada, ben = (box.mailbox for box in people)
-        for box in people:
-            MailboxKey.objects.filter(mailbox=box.mailbox).update(recipient=box.identity.recipient.text)
-        mo = Mailbox.objects.create(
-            cell="is-1",
-            tenant=ada.tenant,
-            domain=ada.domain,
-            address="mo@example.is",
-            invited_at=NOW,
-            quota_bytes=10**6,
-            uidvalidity_next=1,
-        )
-        MailboxUsage.objects.create(mailbox=mo)
-        return DatabaseDirectoryStage(workshop, {"ada": ada, "ben": ben, "mo": mo})
+    async def open_account(self, cell: Cell) -> AsyncIterator[OpenAccount]:
+        await sync_to_async(_give_default_folders)(cell.ada.mailbox)
+        watching = asyncio.create_task(cell.shop.changes.run())
+
+        async def seal_append(content: bytes | bytearray | memoryview, moment: datetime) -> tuple[Sealed, int]:
+            summary = summarise(describe(content), 0, NO_VERDICT, moment)
+            return seal(cell.ada.identity.recipient, content, summary), 1
+
+        async def open_account() -> Account:
+            view = SessionView([cell.ada.identity], 10**6)
+            return DatabaseAccount(cell.shop, cell.ada.mailbox.pk, view, seal_append)
+
+        yield open_account
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def _give_default_folders(mailbox: Mailbox) -> None:
+    """What provisioning gives every mailbox."""
+    have = set(Folder.objects.filter(mailbox=mailbox).values_list("name", flat=True))
+    for position, name in enumerate(("Archive", "Drafts", "Sent")):
+        if name not in have:
+            Folder.objects.create(
+                cell="is-1",
+                mailbox=mailbox,
+                name=name,
+                special_use=f"\\{name}",
+                opaque_id=f"{name:0<32}",
+                uidvalidity_sealed=100 + 2 * position,
+                uidvalidity_session=101 + 2 * position,
+            )
+    for name in ("INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"):
+        Subscription.objects.create(mailbox=mailbox, name=name)
