@@ -18,7 +18,6 @@ import re
 import sys
 import threading
 from collections.abc import MutableMapping
-from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Final, TextIO
 
@@ -29,21 +28,18 @@ REFUSED: Final = "[refused]"
 MAX_SENTENCE = 300  # characters; a longer one quotes something
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,63}")
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,7}(?::\d{1,6})?")
-_FILE = re.compile(r"[A-Za-z0-9_/.-]{1,200}")
+_PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,7}:\d{1,6}")
 # Keys a line may have, and the shape of each value; numbers and booleans are always fine.
 KEYS: Final[dict[str, re.Pattern[str]]] = {
     "cell": _WORD,
     "count": _WORD,
-    "error": _DOTTED,
-    "file": _FILE,
+    "error": _WORD,
     "kind": _WORD,
     "process": _WORD,
     "reason": _WORD,
     "seconds": _WORD,
-    "setting": _WORD,
     "signal": _WORD,
-    "where": _DOTTED,
+    "where": _PLACE,
 }
 # What the logging machinery itself adds.
 _OWN_KEYS = frozenset({"event", "level", "logger", "timestamp"})
@@ -118,11 +114,11 @@ def catch_uncaught() -> None:
 def named(error: BaseException) -> dict[str, str]:
     """An exception as a log line may have it: its class and the module and line it was raised at."""
     trace = error.__traceback__
-    where = "unknown"
+    where = "unknown:0"
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", "unknown"))
         # The innermost place of ours tells more than the line of a library below it.
-        if where == "unknown" or _is_ours(module) or not _is_ours(where):
+        if where == "unknown:0" or _is_ours(module) or not _is_ours(where):
             where = f"{module}:{trace.tb_lineno}"
         trace = trace.tb_next
     return {"error": type(error).__name__, "where": where}
@@ -147,7 +143,7 @@ def _strip(record: logging.LogRecord) -> bool:
         arguments = record.args if isinstance(record.args, tuple) else ()
         record.args = tuple(_argument(argument) for argument in arguments)
         return True
-    record.msg, record.args = _QUOTED.sub(MASKED, template.partition("\n")[0]).replace("%", "%%"), ()
+    record.msg, record.args = _QUOTED.sub(MASKED, template.partition("\n")[0]), ()
     return True
 
 
@@ -155,8 +151,9 @@ def _argument(value: object) -> object:
     """A value put into one of our own sentences: numbers and plain words pass."""
     if isinstance(value, int | float):
         return value
-    text = str(value) if isinstance(value, str | PurePath) else type(value).__name__
-    shaped = _WORD.fullmatch(text) or _DOTTED.fullmatch(text) or _FILE.fullmatch(text)
+    text = value if isinstance(value, str) else type(value).__name__
+    # A dotted word is a place in a program only with a line number behind it; without one it may be a domain.
+    shaped = _WORD.fullmatch(text) or _PLACE.fullmatch(text)
     return text if shaped and clean(text) == text else MASKED
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from rich.console import Console
 
 from webadmin.checks import Check, State, run
-from webadmin.cli.door import JsonFlag, answer, refusals
+from webadmin.cli.door import JsonFlag, refusals, say_json
 
 app = typer.Typer()
 _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("warning", "yellow"), State.PROBLEM: ("problem", "red")}
@@ -23,7 +23,7 @@ def doctor(*, as_json: JsonFlag = False) -> None:
         found = run(settings.ENVIRON, now=datetime.now(UTC))
     healthy = all(check.state != State.PROBLEM for check in found)
     if as_json:
-        answer({"ok": healthy, "checks": [asdict(check) for check in found]}, as_json=True, text=str)
+        say_json({"ok": healthy, "checks": [asdict(check) for check in found]})
     else:
         _show(found)
     if not healthy:

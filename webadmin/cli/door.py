@@ -118,7 +118,7 @@ def refusals(*, as_json: bool) -> Iterator[None]:
 def fail(text: str, *, as_json: bool, code: int = 1) -> NoReturn:
     """Say one error and end."""
     if as_json:
-        print(json.dumps({"error": text}, ensure_ascii=False))
+        say_json({"error": text})
     else:
         print(f"error: {text}", file=sys.stderr)
     raise typer.Exit(code)
@@ -126,13 +126,21 @@ def fail(text: str, *, as_json: bool, code: int = 1) -> NoReturn:
 
 def answer(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], str]) -> None:
     """Print one object."""
-    print(json.dumps(value, ensure_ascii=False) if as_json else text())
+    if as_json:
+        say_json(value)
+    else:
+        print(text())
+
+
+def say_json(value: Any) -> None:
+    """Print one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False))
 
 
 def answer_list(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
     """Print a list: an array, a table on a terminal, or tab-separated lines for other programs."""
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
+        say_json(rows)
         return
     console = Console()
     if not rows:

@@ -1,0 +1,180 @@
+"""`serve` from an empty folder: the banner, the demo, stopping, restarting, and what stands in its way."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import re
+import signal
+import socket
+import time
+import urllib.request
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.house import House, house
+from tests.journeys.test_kill import _unverified
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+
+LOGIN = re.compile(r"(\w+@demo\.test) \((\w+) access.*?\n +app password +(\S+)\n +account password +(\S+)")
+
+
+def wait_for(text: str, cell: House, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while text not in cell.log:
+        assert time.monotonic() < deadline, cell.log[-3000:]
+        time.sleep(0.05)
+
+
+def gone(pids: list[int], seconds: float) -> bool:
+    """Whether all these processes end in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(_alive(pid) for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def fetched(port: int, path: str) -> tuple[int, str]:
+    with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
+def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
+    with house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
+        cell.start("--demo")
+        wait_for("Ctrl-C stops it", cell)
+        logins = {address: (access, app, account) for address, access, app, account in LOGIN.findall(cell.log)}
+        assert {address: access for address, (access, *_) in logins.items()} == {
+            "open@demo.test": "session",
+            "sealed@demo.test": "sealed",
+        }
+        for address, (_, password, _account) in logins.items():
+            with imaplib.IMAP4_SSL("localhost", cell.ports["IMAPS"], ssl_context=_unverified()) as client:
+                assert client.login(address, password)[0] == "OK"
+                assert client.select("INBOX")[0] == "OK"
+        keys = cell.skerry(
+            "mailbox", "secret-key", "open@demo.test", "--password-stdin", answer=logins["open@demo.test"][2] + "\n"
+        )
+        assert keys["secret_keys"][0].startswith("AGE-SECRET-KEY-PQ-1")
+        assert fetched(cell.ports["WEB"], "/healthz") == (200, '{"status": "ok"}')
+        assert "skerry_imap_events_total" in fetched(cell.ports["WEB"], "/metrics")[1]
+        children = list(cell.children())
+        assert len(children) == 4
+        assert cell.process is not None
+        assert {os.getpgid(pid) for pid in children} == {cell.process.pid}
+
+        began = time.monotonic()
+        os.kill(cell.process.pid, signal.SIGTERM)
+        assert cell.process.wait(timeout=5) == 0
+        assert time.monotonic() - began < 2
+        assert gone(children, 0.1)
+
+        before = len(cell.log)
+        cell.start("--demo")
+        wait_for("skerry app-password add open@demo.test", cell)
+        assert not LOGIN.findall(cell.log[before:])
+        assert logins["open@demo.test"][1] not in cell.log[before:]
+
+
+def test_a_child_that_is_killed_comes_back_and_orphans_end() -> None:
+    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
+        cell.start()
+        wait_for("Ctrl-C stops it", cell)
+        for word in ("smtpd", "imapd", "web"):
+            [victim] = [pid for pid, line in cell.children().items() if f"django {word}" in line]
+            os.kill(victim, signal.SIGKILL)
+            wait_for(f"{word}-1 ended with signal-SIGKILL" if word != "web" else "web ended with signal", cell)
+        cell.wait_until_served()
+        children = list(cell.children())
+        assert cell.process is not None
+        os.kill(cell.process.pid, signal.SIGKILL)
+        cell.process.wait()
+        assert gone(children, 5), "a child outlived its supervisor"
+        cell.start()
+
+
+def test_what_stands_in_the_way_is_said_in_one_sentence() -> None:
+    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
+        with closing(socket.socket()) as other:
+            other.bind(("127.0.0.1", cell.ports["IMAPS"]))
+            refused = cell.manage("serve")
+            assert refused.returncode == 1
+            assert f"{cell.ports['IMAPS']} (IMAP over TLS) is in use" in refused.stderr
+            assert "SKERRY_IMAPS_PORT" in refused.stderr
+            assert "Traceback" not in refused.stderr
+        assert not (cell.home / "is-1" / "cell.sqlite3").exists(), "nothing is made before the ports are known free"
+        cell.start()
+        second = cell.manage("serve")
+        assert second.returncode == 1
+        assert "is being served from" in second.stderr
+
+
+def test_daemons_of_another_cell_do_not_start() -> None:
+    with house() as cell:
+        cell.manage("prepare")
+        stranger = House(cell.home, {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cell.home / "is-1" / "keys")})
+        for words in (("smtpd",), ("imapd",), ("web",), ("serve",), ("prepare",), ("verify",)):
+            refused = stranger.manage(*words)
+            assert refused.returncode == 1, words
+            assert "cell" in refused.stderr
+            assert "Traceback" not in refused.stderr
+        (cell.home / "no-1").mkdir(exist_ok=True)
+        (cell.home / "is-1" / "cell.sqlite3").rename(cell.home / "no-1" / "cell.sqlite3")
+        moved = House(cell.home, {"SKERRY_CELL": "no-1"})
+        assert "database belongs to cell is-1" in moved.skerry("tenant", "list", fails=True)["error"]
+
+
+def test_two_cells_share_a_directory_that_knows_no_domain_by_name() -> None:
+    with house() as iceland:
+        norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
+        iceland.skerry("tenant", "add", "harbour")
+        iceland.skerry("domain", "add", "example.is", "--tenant", "harbour")
+        norway.skerry("tenant", "add", "fjord")
+        assert "another cell" in norway.skerry("tenant", "add", "harbour", fails=True)["error"]
+        assert "another cell" in norway.skerry("domain", "add", "Example.IS", "--tenant", "fjord", fails=True)["error"]
+        iceland.skerry("domain", "delete", "example.is", "--yes")
+        norway.skerry("domain", "add", "example.is", "--tenant", "fjord")
+        iceland.skerry("tenant", "delete", "harbour", "--yes")
+        norway.skerry("tenant", "add", "harbour")
+        files = [path for path in (iceland.home / "directory").rglob("*") if path.is_file()]
+        assert any(b"harbour" in path.read_bytes() for path in files)
+        assert not any(b"example.is" in path.read_bytes() for path in files)
+
+
+def test_a_wrong_setting_is_named_before_anything_starts() -> None:
+    with house(SKERRY_MX_PORT="99999", SKERRY_CELL="Iceland") as cell:
+        refused = cell.manage("serve")
+        assert refused.returncode == 2
+        for name in ("SKERRY_MX_PORT", "SKERRY_CELL"):
+            assert name in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_the_renewed_certificate_is_served_without_a_restart() -> None:
+    def served(cell: House) -> bytes:
+        raw = socket.create_connection(("127.0.0.1", cell.ports["IMAPS"]), timeout=5)
+        with _unverified().wrap_socket(raw) as wrapped:
+            return wrapped.getpeercert(binary_form=True) or b""
+
+    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
+        cell.start()
+        first = served(cell)
+        assert served(cell) == first
+        pem = cell.home / "is-1" / "tls" / "self-signed.pem"
+        old = pem.read_bytes()
+        pem.unlink()
+        assert cell.manage("prepare").returncode == 0
+        assert pem.read_bytes() != old
+        time.sleep(1.2)
+        assert served(cell) != first
