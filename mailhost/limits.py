@@ -16,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+# An IPv4 client of a socket that listens on IPv6 too (RFC 4291 §2.5.5.2).
+_MAPPED = "::ffff:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +73,18 @@ class SmtpLimits:
 
 def source_hash(address: str, key: bytes) -> bytes:
     """A source as the counters know it: 8 bytes of a keyed hash of the IPv4 address or the IPv6 /64."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        packed = address.encode()
-    else:
-        if parsed.version == 6 and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
+    address = address.partition("%")[0].removeprefix(_MAPPED)
+    packed = address.encode()
+    if ":" in address:
         # One subscriber owns a /64 or more (RFC 6177), so single IPv6 addresses count for nothing.
-        packed = parsed.packed[:8] if parsed.version == 6 else parsed.packed
+        packed = ipaddress.IPv6Address(address).packed[:8]
     return hashlib.blake2b(packed, key=key, digest_size=8).digest()
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a peer is this machine itself (127.0.0.0/8, ::1); a peer without an address is not."""
-    try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+    """Whether a peer, as the kernel writes it, is this machine itself; a peer without an address is not."""
+    address = address.removeprefix(_MAPPED)
+    return address.startswith("127.") or address == "::1"
 
 
 class Occupancy:

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Final, cast
 from aiosmtpd.smtp import SMTP
 
 from mailhost.deliver import Envelope
-from mailhost.limits import is_loopback
 from mailhost.outcomes import Reason
 from mailhost.smtp import replies
 from mailhost.smtp.budget import Ticket
@@ -99,7 +98,7 @@ class Session(SMTP):
         if self._place is None:
             self._give_up(replies.TOO_MANY_CONNECTIONS)
             return
-        self._dialogue = Dialogue(self._floor.house, peer, loopback=is_loopback(peer))
+        self._dialogue = Dialogue(self._floor.house, peer, loopback=self._place.source is None)
         self._floor.sessions.add(self)
         self.task = self.loop.create_task(self._handle_client())
 

@@ -33,7 +33,8 @@ async def test_a_message_is_sealed_to_its_owner_with_trace_fields_in_front() -> 
     assert codes(await client.say(MAIL + b".\r\n")) == ["250 2.0.0"]
     text = await opened(talk)
     assert text.endswith(MAIL.decode())
-    trace = text.removesuffix(MAIL.decode())
+    # RFC 5322 §2.2.3: where a field is folded is not its meaning.
+    trace = text.removesuffix(MAIL.decode()).replace("\r\n\t", " ")
     assert trace.startswith("Return-Path: <cleo@example.no>\r\nReceived: from mail.example.no ([192.0.2.25])")
     assert "by mx.is-1.example with ESMTP id" in trace
     assert "for <ada@example.is>; Sun, 22 Nov 2026" in trace
@@ -201,7 +202,7 @@ async def test_smtputf8() -> None:
     text = await opened(talk)
     assert text.startswith("Return-Path: <þór@example.no>\r\n")
     # RFC 6531 §4.3
-    assert "with UTF8SMTP\r\n\tid" in text
+    assert "with UTF8SMTP id" in text.replace("\r\n\t", " ")
 
 
 async def test_dsn_parameters_are_understood() -> None:
