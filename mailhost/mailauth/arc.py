@@ -159,7 +159,7 @@ def _results(field: Field) -> tuple[int, Field, str]:
     found = _INSTANCE.fullmatch(unfold(field.value).decode("utf-8", "replace"))
     if found is None:
         raise _Broken("results without an instance")
-    return int(found[1]), field, found[2].strip()
+    return int(found[1]), field, " ".join(found[2].split())
 
 
 def _highest(parts: Parts) -> int:

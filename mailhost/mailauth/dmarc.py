@@ -214,11 +214,11 @@ async def _aligning(domain: str, names: Sequence[str], strict: bool, walks: _Wal
 
     The walk to the organisational domain is made only where a name is neither the same nor clearly a stranger.
     """
-    found = []
-    for name in dict.fromkeys(map(_normal, names)):
-        if name == domain or (name and not strict and await _related(domain, name, walks)):
-            found.append(name)
-    return found
+    return [
+        name
+        for name in dict.fromkeys(map(_normal, names))
+        if name == domain or (name and not strict and await _related(domain, name, walks))
+    ]
 
 
 def _normal(name: str) -> str:

@@ -15,8 +15,8 @@ from tests.fakedns import FakeDns
 with warnings.catch_warnings():
     # Both are older than this Python and say so while they are compiled.
     warnings.simplefilter("ignore")
-    import dkim as dkimpy
-    import spf as pyspf
+    import dkim as dkimpy  # type: ignore[import-untyped]
+    import spf as pyspf  # type: ignore[import-untyped]
 
 __all__ = ["dkimpy", "dkimpy_body_hash", "dkimpy_dns", "dkimpy_key", "pyspf"]
 
@@ -42,7 +42,7 @@ def dkimpy_key(key: SigningKey) -> bytes:
 
 def dkimpy_body_hash(body: bytes, form: bytes) -> bytes:
     """SHA-256 of the canonical body, as dkimpy makes it."""
-    from dkim.canonicalization import CanonicalizationPolicy
+    from dkim.canonicalization import CanonicalizationPolicy  # type: ignore[import-untyped]
 
     policy = CanonicalizationPolicy.from_c_value(form + b"/" + form)
     return hashlib.sha256(policy.canonicalize_body(body)).digest()

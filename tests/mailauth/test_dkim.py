@@ -125,7 +125,7 @@ def _simple(message: bytes, *, extra: str = "", body: bytes | None = None) -> by
 
 
 async def test_a_body_signed_in_part_is_not_accepted() -> None:
-    head, _, body = MESSAGE.partition(b"\r\n\r\n")
+    _, _, body = MESSAGE.partition(b"\r\n\r\n")
     canonical = len(body.rstrip(b"\r\n")) + 2
     whole = _simple(MESSAGE, extra=f" l={canonical};")
     assert (await only(whole)).status is PASS
