@@ -160,9 +160,15 @@ def _symbols(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Absolute dotted names a module imports, anywhere in it, with their lines."""
+    """Absolute dotted names a module imports, anywhere in it, with their lines; `import_module("x")` too."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module, node.lineno
+        match node:
+            case ast.Import():
+                yield from ((alias.name, node.lineno) for alias in node.names)
+            case ast.ImportFrom(module=str(name), level=0):
+                yield name, node.lineno
+            case ast.Call(
+                func=ast.Name(id="import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name, node.lineno

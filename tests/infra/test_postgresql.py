@@ -19,32 +19,39 @@ SCRIPT = ROOT / "infra" / "postgresql" / "cell.sql"
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 
 
+def _make(superuser_url: str, cell: str) -> str:
+    """The database of a cell, made as operators make it; its URL under the cell's own role."""
+    words = ["psql", "--no-psqlrc", "--quiet", f"--set=cell={cell}", "--set=password=longandrandom"]
+    subprocess.run([*words, f"--file={SCRIPT}", superuser_url], check=True, capture_output=True)
+    address = superuser_url.partition("@")[2].partition("/")[0]
+    role = "skerry_" + cell.replace("-", "_")
+    return f"postgresql://{role}:longandrandom@{address}/{role}"
+
+
 @pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    """URL of the database of cell no-1 under Skerry's own role."""
+def cluster_url() -> Iterator[str]:
+    """A database server, as its superuser sees it."""
     if postgresql.programs() is None:
         need("initdb")
     with postgresql.cluster() as superuser_url:
-        subprocess.run(
-            [
-                "psql",
-                "--no-psqlrc",
-                "--quiet",
-                "--set=cell=no-1",
-                "--set=password=longandrandom",
-                f"--file={SCRIPT}",
-                superuser_url,
-            ],
-            check=True,
-            capture_output=True,
-        )
-        address = superuser_url.partition("@")[2].partition("/")[0]
-        yield f"postgresql://skerry_no_1:longandrandom@{address}/skerry_no_1"
+        yield superuser_url
 
 
-def _initialise(url: str, home: Path, cell: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def database_url(cluster_url: str) -> str:
+    """URL of the database of cell no-1 under Skerry's own role."""
+    return _make(cluster_url, "no-1")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of cell no-1: its key files belong to that database."""
+    return tmp_path_factory.mktemp("no-1")
+
+
+def _skerry(url: str, home: Path, cell: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from webadmin.cli import main; main()", "init", "--json"],
+        [sys.executable, "-c", "from webadmin.cli import main; main()", *words, "--json"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "SKERRY_HOME": str(home), "SKERRY_CELL": cell, "SKERRY_DATABASE_URL": url},
         capture_output=True,
@@ -53,11 +60,11 @@ def _initialise(url: str, home: Path, cell: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_skerry_prepares_its_cell_there_and_no_other(database_url: str, tmp_path: Path) -> None:
-    astray = _initialise(database_url, tmp_path / "astray", "is-1")
+def test_skerry_prepares_its_cell_there_and_no_other(database_url: str, home: Path, tmp_path: Path) -> None:
+    astray = _skerry(database_url, tmp_path / "astray", "is-1", "init")
     assert astray.returncode == 1
     assert "no-1" in astray.stdout
-    right = _initialise(database_url, tmp_path / "right", "no-1")
+    right = _skerry(database_url, home, "no-1", "init")
     assert right.returncode == 0, right.stdout + right.stderr
 
 
@@ -71,3 +78,39 @@ def test_skerrys_role_cannot_say_which_cell_the_database_is(database_url: str) -
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_a_dump_restored_into_another_cell_holds_nobody_and_is_not_served(
+    database_url: str, cluster_url: str, home: Path, tmp_path: Path
+) -> None:
+    added = _skerry(database_url, home, "no-1", "tenant", "add", "harbour")
+    assert added.returncode == 0, added.stdout + added.stderr
+    dump = tmp_path / "cell.dump"
+    subprocess.run(["pg_dump", "--format=custom", f"--file={dump}", database_url], check=True, capture_output=True)
+    elsewhere = _make(cluster_url, "no-2")
+    restored = subprocess.run(
+        ["pg_restore", "--no-owner", "--no-privileges", f"--dbname={elsewhere}", str(dump)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "skerry_cell_tenant" in restored.stderr
+    with psycopg.connect(elsewhere) as connection:
+        assert connection.execute("SELECT count(*) FROM mailhost_tenant").fetchone() == (0,)
+    refused = _skerry(elsewhere, tmp_path / "elsewhere", "no-2", "init")
+    assert refused.returncode == 1
+    assert "no-1" in refused.stdout
+
+
+def test_a_dump_restored_into_its_own_cell_is_whole(database_url: str, home: Path, tmp_path: Path) -> None:
+    added = _skerry(database_url, home, "no-1", "tenant", "add", "quay")
+    assert added.returncode == 0, added.stdout + added.stderr
+    dump = tmp_path / "cell.dump"
+    subprocess.run(["pg_dump", "--format=custom", f"--file={dump}", database_url], check=True, capture_output=True)
+    with postgresql.cluster() as other_server:
+        again = _make(other_server, "no-1")
+        words = ["pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", f"--dbname={again}", str(dump)]
+        subprocess.run(words, check=True, capture_output=True)
+        listed = _skerry(again, home, "no-1", "tenant", "list")
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert "quay" in listed.stdout
