@@ -177,7 +177,7 @@ def _case(entry: Fields, atlas: Atlas, policies: Mapping[str, Policy], survey: S
     case_id = entry.text("id")
     policy = entry.choice("policy", policies) if policies else entry.text("policy")
     expect = entry.choice("expect", [verdict.value for verdict in Verdict])
-    reasons = frozenset(entry.texts("reasons"))
+    reasons = frozenset(entry.texts("reasons", required=False, repeats=True))
     ask = Fields(entry.raw("ask"), entry.file, entry.name, entry.problems)
     kind = ask.choice("type", ASKS)
     question = ASKS[kind](ask, atlas, survey) if kind in ASKS else Place("primary", "??", ())
@@ -193,7 +193,7 @@ def _place(ask: Fields, atlas: Atlas, survey: Survey) -> Place:
     return Place(
         kind=ask.choice("kind", KINDS),
         location=ask.country("location", atlas.countries, or_unknown=True),
-        controllers=_controllers(ask, "controllers", atlas),
+        controllers=_countries(ask, "controllers", atlas),
         geo=ask.choice("geo", GEO_VERDICTS, "unknown"),
         encrypted_client_key=ask.flag("encrypted_client_key"),
         cell=ask.text("cell") if ask.has("cell") else None,
@@ -212,14 +212,14 @@ def _rtt(ask: Fields, survey: Survey) -> RoundTrip:
     return found
 
 
-def _controllers(ask: Fields, name: str, atlas: Atlas) -> tuple[str, ...]:
-    return ask.countries(name, atlas.countries, or_unknown=True, required=False)
+def _countries(ask: Fields, name: str, atlas: Atlas) -> tuple[str, ...]:
+    return ask.countries(name, atlas.countries, or_unknown=True, required=False, repeats=True)
 
 
 def _egress(ask: Fields, atlas: Atlas, _survey: Survey) -> Egress:
     return Egress(
         mx_location=ask.country("mx_location", atlas.countries, or_unknown=True),
-        mx_controllers=_controllers(ask, "mx_controllers", atlas),
+        mx_controllers=_countries(ask, "mx_controllers", atlas),
         mode=ask.choice("mode", MODES),
         sender_consent=ask.flag("sender_consent"),
         tenant_allows_consent=ask.flag("tenant_allows_consent"),
@@ -238,18 +238,18 @@ def _legal(ask: Fields, atlas: Atlas, _survey: Survey) -> Legal:
     return Legal(
         from_country=ask.country("from", atlas.countries, or_unknown=True),
         via=ask.choice("via", CHANNELS),
-        cell_country=ask.country("cell_country", atlas.countries),
-        controllers=_controllers(ask, "controllers", atlas),
+        cell_country=ask.country("cell_country", atlas.countries, or_unknown=True),
+        controllers=_countries(ask, "controllers", atlas),
         offers_in_eu=ask.flag("offers_in_eu"),
     )
 
 
 def _law_change(ask: Fields, atlas: Atlas, _survey: Survey) -> LawChange:
     return LawChange(
-        country=ask.country("country", atlas.countries),
+        country=ask.country("country", atlas.countries, or_unknown=True),
         fact=ask.text("fact"),
         in_force=ask.day("in_force"),
-        candidates=ask.countries("candidates", atlas.countries, or_unknown=True, required=False),
+        candidates=_countries(ask, "candidates", atlas),
     )
 
 

@@ -119,8 +119,8 @@ class Fields:
         self.problem(f"{key} is {value!r}", f"{key} must be a date: {key} = 2026-11-21")
         return None
 
-    def texts(self, key: str, *, required: bool = True) -> tuple[str, ...]:
-        """A list of strings without repetition, in the order written."""
+    def texts(self, key: str, *, required: bool = True, repeats: bool = False) -> tuple[str, ...]:
+        """A list of strings, each once, in the order written; naming one twice is a problem unless it may repeat."""
         value = self._required(key, required=required)
         if value is None:
             return ()
@@ -133,7 +133,7 @@ class Fields:
                 self.problem(f"{key} holds false", _NORWAY)
             elif not isinstance(item, str) or not item:
                 self.problem(f"{key} holds {item!r}", f"{key} must be a list of texts in quotes")
-        for item in sorted({item for item in good if good.count(item) > 1}):
+        for item in sorted({item for item in good if good.count(item) > 1 and not repeats}):
             self.problem(f"{key} names {item!r} twice", "Name it once")
         return tuple(dict.fromkeys(good))
 
@@ -153,9 +153,15 @@ class Fields:
         return value
 
     def countries(
-        self, key: str, known: Collection[str], *, or_unknown: bool = False, required: bool = True
+        self,
+        key: str,
+        known: Collection[str],
+        *,
+        or_unknown: bool = False,
+        required: bool = True,
+        repeats: bool = False,
     ) -> tuple[str, ...]:
-        codes = self.texts(key, required=required)
+        codes = self.texts(key, required=required, repeats=repeats)
         for code in codes:
             self._check_code(key, code, known, or_unknown=or_unknown)
         return codes
