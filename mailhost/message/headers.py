@@ -167,4 +167,13 @@ def without_fields(message: Buffer, names: Collection[bytes]) -> bytes:
 
 def with_fields(message: Buffer, *lines: bytes) -> bytes:
     """The message with complete field lines (each ending in CRLF) in front of its header."""
-    return b"".join([*lines, message])
+    return b"".join([*lines, spacer(message), message])
+
+
+def spacer(message: Buffer) -> bytes:
+    """What must stand between fields put in front of `message` and its first byte: nearly always nothing.
+
+    A message that begins with white space would go on with the last of those fields: a stranger could add words to
+    our Authentication-Results.  A field of no meaning takes that line instead.
+    """
+    return b"X-Malformed-Start: yes\r\n" if bytes(message[:1]) in {b" ", b"\t"} else b""

@@ -13,6 +13,7 @@ from mailhost.message.headers import (
     header_end,
     message_ids,
     read_headers,
+    spacer,
     unfold,
     with_fields,
     without_fields,
@@ -97,6 +98,17 @@ def test_removing_fields_leaves_every_other_byte() -> None:
 
 def test_fields_are_prepended_as_they_are() -> None:
     assert with_fields(MESSAGE, b"A: 1\r\n", b"B: 2\r\n") == b"A: 1\r\nB: 2\r\n" + MESSAGE
+
+
+@pytest.mark.parametrize("start", [b" ", b"\t"])
+def test_a_message_that_begins_with_white_space_cannot_go_on_with_our_field(start: bytes) -> None:
+    message = with_fields(
+        bytearray(start + b"dmarc=pass\r\nSubject: x\r\n\r\n"), b"Authentication-Results: host; none\r\n"
+    )
+    assert read_headers(message).first(b"authentication-results") == b"host; none"
+    assert read_headers(message).first(b"subject") == b"x"
+    assert message.endswith(start + b"dmarc=pass\r\nSubject: x\r\n\r\n")
+    assert (spacer(b""), spacer(b"\r\n x"), spacer(memoryview(b"a"))) == (b"", b"", b"")
 
 
 def test_views_and_arrays_are_read_like_bytes() -> None:
