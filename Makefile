@@ -39,7 +39,10 @@ check: venv ## format, lint, types, layers and the fast tests without sockets (u
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q -n 2 -m 'not journey and not slow and not postgres'
 
-test: venv ## the whole suite
+tests/js/node_modules: tests/js/package-lock.json
+	@command -v npm >/dev/null && npm --prefix tests/js ci --silent --no-audit --no-fund && touch $@ || echo "npm is missing: tests against the JavaScript age library are skipped"
+
+test: venv tests/js/node_modules ## the whole suite
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
