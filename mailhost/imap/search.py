@@ -113,8 +113,8 @@ class Search:
         """All flag keys of a conjunction at once: one mask and one comparison a message."""
         words = self.selected.flags
         wanted, unwanted = (self.selected.flag_word(key.name for key in flags if key.on is on) for on in (True, False))
-        if any(key.on and not self.selected.flag_bit(key.name) for key in flags):
-            return []  # a keyword that no message has
+        if wanted & unwanted or any(key.on and not self.selected.flag_bit(key.name) for key in flags):
+            return []  # SEEN UNSEEN, or a keyword that no message has
         mask = wanted | unwanted
         result: list[int] = []
         for start in range(0, len(found), SLICE):

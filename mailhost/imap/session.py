@@ -198,6 +198,8 @@ class Session:
     async def _run(self, name: str, command: Command) -> Reply:
         verb = TABLE[type(command)]
         conv = self.conv
+        if conv.selected is not None:
+            conv.selected.unpack()
         if verb.needs is not None and self.state in verb.states and not conv.offers(verb.needs):
             return bad("There is no such command")
         if self.state not in verb.states:

@@ -27,7 +27,7 @@ async def append(conv: Conversation, command: Append) -> Reply:
         return no(error.text, b"TRYCREATE")
     conv.metrics.count("append", len(uids))
     if conv.selected is not None and conv.selected.folder.name == name:
-        await conv.tell(expunges=True, ask=True)
+        conv.selected.stale = True
     return ok("Appended", b"APPENDUID %d %b" % (uidvalidity, format_set(uids)))
 
 

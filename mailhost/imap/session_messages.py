@@ -182,6 +182,8 @@ async def copy(conv: Conversation, command: commands.Copy) -> Reply:
     except NoSuchFolder as error:
         # RFC 9051 §6.4.7: the client may create it and try again.
         return no(error.text, b"TRYCREATE")
+    if target == conv.folder.folder.name:
+        conv.folder.stale = True
     return ok("Copied", _copyuid(copied))
 
 

@@ -176,6 +176,7 @@ class Dialogue:
     login: bool = True
     username: str = ADA
     select: str = ""  # a mailbox that every connection opens first
+    connections: int = 0  # opened in this order before anything is said
     options: dict[str, Any] = field(default_factory=dict)
     literals: dict[str, bytes] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -203,6 +204,8 @@ class Dialogue:
 
     async def play(self, transcript: str) -> None:
         """Speak the lines and compare the answers; nothing may be left unexpected at the end."""
+        for early in range(1, self.connections + 1):
+            await self.client(str(early))
         lines = [line.strip() for line in transcript.splitlines() if line.strip()]
         for position, line in enumerate(lines, 1):
             found = re.match(r"([CS])(\d*):\s?(.*)", line)
