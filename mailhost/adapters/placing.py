@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from mailhost.adapters.database import for_update, listed, next_ids, one_of, rounded, stored
@@ -57,6 +56,7 @@ class Placed:
 
 @dataclass(slots=True)
 class _Mailbox:
+    cell: str
     alive: bool
     serial: int
     room: int
@@ -101,7 +101,7 @@ def place(cursor: CursorWrapper, calls: Sequence[Sequence[Placement]]) -> list[S
             box.bytes += len(item.header) + item.payload_size
             box.messages += 1
         answers.append(placed)
-    _insert(cursor, accepted)
+    _insert(cursor, accepted, mailboxes)
     _move_counters(cursor, mailboxes, {folder.folder_id: folder for _, folder, *_ in accepted}.values())
     return answers
 
@@ -147,15 +147,15 @@ def _lock_mailboxes(cursor: CursorWrapper, ids: Iterable[int]) -> dict[int, _Mai
     )
     used = dict(cursor.fetchall())
     cursor.execute(
-        "SELECT m.id, m.quota_bytes, m.state = 'active' AND t.state = 'active',"
+        "SELECT m.id, m.cell, m.quota_bytes, m.state = 'active' AND t.state = 'active',"
         " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)"
         " FROM mailhost_mailbox m JOIN mailhost_tenant t ON t.id = m.tenant_id"
         f" WHERE {one_of('m.id')}",
         [listed(sorted(used))],
     )
     return {
-        row_id: _Mailbox(alive=bool(alive), serial=serial or 0, room=quota - used[row_id])
-        for row_id, quota, alive, serial in cursor.fetchall()
+        row_id: _Mailbox(cell, alive=bool(alive), serial=serial or 0, room=quota - used[row_id])
+        for row_id, cell, quota, alive, serial in cursor.fetchall()
     }
 
 
@@ -186,7 +186,7 @@ def _lock_folders(
 def make_folder(cursor: CursorWrapper, mailbox_id: int, name: str, special_use: str) -> int:
     """A new folder with UIDVALIDITYs the mailbox has never used; its id."""
     cursor.execute(
-        f"SELECT uidvalidity_next FROM mailhost_mailbox WHERE id = %s{for_update()}",
+        f"SELECT uidvalidity_next, cell FROM mailhost_mailbox WHERE id = %s{for_update()}",
         [mailbox_id],
     )
     row = cursor.fetchone()
@@ -197,18 +197,21 @@ def make_folder(cursor: CursorWrapper, mailbox_id: int, name: str, special_use: 
         "INSERT INTO mailhost_folder (cell, mailbox_id, name, special_use, opaque_id, uidvalidity_sealed,"
         " uidvalidity_session, uidnext, highestmodseq, recent_from) VALUES (%s, %s, %s, %s, %s, %s, %s, 1, 1, 1)"
         " RETURNING id",
-        [settings.ENVIRON.cell, mailbox_id, name, special_use, secrets.token_hex(16), row[0], row[0] + 1],
+        [row[1], mailbox_id, name, special_use, secrets.token_hex(16), row[0], row[0] + 1],
     )
     return int(cursor.fetchone()[0])
 
 
-def _insert(cursor: CursorWrapper, accepted: Sequence[tuple[Placement, _Folder, int, int, int]]) -> None:
+def _insert(
+    cursor: CursorWrapper,
+    accepted: Sequence[tuple[Placement, _Folder, int, int, int]],
+    mailboxes: dict[int, _Mailbox],
+) -> None:
     ids = next_ids(cursor, "mailhost_sealedmessage", len(accepted)) if accepted else ()
-    cell = settings.ENVIRON.cell
     rows: list[Sequence[Any]] = [
         (
             row_id,
-            cell,
+            mailboxes[item.mailbox_id].cell,
             item.mailbox_id,
             item.opaque_id,
             stored(rounded(item.arrived)),
