@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mailhost.imap.connection import Connection, Endpoint, Roster
 from mailhost.imap.conversation import Metrics
@@ -49,10 +49,6 @@ class NoMetrics:
         """Forget it."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def serve(
     accounts: Accounts,
     listeners: Sequence[Listener],
@@ -60,7 +56,7 @@ async def serve(
     metrics: Metrics,
     stop: asyncio.Event,
     *,
-    clock: Callable[[], datetime] = _now,
+    clock: Callable[[], datetime],
     ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until `stop` is set; `ready` is called once every listener accepts connections."""
