@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -43,8 +45,9 @@ from mailhost.seal import HybridRecipient, Summary, seal
 
 log = logging.getLogger(__name__)
 
-# Above this a seal is long enough to be felt by other sessions; below, handing it to a thread costs more.
-LARGE = 256 * 1024
+# Above this a message is described and sealed in a thread. Below, that costs more than it saves, and the worst
+# content that can be made (thousands of MIME parts) keeps the event loop for less than 50 ms.
+LARGE = 128 * 1024
 # Seals on the event loop (some 0.2 ms each) before the others get a turn.
 _TURN = 16
 # Parsed keys: parsing costs 0.2 ms, keeping some 10 KiB.
@@ -147,6 +150,7 @@ class Deliverer:
         self._limits = limits
         self._executor = executor
         self._opaque_id = opaque_id
+        self._room = Room(limits.sealed_in_flight)
         self._keys: dict[str, HybridRecipient] = {}
 
     async def deliver(
@@ -165,7 +169,8 @@ class Deliverer:
             description = await self._run(len(content), describe, content)
             message = _Message(envelope, content, description, verdict, now)
             for group in _groups(due, len(content), self._limits.sealed_batch):
-                await self._store_group(message, group)
+                async with self._room.hold(len(group) * len(content)):
+                    await self._store_group(message, group)
                 stored.update(route.mailbox_id for route, _ in group)
         except _Failed as failed:
             return Report(failed.reason, frozenset(stored))
@@ -265,6 +270,48 @@ class Deliverer:
             # Whatever is wrong with a key or a message, it must not be stored in clear, and its text may quote it.
             log.error("a message could not be sealed: %s", type(error).__name__)  # noqa: TRY400
             raise _Failed(Reason.CANNOT_SEAL) from None
+
+
+class Room:
+    """Octets that may be taken at the same time; who finds too few waits, first come, first served.
+
+    A request for more than there ever is gets its turn when nothing else is taken.
+    """
+
+    def __init__(self, octets: int) -> None:
+        self._octets = octets
+        self._taken = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def hold(self, octets: int) -> AsyncIterator[None]:
+        """Take `octets` for as long as the context lasts."""
+        if self._waiting or not self._fits(octets):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append((octets, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._give_back(octets)
+                raise
+        else:
+            self._taken += octets
+        try:
+            yield
+        finally:
+            self._give_back(octets)
+
+    def _fits(self, octets: int) -> bool:
+        return not self._taken or self._taken + octets <= self._octets
+
+    def _give_back(self, octets: int) -> None:
+        self._taken -= octets
+        while self._waiting and (self._waiting[0][1].cancelled() or self._fits(self._waiting[0][0])):
+            wanted, turn = self._waiting.popleft()
+            if not turn.done():
+                self._taken += wanted
+                turn.set_result(None)
 
 
 class _Failed(Exception):

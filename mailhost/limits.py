@@ -31,7 +31,9 @@ class SmtpLimits:
     # This much of each message is never held back, so that large mail cannot stop ordinary mail.
     in_flight_free: int = 64 * 1024
     # Sealed copies of one message that may be in memory together (one message to many mailboxes).
-    sealed_batch: int = 64 * MIB
+    sealed_batch: int = 32 * MIB
+    # Sealed copies of all messages that may be in memory together, from sealing to commit.
+    sealed_in_flight: int = 128 * MIB
     # RFC 5321 §4.5.3.1.8 asks for at least 100; larger lists are sent in several transactions.
     recipients: int = 100
     # RFC 5321 §4.5.3.1.4: 512 octets and what the extensions add (SIZE, SMTPUTF8, DSN: RFC 3461 §5.4); once

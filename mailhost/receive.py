@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from functools import cache
 
-from mailhost.deliver import Deliverer, Envelope
+from mailhost.deliver import LARGE, Deliverer, Envelope
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
 from mailhost.message.headers import header_end
@@ -29,8 +29,6 @@ from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCa
 
 # How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
 ACTIVATION_TIME = timedelta(hours=72)
-# Above this, hashing a message on the event loop would be felt by other sessions.
-_LARGE = 256 * 1024
 _VALUE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+")
 _FIELD_START = re.compile(rb"\n[^ \t\r\n]")
 
@@ -177,7 +175,7 @@ class Receiver:
 
     async def _digests(self, envelope: Envelope, content: bytearray, mailboxes: Collection[int]) -> dict[int, bytes]:
         """For each mailbox the keyed hash of sender, mailbox and content: one delivery, recognisable to us alone."""
-        if len(content) > _LARGE:
+        if len(content) > LARGE:
             whole = await asyncio.to_thread(self._digest, content)
         else:
             whole = self._digest(content)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailhost.deliver import Client, Deliverer, Envelope, Recipient
+from mailhost.deliver import Client, Deliverer, Envelope, Recipient, Room
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
 from mailhost.outcomes import NO_VERDICT, Reason, Verdict
@@ -199,3 +199,43 @@ async def test_recipients_that_already_have_it_are_left_out(scene: Scene) -> Non
     assert (report.reason, report.stored) == (Reason.OK, frozenset({2}))
     report = await scene.deliverer.deliver(envelope, bytearray(CONTENT), now=NOW, except_for={1, 2})
     assert (report.reason, report.stored) == (Reason.OK, frozenset())
+
+
+async def test_room_is_given_in_order_and_never_twice() -> None:
+    room = Room(100)
+    held: list[int] = []
+    most = 0
+
+    async def take(octets: int) -> None:
+        nonlocal most
+        async with room.hold(octets):
+            held.append(octets)
+            most = max(most, sum(held))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            held.remove(octets)
+
+    await asyncio.gather(*(take(octets) for octets in [60, 30, 50, 20, 90, 10, 40] * 5))
+    assert most <= 100
+    # More than there ever is: alone, but not never.
+    await asyncio.gather(take(500), take(10), take(500))
+    assert most == 500
+    assert not held
+    assert room._taken == 0
+
+
+async def test_who_stops_waiting_for_room_takes_none() -> None:
+    room = Room(100)
+    begun: list[int] = []
+
+    async def take(octets: int) -> None:
+        async with room.hold(octets):
+            begun.append(octets)
+            await asyncio.sleep(0.01)
+
+    tasks = [asyncio.create_task(take(octets)) for octets in (100, 90, 80, 20)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert begun == [100, 80, 20]
+    assert room._taken == 0

@@ -32,8 +32,13 @@ MESSAGE = MAIL.decode()
 class Mx:
     """The MX of `Talk` on a loopback port, in a thread with an event loop of its own."""
 
-    def __init__(self, loops: Callable[[], asyncio.AbstractEventLoop], tls: ssl.SSLContext) -> None:
-        self.talk = Talk()
+    def __init__(
+        self,
+        loops: Callable[[], asyncio.AbstractEventLoop],
+        tls: ssl.SSLContext,
+        limits: SmtpLimits | None = None,
+    ) -> None:
+        self.talk = Talk(limits)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._tls = tls
@@ -55,7 +60,7 @@ class Mx:
             [self._listener],
             self.talk.house.receiver,
             lambda: self._tls,
-            SmtpLimits(),
+            self.talk.limits,
             self.talk.metrics,
             self._stop,
             hostname=HOST,
@@ -211,6 +216,16 @@ def test_a_client_that_is_gone_before_its_answer_may_send_again(mx: Mx, reset: b
             again.sendall(MAIL + b".\r\n")
             assert again.recv(1000).startswith(b"250 2.0.0")
         assert len(mx.talk.store.deliveries) == expected
+
+
+def test_silent_sessions_are_looked_after(mx: Mx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhost.smtp.serve.WATCH_EVERY", 0.05)
+    impatient = Mx(mx._loops, mx._tls, SmtpLimits(idle=0.2))
+    try:
+        with impatient.connect() as client:
+            assert client.getreply()[0] == 421
+    finally:
+        impatient.stop()
 
 
 def test_a_stop_says_goodbye_and_is_quick(mx: Mx) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
+from collections.abc import Callable
 
 import pytest
 from aiosmtpd.smtp import SMTP
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailhost.limits import SmtpLimits
 from mailhost.ports import KeyChanged, MailboxFull, StoreFull, StoreUnavailable
@@ -297,3 +301,38 @@ async def test_stopping_lets_a_message_be_answered() -> None:
     talk.store.committing.set()
     assert codes(await busy.read()) == ["250 2.0.0", "421 4.3.2"]
     assert not talk.floor.sessions
+
+
+WORDS = st.sampled_from(
+    [
+        b"EHLO x\r\n", b"HELO x\r\n", b"MAIL FROM:<c@example.no>\r\n", b"MAIL FROM:<> SIZE=10\r\n", b"RCPT TO:<ada@example.is>\r\n",
+        b"RCPT TO:<nobody@example.is>\r\n", b"DATA\r\n", b"BDAT 4\r\n", b"BDAT 3 LAST\r\n", b"BDAT x\r\n", b"RSET\r\n", b"NOOP\r\n",
+        b"STARTTLS\r\n", b"QUIT\r\n", b"\r\n", b"\n", b"\r", b".\r\n", b"\r\n.\r\n", b"abc\r\n", b"\0\xff", b"x" * 300, b"Subject: x\r\n\r\n",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(blocks=st.lists(WORDS, max_size=25), leave=st.sampled_from([Client.half_close, Client.vanish]))
+def test_no_bytes_break_a_session(blocks: list[bytes], leave: Callable[[Client], None]) -> None:
+    async def run() -> None:
+        talk = Talk(SmtpLimits(message=500, command_line=200))
+        client = talk.client()
+        said = await client.read()
+        for block in blocks:
+            if not client.wire.closed:
+                said += await client.say(block)
+        if not client.wire.closed:
+            leave(client)
+        said += await client.read()
+        for line in said.splitlines():
+            assert re.fullmatch(r"[2345]\d\d[ -][ -~]+", line), line
+        assert "451" not in said, "a fault of ours"
+        assert client.session.task is not None
+        assert client.session.task.done()
+        assert not talk.floor.sessions
+        assert talk.floor.budget.used == 0
+        stored = said.count("250 2.0.0 Message sealed")
+        assert stored <= len(talk.store.deliveries) <= stored + len(talk.lost.kept)
+
+    asyncio.run(run())
