@@ -30,6 +30,7 @@ EXCEPTIONS = {
     "publicsuffixlist": "MPL-2.0: file-level, unchanged",
 }
 STANDARD = sys.stdlib_module_names
+CODE = {".py", ".so", ".pyd"}
 
 
 @cache
@@ -65,7 +66,15 @@ def test_every_dependency_says_why_it_is_there() -> None:
 
 @cache
 def _distributions() -> dict[str, list[str]]:
-    return {name: [canonicalize_name(one) for one in of] for name, of in metadata.packages_distributions().items()}
+    """Importable top-level name -> the declared distributions that bring it."""
+    found: dict[str, list[str]] = {}
+    for name in _declared():
+        tops = {
+            file.parts[0].partition(".")[0] for file in metadata.distribution(name).files or () if file.suffix in CODE
+        }
+        for top in tops:
+            found.setdefault(top, []).append(name)
+    return found
 
 
 def _foreign_imports(modules: Iterator[house.Module]) -> Iterator[tuple[str, str]]:

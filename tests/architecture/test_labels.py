@@ -107,26 +107,25 @@ def directory_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory's real database, made by the real commands, with a cell, a tenant and a domain in it."""
     home = tmp_path_factory.mktemp("home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
-    environment = kept | {
-        "DJANGO_SETTINGS_MODULE": "webadmin.settings",
-        "SKERRY_HOME": str(home),
-        "SKERRY_ROLE": "directory",
-    }
-    for words, stdin in (
-        (["prepare", "is-1", "is-1.example.is"], ""),
-        (["claim-tenant", "ada-and-ben", "is-1"], ""),
-        (["claim-domain", "is-1"], "canary-domain.is\n"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "manage.py", "directory", *words],
-            cwd=house.ROOT,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    program = """
+import django
+from django.core.management import call_command
+django.setup()
+call_command("directory", "prepare", "is-1", "is-1.example.is")
+call_command("directory", "claim-tenant", "ada-and-ben", "is-1")
+call_command("directory", "claim-domain", "is-1")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=house.ROOT,
+        env=kept
+        | {"DJANGO_SETTINGS_MODULE": "webadmin.settings", "SKERRY_HOME": str(home), "SKERRY_ROLE": "directory"},
+        input="canary-domain.is\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     return home / "directory" / "directory.sqlite3"
 
 
