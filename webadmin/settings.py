@@ -6,17 +6,23 @@ cell's, the directory's process has the directory's. There is no alias for the o
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.utils.csp import CSP
 
 from webadmin import environ as _environ
-from webadmin.keyfiles import read_or_make
+from webadmin.keyfiles import KeyFileDamaged, read_or_make
 
 try:
     ENVIRON = _environ.read()
 except _environ.SettingsProblem as _problem:
     sys.stderr.write(f"{_problem}\n")
+    raise SystemExit(2) from None
+
+
+def _refuse(problem: Exception) -> NoReturn:
+    sys.stderr.write(f"{problem}: correct SKERRY_HOME or SKERRY_KEYS_DIR, or their permissions\n")
     raise SystemExit(2) from None
 
 
@@ -63,7 +69,10 @@ def _database() -> dict[str, object]:
         url, path = ENVIRON.database_url, ENVIRON.cell_dir / "cell.sqlite3"
     if url:
         return _postgresql(url)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        _refuse(problem)
     return _sqlite(path)
 
 
@@ -71,9 +80,16 @@ DATABASES = {"default": _database()}
 DATABASE_ROUTERS = ["webadmin.scopes.OwnSideOnly"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-SECRET_KEY = read_or_make(
-    (ENVIRON.keys if ENVIRON.role == "cell" else ENVIRON.directory_dir / "keys") / "django.key"
-).hex()
+
+def _secret_key() -> str:
+    folder = ENVIRON.keys if ENVIRON.role == "cell" else ENVIRON.directory_dir / "keys"
+    try:
+        return read_or_make(folder / "django.key").hex()
+    except (OSError, KeyFileDamaged) as problem:
+        _refuse(problem)
+
+
+SECRET_KEY = _secret_key()
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENVIRON.hostname]
 INSTALLED_APPS = ["directory", "jurisdiction", "mailhost", "webadmin"]
