@@ -39,23 +39,24 @@ class DataSink:
         """Take a block; the octets behind the end, or None while the end has not come."""
         self.seen += len(block)
         work = self._carry + block
-        end = work.find(_END)
+        dot = work.find(b"\r\n.")
+        end = work.find(_END, dot) if dot >= 0 else -1
         if end >= 0:
-            self._keep(work[: end + 2])
+            self._keep(work[: end + 2], stuffed=dot < end)
             return work[end + 5 :]
         # The longest tail that may be the beginning of the end stays back, so a CRLF is never cut in two.
         held = next((n for n in (4, 3, 2, 1) if work.endswith(_END[:n])), 0)
         cut = len(work) - held
         self._carry = work[cut:]
         if cut:
-            self._keep(work[:cut])
+            self._keep(work[:cut], stuffed=dot >= 0)
         return None
 
-    def _keep(self, piece: bytes) -> None:
+    def _keep(self, piece: bytes, *, stuffed: bool) -> None:
         if not self.bare_newline and _bare_newline(piece):
             self.bare_newline = True
         # RFC 5321 §4.5.2: a period that begins a line with more on it was added by the sender.
-        if b"\r\n." in piece:
+        if stuffed:
             piece = piece.replace(b"\r\n.", b"\r\n")
         if self._first:
             self._first = False
