@@ -8,7 +8,7 @@ The values here are read from TOML by `jurisdiction.bundle`; an `Atlas` is immut
 are inclusive at both ends. Nothing here is legal advice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
@@ -84,10 +84,6 @@ class Fact:
     def last_day(self) -> date:
         return self.in_force_until or date.max
 
-    def recorded(self, known: date) -> bool:
-        """Whether the record stood in the books on that day of knowledge."""
-        return (self.known_from or self.checked_on) <= known and (self.known_until is None or known < self.known_until)
-
     def settled(self, known: date) -> bool:
         """Verified, and its review not overdue."""
         return self.confidence == "verified" and known <= self.next_review
@@ -107,6 +103,30 @@ class FactState(NamedTuple):
 
 
 MISSING = FactState("unknown", verified=False, fact_ids=(), stands_until=date.max)
+
+
+class Dated(NamedTuple):
+    """A fact reduced to what the answer for a day depends on, worked out once because every decision asks."""
+
+    first_day: date
+    last_day: date
+    known_from: date
+    known_until: date  # the first day on which it was no longer believed
+    verified_until: date  # date.min if nobody has verified it
+    state: State
+    id: str
+
+
+def dated(fact: Fact) -> Dated:
+    return Dated(
+        fact.first_day,
+        fact.last_day,
+        fact.known_from or fact.checked_on,
+        fact.known_until or date.max,
+        fact.next_review if fact.confidence == "verified" else date.min,
+        fact.state,
+        fact.id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +230,15 @@ class Atlas:
     events: tuple[Event, ...]
     landmarks: Mapping[str, Landmark]
     sites: Mapping[str, Point]
-    _facts_by_key: Mapping[tuple[str, str], tuple[Fact, ...]] = field(init=False, repr=False, compare=False)
+    _facts_by_key: Mapping[tuple[str, str], tuple[Dated, ...]] = field(init=False, repr=False, compare=False)
     _members: Mapping[str, Mapping[str, tuple[Interval, ...]]] = field(init=False, repr=False, compare=False)
     _fact_by_id: Mapping[str, Fact] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_key: dict[tuple[str, str], list[Fact]] = {}
+        by_key: dict[tuple[str, str], list[Dated]] = {}
         for fact in sorted(self.facts, key=lambda fact: fact.id):
-            by_key.setdefault((fact.jurisdiction, fact.key), []).append(fact)
+            if fact.status in EFFECTIVE:
+                by_key.setdefault((fact.jurisdiction, fact.key), []).append(dated(fact))
         freeze = object.__setattr__
         freeze(self, "_facts_by_key", {at: tuple(facts) for at, facts in by_key.items()})
         freeze(self, "_members", {bloc: members_of(bloc, self.blocs) for bloc in self.blocs})
@@ -238,16 +259,14 @@ class Atlas:
         facts = self._facts_by_key.get((country, key))
         if not facts:
             return MISSING
-        return combine([fact for fact in facts if fact.status in EFFECTIVE and fact.recorded(known)], on, known)
+        return combine(facts, on, known)
 
-    def in_bloc(self, country: str, bloc: str, on: date) -> bool:
-        """Whether the country belongs to the bloc, or to one that it includes, on that day."""
+    def in_bloc(self, country: str, bloc: str, *days: date) -> bool:
+        """Whether the country belongs to the bloc, or to one that it includes, on any of the days."""
         intervals = self._members[bloc].get(country)
-        if intervals is not None:
-            for first, last in intervals:
-                if first <= on <= last:
-                    return True
-        return False
+        if intervals is None:
+            return False
+        return any(first <= day <= last for first, last in intervals for day in days)
 
     def blocs_of(self, country: str, on: date) -> tuple[str, ...]:
         return tuple(bloc for bloc in self.blocs if self.in_bloc(country, bloc, on))
@@ -285,23 +304,32 @@ class Atlas:
         return replace(self, facts=kept + tuple(facts))
 
 
-def combine(facts: Iterable[Fact], on: date, known: date) -> FactState:
+def combine(facts: tuple[Dated, ...], on: date, known: date) -> FactState:
     """One answer from the facts in force: yes outweighs unknown, unknown outweighs no, whatever their order."""
-    states: set[State] = set()
-    ids: list[str] = []
+    state: State | None = None
+    ids: tuple[str, ...] = ()
     verified = True
     stands_until = date.max
-    for fact in facts:
-        if fact.first_day > on:
-            stands_until = min(stands_until, fact.first_day - ONE_DAY)
-        elif on <= fact.last_day:
-            states.add(fact.state)
-            ids.append(fact.id)
-            settled = fact.settled(known)
-            verified = verified and settled
-            stands_until = min(stands_until, fact.last_day, fact.next_review if settled else date.max)
-    state: State = "yes" if "yes" in states else "no" if states == {"no"} else "unknown"
-    return FactState(state, verified and bool(states), tuple(ids), stands_until)
+    for first_day, last_day, known_from, known_until, verified_until, fact_state, fact_id in facts:
+        if not known_from <= known < known_until or last_day < on:
+            continue
+        if first_day > on:
+            stands_until = min(stands_until, first_day - ONE_DAY)
+            continue
+        state = fact_state if state is None else _stricter(state, fact_state)
+        ids += (fact_id,)
+        stands_until = min(stands_until, last_day)
+        if known > verified_until:
+            verified = False
+        else:
+            stands_until = min(stands_until, verified_until)
+    return FactState(state or "unknown", verified and state is not None, ids, stands_until)
+
+
+def _stricter(one: State, other: State) -> State:
+    if "yes" in (one, other):
+        return "yes"
+    return one if one == other else "unknown"
 
 
 def members_of(bloc: str, blocs: Mapping[str, Bloc]) -> Mapping[str, tuple[Interval, ...]]:

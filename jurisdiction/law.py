@@ -9,10 +9,12 @@ from jurisdiction.questions import Moment
 
 
 def law_at(atlas: Atlas, country: str, key: str, at: Moment) -> FactState:
-    days = at.days
-    if len(days) == 1:
-        return atlas.state(country, key, days[0], at.known)
-    return max((atlas.state(country, key, day, at.known) for day in days), key=_strictness)
+    strictest = atlas.state(country, key, at.days[0], at.known)
+    for day in at.days[1:]:
+        found = atlas.state(country, key, day, at.known)
+        if _strictness(found) > _strictness(strictest):
+            strictest = found
+    return strictest
 
 
 def _strictness(state: FactState) -> int:
@@ -22,10 +24,7 @@ def _strictness(state: FactState) -> int:
 
 
 def in_bloc(atlas: Atlas, country: str, bloc: str, at: Moment) -> bool:
-    days = at.days
-    if len(days) == 1:
-        return atlas.in_bloc(country, bloc, days[0])
-    return any(atlas.in_bloc(country, bloc, day) for day in days)
+    return atlas.in_bloc(country, bloc, *at.days)
 
 
 def first_bloc(atlas: Atlas, country: str, blocs: tuple[str, ...], at: Moment) -> str | None:
