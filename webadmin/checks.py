@@ -134,7 +134,7 @@ def _keys(environ: Environ, _now: datetime) -> Iterator[Check]:
 def _cell(environ: Environ, _now: datetime) -> Iterator[Check]:
     try:
         identity.check(environ)
-    except identity.NotPrepared as problem:
+    except (identity.NotPrepared, identity.OldSchema) as problem:
         yield Check("cell", State.WARNING, str(problem), "run `skerry init`")
     except identity.WrongCell as problem:
         yield Check("cell", State.PROBLEM, str(problem), "see above; nothing of this cell may start like this")

@@ -19,7 +19,11 @@ from webadmin.keyfiles import KeyFileDamaged
 
 
 class NotPrepared(Exception):
-    """The cell has no database, no key files or an older schema yet; `skerry init` makes them."""
+    """The cell has no database or no key files yet; `skerry init` makes them."""
+
+
+class OldSchema(Exception):
+    """The database is older than this program. Upgrading it is a decision: old processes may still be running."""
 
 
 class WrongCell(Exception):
@@ -27,7 +31,7 @@ class WrongCell(Exception):
 
 
 def check(environ: Environ) -> None:
-    """Return when all witnesses agree. Raises NotPrepared, WrongCell, KeyFileDamaged, django.db.OperationalError."""
+    """Return when all witnesses agree. Raises NotPrepared, WrongCell, OldSchema, KeyFileDamaged, DatabaseError."""
     row = stored_identity()
     if row is None:
         raise NotPrepared(f"cell {environ.cell} has no database yet; run `skerry init`")
@@ -38,7 +42,7 @@ def check(environ: Environ) -> None:
     compare(environ.cell, row, certificate)
     compare_database_setting(environ.cell)
     if pending_migrations():
-        raise NotPrepared("the database is older than this program; run `skerry init` to bring it up to date")
+        raise OldSchema("the database is older than this program; stop its processes and run `skerry init`")
 
 
 def compare(cell: str, row: CellIdentity | None, certificate: cellcert.CellCertificate) -> None:
@@ -103,7 +107,7 @@ def pending_migrations() -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-EXPECTED = (NotPrepared, WrongCell, KeyFileDamaged, DatabaseError)
+EXPECTED = (NotPrepared, WrongCell, OldSchema, KeyFileDamaged, DatabaseError)
 
 
 def in_words(error: Exception) -> str:

@@ -52,7 +52,7 @@ def prepare(environ: Environ, *, now: datetime) -> None:
 
 
 def ensure(environ: Environ, *, now: datetime) -> None:
-    """Prepare the cell unless it is; the door of every command that a person types. Raises as `prepare`."""
+    """Prepare a cell that is not; the door of every command that a person types. Raises as `prepare`, and OldSchema."""
     try:
         identity.check(environ)
     except identity.NotPrepared:

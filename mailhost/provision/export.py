@@ -21,10 +21,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from mailhost.imap.store import KEYWORD_SHIFT, SYSTEM_FLAGS
 from mailhost.models import Folder, FolderKeyword, Mailbox, Message, SealedMessage
@@ -72,13 +73,13 @@ def export(
     for folder in Folder.objects.filter(mailbox=box).order_by("name"):
         place = target.joinpath(*(safe_part(part) for part in folder.name.split("/")))
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        index = []
-        for message in _places(folder):
-            name = f"{message.uid:08d}-{message.sealed.opaque_id[:12]}.eml"
-            index.append(_index_line(name, message, _flag_names(folder, message.flags)))
-            _export_one(message, place / name, blobs, identities, max_message_size, done)
-            progress(done.written + done.already_there + len(done.damaged))
-        _replace(place / "index.jsonl", "".join(index).encode())
+        keywords = dict(FolderKeyword.objects.filter(folder=folder).values_list("position", "name"))
+        with _durable(place / "index.jsonl") as index:
+            for message in _places(folder):
+                name = f"{message.uid:08d}-{message.sealed.opaque_id[:12]}.eml"
+                index.write(_index_line(name, message, _flag_names(message.flags, keywords)))
+                _export_one(message, place / name, blobs, identities, max_message_size, done)
+                progress(done.written + done.already_there + len(done.damaged))
     return done
 
 
@@ -120,7 +121,7 @@ def _claim(target: Path, box: Mailbox, now: datetime) -> None:
     if any(target.iterdir()):
         raise CannotExport(f"{target} is not empty and not an export to be continued; use an empty folder")
     about = {"address": box.address, "begun": now.isoformat(timespec="seconds"), "format": "age v1 + zstd"}
-    _replace(note, json.dumps(about, ensure_ascii=False).encode() + b"\n")
+    _write(note, json.dumps(about, ensure_ascii=False).encode() + b"\n")
 
 
 def _places(folder: Folder) -> Iterator[Message]:
@@ -155,7 +156,7 @@ def _export_one(
             done.damaged.append(str(sealed_path))
             return
         if fresh:
-            _replace(sealed_path, whole)
+            _write(sealed_path, whole)
         if must_open:
             _open_one(whole, path, identities, max_message_size, done)
     if fresh:
@@ -172,7 +173,7 @@ def _open_one(
     except CannotOpen:
         done.damaged.append(str(path))
         return
-    _replace(path, opened)
+    _write(path, opened)
     done.opened += 1
 
 
@@ -199,27 +200,32 @@ def _whole(sealed_id: int, blobs: BlobReader) -> bytes:
     return bytes(row.header) + payload
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write durably under another name first, so that an interrupted file never looks complete."""
+@contextmanager
+def _durable(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is whole and synced, so that an interrupted one never looks complete."""
     scratch = path.with_name(path.name + ".part")
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)
 
 
-def _index_line(name: str, message: Message, flags: list[str]) -> str:
+def _write(path: Path, content: bytes) -> None:
+    with _durable(path) as file:
+        file.write(content)
+
+
+def _index_line(name: str, message: Message, flags: list[str]) -> bytes:
     entry = {
         "file": name + ".age",
         "uid": message.uid,
         "flags": flags,
         "arrived": message.sealed.arrived.isoformat(timespec="hours"),
     }
-    return json.dumps(entry, ensure_ascii=False) + "\n"
+    return json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-def _flag_names(folder: Folder, word: int) -> list[str]:
-    keywords = dict(FolderKeyword.objects.filter(folder=folder).values_list("position", "name")) if word >> 5 else {}
+def _flag_names(word: int, keywords: dict[int, str]) -> list[str]:
     names = [name for bit, name in enumerate(SYSTEM_FLAGS) if word >> bit & 1]
     return names + [name for bit, name in sorted(keywords.items()) if word >> (KEYWORD_SHIFT + bit) & 1]

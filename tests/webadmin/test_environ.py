@@ -1,0 +1,67 @@
+"""The settings reader: every problem at once, each with its variable; no process holds the other side's credential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from webadmin.environ import SettingsProblem, read
+
+
+def test_all_problems_are_told_at_once_each_with_its_variable() -> None:
+    with pytest.raises(SettingsProblem) as found:
+        read({"cell": "Iceland", "mx_port": 70000, "log_level": "loud"})
+    text = str(found.value)
+    for part in ("SKERRY_CELL: a cell is a country code", "SKERRY_MX_PORT", "SKERRY_LOG_LEVEL"):
+        assert part in text
+
+
+@pytest.mark.parametrize("cell", ["is-1", "no-9999", "ch-12"])
+def test_a_cell_is_a_country_and_a_number(cell: str) -> None:
+    assert read({"cell": cell}).country == cell[:2].upper()
+
+
+@pytest.mark.parametrize("cell", ["is", "IS-1", "is-0", "is-01", "isl-1", "is-1/..", "../is-1", "is-10000"])
+def test_other_cells_are_refused(cell: str) -> None:
+    with pytest.raises(SettingsProblem, match="SKERRY_CELL"):
+        read({"cell": cell})
+
+
+def test_a_process_holds_the_credential_of_its_own_side_only() -> None:
+    with pytest.raises(SettingsProblem, match="SKERRY_DIRECTORY_DATABASE_URL is set in a cell"):
+        read({"role": "cell", "directory_database_url": "postgresql://x/y"})
+    with pytest.raises(SettingsProblem, match="SKERRY_DATABASE_URL is set in the directory"):
+        read({"role": "directory", "database_url": "postgresql://x/y"})
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(SettingsProblem, match="belong together"):
+        read({"tls_cert": "a.pem"})
+
+
+def test_the_directorys_url_may_lie_in_its_own_folder(tmp_path: Path) -> None:
+    assert read({"home": tmp_path, "role": "directory"}).directory_database == ""
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "directory" / "database-url").write_text("postgresql://directory@/skerry\n")
+    assert read({"home": tmp_path, "role": "directory"}).directory_database == "postgresql://directory@/skerry"
+    named = read({"home": tmp_path, "role": "directory", "directory_database_url": "postgresql://other/x"})
+    assert named.directory_database == "postgresql://other/x"
+    assert read({"home": tmp_path}).directory_database == "", "a cell's process never reads it"
+
+
+def test_folders_follow_from_home_and_cell(tmp_path: Path) -> None:
+    made = read({"home": tmp_path, "cell": "no-2"})
+    assert made.keys == tmp_path / "no-2" / "keys"
+    assert made.blobs == tmp_path / "no-2" / "blobs"
+    assert read({"home": tmp_path, "keys_dir": tmp_path / "credentials"}).keys == tmp_path / "credentials"
+
+
+def test_workers_are_as_many_as_asked_or_as_cores() -> None:
+    assert read().workers(3) == 3
+    assert 1 <= read().workers(0) <= 4
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read().mx_port = 25
