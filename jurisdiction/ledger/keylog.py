@@ -25,7 +25,7 @@ from jurisdiction.ledger.entries import KeyRecord
 CONTEXT: Final = b"skerry-key-v1\n"
 LABEL_BYTES: Final = 32
 SALT_BYTES: Final = nacl_argon2id.SALTBYTES
-ARGON2_OPERATIONS: Final = 3  # RFC 9106 §4, the second recommended choice: 64 MiB and three passes
+ARGON2_OPERATIONS: Final = 3  # RFC 9106 §4: 64 MiB and three passes, its second choice, but with libsodium's one lane
 ARGON2_MEMORY: Final = 64 * 1024 * 1024
 
 type Argon2id = Callable[[bytes, bytes], bytes]
