@@ -60,9 +60,14 @@ class Headers:
 
     def first(self, name: bytes) -> bytes | None:
         """The unfolded value of the first field called `name`, without surrounding white space."""
-        value = self._first.get(name.lower())
+        value = self._first.get(name)
         if value is None:
-            return None
+            # Names are nearly always asked for in lower case, and most fields are not there.
+            if name.islower():
+                return None
+            value = self._first.get(name.lower())
+            if value is None:
+                return None
         return unfold(value) if b"\n" in value else value.strip()
 
     def has_any(self, names: Collection[bytes]) -> bool:

@@ -26,7 +26,7 @@ MAX_PARTS = 1000
 # Lines beginning with `--` that are looked up: a 25 MiB patch has fewer, a message of nothing else has millions.
 MAX_DELIMITER_LINES = 250_000
 # Bytes of header read for fields in all parts together.
-MAX_HEADERS_TOTAL = 2 * 1024 * 1024
+MAX_HEADERS_TOTAL = 1024 * 1024
 # RFC 2046 §5.1.1 allows 70 characters; some generators write more.
 MAX_BOUNDARY = 200
 

@@ -103,6 +103,21 @@ def test_sizes_and_structure_by_arithmetic_are_those_of_the_bytes(size: int, rec
     check_body(parse(made.bodystructure()), extended=True)
 
 
+@given(
+    st.from_regex(r"[a-z0-9.-]{1,64}", fullmatch=True),
+    st.sampled_from(["a.is", "mail.example.is"]),
+    st.sampled_from(["b", "blåbær", "b" * 60]),
+    st.integers(0, 2**31),
+    st.integers(0, 500),
+)
+def test_the_size_holds_for_every_name_and_every_hour(
+    opaque_id: str, domain: str, local: str, when: int, size: int
+) -> None:
+    arrived = datetime.fromtimestamp(when, timezone(timedelta(hours=-7)))
+    made = Wrapper(opaque_id, domain, f"{local}@{domain}", arrived, len(HEADER), size)
+    assert made.size == len(made.render(HEADER, bytes(size)))
+
+
 def offsets(part: Part) -> list[object]:
     return [part.type, part.subtype, part.encoding, part.header_start, part.header_end, part.body_end,
             [offsets(child) for child in part.children]]  # fmt: skip
