@@ -23,7 +23,8 @@ import asyncio
 import logging
 import ssl
 import traceback
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -52,6 +53,10 @@ _ENDLESS: Final = 64 * 1024
 _LINGER: Final = 10.0
 
 
+class Gone(Exception):
+    """The client is not there any more. Not an OSError, which a use-case may raise for reasons of its own."""
+
+
 class Session(SMTP):
     """One connection."""
 
@@ -78,8 +83,8 @@ class Session(SMTP):
         self._closing = False
         self._stopping = False
         self._close_by: float | None = None
-        # What it waits for: a command or a reader of replies until a moment, or content.
-        self._deadline: float | None = None
+        # What it waits for: a command (or a reader of replies) since a moment, or content.
+        self._waiting_since: float | None = None
         self._sink: DataSink | ChunkSink | None = None
         self._sink_full: asyncio.Future[None] | None = None
         self._ticket: Ticket | None = None
@@ -129,8 +134,13 @@ class Session(SMTP):
                 self.cut()
         elif self._sink is not None:
             self._watch_content(self._sink, now)
-        elif self._deadline is not None and now > self._deadline:
+        elif self._waiting_since is not None and now - self._waiting_since > self._patience():
             self._give_up(replies.TIMEOUT)
+
+    def _patience(self) -> float:
+        # Between two chunks a client holds memory that others wait for.
+        holds_up_others = self._ticket is not None and self._floor.budget.pressed
+        return self._limits.content_window if holds_up_others else self._limits.idle
 
     def _watch_content(self, sink: DataSink | ChunkSink, now: float) -> None:
         limits = self._limits
@@ -147,7 +157,7 @@ class Session(SMTP):
     def stop(self) -> None:
         """The process stops: say so now, or behind the answer to the message that is being stored."""
         self._stopping = True
-        if self._deadline is not None or self._sink is not None:
+        if self._waiting_since is not None or self._sink is not None:
             self._give_up(replies.STOPPING)
 
     def cut(self) -> None:
@@ -168,7 +178,7 @@ class Session(SMTP):
                 if self._stopping and not self._closing:
                     self._say_last(replies.STOPPING)
             await self._flush()
-        except ConnectionError:
+        except Gone:
             self._count("connections", "lost")
         finally:
             self._end_ticket()
@@ -185,9 +195,7 @@ class Session(SMTP):
             if self._inbox.ended:
                 return None
             await self._flush()
-            self._deadline = self.loop.time() + self._limits.idle
-            await self._inbox.more()
-            self._deadline = None
+            await self._wait(self._inbox.more())
         return b"" if thrown_away else line
 
     async def _take(self, line: bytes) -> None:
@@ -204,7 +212,7 @@ class Session(SMTP):
                 verb, _, argument = text.partition(" ")
                 step = await dialogue.command(verb.upper(), argument.strip(" "))
             await self._do(step)
-        except ConnectionError:
+        except Gone:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours is never the sender's permanent failure
             self._fault(error)
@@ -235,7 +243,7 @@ class Session(SMTP):
         try:
             await self._flush()
             lost = self._inbox.ended and await answer_was_lost(self._wire)
-        except ConnectionError:
+        except Gone:
             lost = True
         if lost:
             self._count("messages", "answer_lost")
@@ -253,7 +261,7 @@ class Session(SMTP):
     # Content.
 
     async def _fill(self, sink: DataSink | ChunkSink) -> None:
-        """Let content flow into `sink` until it is complete. Raises ConnectionError when it stops before."""
+        """Let content flow into `sink` until it is complete. Raises Gone when it stops before."""
         ahead = self._inbox.take()
         if self._ticket is None:
             self._ticket = self._floor.budget.enter(self._pause, self._resume)
@@ -282,9 +290,9 @@ class Session(SMTP):
     def _abandon_content(self) -> None:
         if self._sink is not None:
             self._sink = None
-            self._content_ends(ConnectionResetError("the connection ended inside a message"))
+            self._content_ends(Gone("the connection ended inside a message"))
 
-    def _content_ends(self, error: ConnectionError | None) -> None:
+    def _content_ends(self, error: Gone | None) -> None:
         full = self._sink_full
         if full is None or full.done():
             return
@@ -336,16 +344,24 @@ class Session(SMTP):
         self._dialogue.start(tls=f"{cipher[1]} {cipher[0]}" if cipher else "TLS")
 
     async def _flush(self) -> None:
-        """Write what is to be said. Raises ConnectionError when nobody is there any more."""
+        """Write what is to be said. Raises Gone."""
         if self._wire is None or self._wire.is_closing():
-            raise ConnectionResetError("the connection is closed")
+            raise Gone("the connection is closed")
         if self._out:
             self._wire.write(b"".join(self._out))
             self._out.clear()
         if self._paused:
-            self._deadline = self.loop.time() + self._limits.idle
-            await self._drain_helper()
-            self._deadline = None
+            await self._wait(self._drain_helper())
+
+    async def _wait(self, client: Coroutine[Any, Any, None]) -> None:
+        """Wait for the client while `watch` looks at the clock. Raises Gone."""
+        self._waiting_since = self.loop.time()
+        try:
+            await client
+        except (OSError, ssl.SSLError) as error:
+            raise Gone(type(error).__name__) from None
+        finally:
+            self._waiting_since = None
 
     def _say_last(self, reply: bytes) -> None:
         self._out.append(reply)

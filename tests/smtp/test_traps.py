@@ -230,6 +230,42 @@ async def test_a_fault_is_temporary_and_tells_nothing(caplog: pytest.LogCaptureF
     assert codes(await client.line("NOOP")) == ["250 2.0.0"]
 
 
+async def test_a_connection_that_a_use_case_lost_is_not_the_clients() -> None:
+    talk = Talk()
+    found = talk.store.commit
+
+    async def refused(*_: object) -> None:
+        raise ConnectionRefusedError("the object store")
+
+    talk.store.commit = refused  # type: ignore[method-assign,assignment]
+    client = await talk.greeted()
+    assert codes(await client.send()) == ["451 4.3.0"]
+    talk.store.commit = found  # type: ignore[method-assign]
+    assert codes(await client.send()) == ["250 2.0.0"]
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), BrokenPipeError(), None])
+async def test_a_network_that_fails_ends_the_session_quietly(error: Exception | None) -> None:
+    talk = Talk()
+    client = await talk.greeted()
+    client.wire.closed = True
+    client.session.connection_lost(error)
+    await settle()
+    assert client.session.task is not None
+    assert client.session.task.exception() is None
+    assert not talk.floor.sessions
+
+
+async def test_between_chunks_memory_that_others_wait_for_is_not_held_for_long() -> None:
+    talk = Talk(SmtpLimits(in_flight=1000, in_flight_free=10, content_window=60, idle=300))
+    client = await talk.greeted()
+    await client.envelope()
+    await client.say(b"BDAT 1500\r\n" + b"x" * 1500)
+    talk.floor.watch(client.session.loop.time() + 61)
+    assert codes(await client.read()) == ["421 4.4.2"]
+    assert talk.floor.budget.used == 0
+
+
 async def test_a_directory_that_is_gone_defers() -> None:
     talk = Talk()
     client = await talk.greeted()
