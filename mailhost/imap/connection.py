@@ -388,12 +388,13 @@ class Connection(asyncio.Protocol):
 
     # The sweep
 
-    def tick(self, now: float) -> None:
-        """Called every second or so: time-outs, and rest for idle pictures."""
+    def tick(self, now: float) -> bool:
+        """Called every second or so: time-outs, and rest for an idle picture; whether one was packed."""
         limits, conv = self._endpoint.limits, self._session.conv
         if self._paused_writing is not None and now - self._paused_writing > limits.write_time:
+            self._endpoint.metrics.count("timeouts")
             self._transport.abort()
-            return
+            return False
         if conv.account is None and now - self._opened > limits.login_time:
             self._end("Nobody logged in")
         elif self._splitter.inside_command and self._task is None:
@@ -402,8 +403,10 @@ class Connection(asyncio.Protocol):
             self._end("Nothing heard for too long")
         else:
             self._command_since = 0.0
-            if self._task is None and conv.selected is not None and now - self._last_read > limits.rest_time:
-                conv.selected.pack()
+            resting = self._task is None and now - self._last_read > limits.rest_time
+            if conv.selected is not None and resting:
+                return conv.selected.pack()
+        return False
 
     def _watch_slow(self, now: float) -> None:
         limits = self._endpoint.limits

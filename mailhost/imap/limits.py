@@ -37,7 +37,7 @@ class Limits:
     # Running commands may finish when the server stops.
     stop_time: float = 1.0
     # After so long without a word an idle picture is packed.
-    rest_time: float = 5
+    rest_time: float = 2
     connections: int = 20_000
     per_source: int = 200
     per_user: int = 50

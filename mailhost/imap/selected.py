@@ -325,13 +325,15 @@ class Selected:
 
     # Resting
 
-    def pack(self) -> None:
-        """Shrink the picture while the client idles: the arrays of 10,000 messages to about 40 KiB."""
+    def pack(self) -> bool:
+        """Shrink the picture while the client idles: the arrays of 10,000 messages from 200 to about 30 KiB."""
         if self._packed is None and len(self.uids) >= PACK_FROM:
             packed = [zlib.compress(column.tobytes(), 1) for column in (self.uids, self.flags, self.modseqs)]
             self._packed = (packed[0], packed[1], packed[2])
             self.uids, self.flags, self.modseqs = array("I"), array("Q"), array("Q")
             self._texts.clear()
+            return True
+        return False
 
     def unpack(self) -> None:
         """Undo `pack` before the picture is read."""
