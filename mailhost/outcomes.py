@@ -43,7 +43,6 @@ class Reason(StrEnum):
     CANNOT_SEAL = "cannot_seal"
     KEY_CHANGED = "key_changed"
     FAULT = "fault"
-    BUSY = "busy"
     # Demo recipients that simulate a failure.
     SIMULATED_TEMPORARY = "simulated_temporary"
     SIMULATED_PERMANENT = "simulated_permanent"
@@ -72,7 +71,6 @@ REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
     Reason.CANNOT_SEAL: (451, "4.3.0", "The message could not be sealed; try again later"),
     Reason.KEY_CHANGED: (451, "4.3.0", "The recipient's key is changing; try again later"),
     Reason.FAULT: (451, "4.3.0", "Local error; try again later"),
-    Reason.BUSY: (451, "4.3.2", "Too busy; try again later"),
     Reason.SIMULATED_TEMPORARY: (451, "4.3.0", "Simulated temporary failure"),
     Reason.SIMULATED_PERMANENT: (550, "5.7.1", "Simulated permanent failure"),
 }
