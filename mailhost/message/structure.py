@@ -194,9 +194,10 @@ class _Scan:
     def read_part(self, start: int, *, digest: bool) -> Part:
         end = self.header_end(start)
         headers = _NO_HEADERS
-        if end - start <= self.header_budget:
-            self.header_budget -= end - start
-            headers = Headers(bytes(self.data[start : min(end, start + MAX_HEADER_BYTES)]))
+        length = min(end - start, MAX_HEADER_BYTES)
+        if length <= self.header_budget:
+            self.header_budget -= length
+            headers = Headers(bytes(self.data[start : start + length]))
         kind, subtype, parameters = _content_type(headers, digest=digest)
         nests = kind == "multipart" or _holds_message(kind, subtype)
         if nests and (len(self.stack) >= MAX_DEPTH or self.parts + 1 >= MAX_PARTS):
