@@ -39,6 +39,9 @@ class Environ(BaseSettings):
         "",
         description="PostgreSQL URL of the directory's database; only for processes with SKERRY_ROLE=directory.",
     )
+    database_patience: int = Field(
+        20, ge=1, le=300, description="Seconds a statement waits for a locked database before mail is deferred (451)."
+    )
     keys_dir: Path | None = Field(
         None,
         description="Folder of the cell's key files, outside database and backups; empty: <home>/<cell>/keys.",

@@ -4,6 +4,7 @@ One process has one role and therefore one database, always under the alias `def
 cell's, the directory's process has the directory's. There is no alias for the other side, so there is no door.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +14,9 @@ from django.utils.csp import CSP
 
 from webadmin import environ as _environ
 from webadmin.keyfiles import KeyFileDamaged, read_or_make
+
+# Whatever a process of ours writes (database, journal, counters) is for its own user only.
+os.umask(0o077)
 
 try:
     ENVIRON = _environ.read()
@@ -33,7 +37,7 @@ def _sqlite(path: Path) -> dict[str, object]:
         "OPTIONS": {
             # One writer at a time is SQLite's rule; taking the lock at BEGIN makes a wait of a failure.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": ENVIRON.database_patience,
             # FULL: a commit is on disk when it returns. secure_delete: freed pages are overwritten.
             "init_command": (
                 "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
