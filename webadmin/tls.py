@@ -159,7 +159,7 @@ def _name(host: str) -> x509.GeneralName:
 def _self_signed(hostname: str, now: datetime) -> tuple[bytes, bytes]:
     """Key and certificate in one PEM text, and the certificate alone."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # The common name may have 64 characters at most; programs look at the alternative names only (RFC 6125 §6.4.4).
+    # The common name may have 64 characters at most; programs look at the alternative names only (RFC 9525 §6.3).
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Skerry self-signed")])
     names = dict.fromkeys(_name(host) for host in (hostname, "localhost", "127.0.0.1", "::1"))
     certificate = (
