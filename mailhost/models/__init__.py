@@ -1,6 +1,7 @@
-"""The cell's tables: tenancy (who is hosted), keys (what opens mail), mail (what is stored)."""
+"""The cell's tables: who is hosted, what opens mail, what is stored, what is to be done."""
 
 from mailhost.models.cell import CellIdentity, LostAnswer, RouteVersion
+from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
 from mailhost.models.mail import Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
@@ -12,6 +13,7 @@ __all__ = [
     "Domain",
     "Folder",
     "FolderKeyword",
+    "Job",
     "KeyringWrap",
     "LostAnswer",
     "Mailbox",

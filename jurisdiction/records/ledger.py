@@ -1,0 +1,208 @@
+"""The cell's log in its database: appending, checkpoints, proofs, receipts, and checking all of it.
+
+Appending locks the one row of the head, so entries of concurrent transactions get an order; a transaction that is
+rolled back leaves no gap. The tree needs the head's frontier to append (a few hashes) and its nodes to prove. A
+checkpoint is a head that was signed; it is made on a schedule and not with each entry, so that its time tells
+nothing about a single act.
+
+Errors: `OtherLedger` when key or origin is not the one the log began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from jurisdiction.ledger import receipts
+from jurisdiction.ledger.entries import NAMES, Entry, EntryError, KeyRecord, decode, encode
+from jurisdiction.ledger.notes import (
+    Checkpoint,
+    Note,
+    NoteError,
+    PublicKey,
+    Signature,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_key,
+    parse_note,
+    sign_note,
+)
+from jurisdiction.ledger.tree import HASH_BYTES, Frontier, Tree, leaf_hash, node_hash
+from jurisdiction.models import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode
+from jurisdiction.notary import Notary
+
+
+class OtherLedger(Exception):
+    """The key file or the origin is not that of this database's log."""
+
+
+def begin(notary: Notary) -> LedgerHead:
+    """The head, made at the first call. Raises OtherLedger."""
+    head, _fresh = LedgerHead.objects.get_or_create(
+        id=1,
+        defaults={"cell": notary.home.cell, "origin": notary.origin, "public_key": str(notary.log_key)},
+    )
+    if head.public_key != str(notary.log_key):
+        raise OtherLedger(
+            "ledger.key is not the key this cell's ledger began with: restore the key file; a log never changes its key"
+        )
+    return head
+
+
+def stored_origin() -> str | None:
+    """The name the log was given when it began."""
+    return LedgerHead.objects.filter(id=1).values_list("origin", flat=True).first()
+
+
+def append(entries: Sequence[tuple[Entry, str]], notary: Notary) -> list[int]:
+    """Append entries, each with the tag it is about; their indices. Inside a transaction. Raises OtherLedger."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("an entry is appended in the transaction of the act it records")
+    if not LedgerHead.objects.filter(id=1).exists():
+        begin(notary)
+    head = LedgerHead.objects.select_for_update().get(id=1)
+    if head.public_key != str(notary.log_key):
+        begin(notary)  # says what is wrong
+    at = _frontier(head)
+    rows: list[LedgerEntry] = []
+    nodes: list[LedgerNode] = []
+    for entry, subject in entries:
+        leaf = encode(entry)
+        rows.append(LedgerEntry(id=at.size, cell=notary.home.cell, kind=NAMES[type(entry)], subject=subject, leaf=leaf))
+        nodes += [LedgerNode(level=level, position=place, digest=hashed) for level, place, hashed in _made(at, leaf)]
+        at = at.append(leaf_hash(leaf))
+    LedgerEntry.objects.bulk_create(rows)
+    LedgerNode.objects.bulk_create(nodes)
+    LedgerHead.objects.filter(id=1).update(size=at.size, peaks=b"".join(at.peaks))
+    return [row.pk for row in rows]
+
+
+def _frontier(head: LedgerHead) -> Frontier:
+    peaks = bytes(head.peaks)
+    return Frontier(head.size, tuple(peaks[at : at + HASH_BYTES] for at in range(0, len(peaks), HASH_BYTES)))
+
+
+def _made(before: Frontier, leaf: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The nodes that become complete with this leaf: itself, and one for each trailing bit of the size."""
+    digest, place, peaks = leaf_hash(leaf), before.size, list(before.peaks)
+    level = 0
+    yield level, place, digest
+    while place & 1:
+        digest = node_hash(peaks.pop(), digest)
+        place >>= 1
+        level += 1
+        yield level, place, digest
+
+
+def node(level: int, position: int) -> bytes:
+    """Implements `tree.Nodes` over the table."""
+    found = LedgerNode.objects.filter(level=level, position=position).values_list("digest", flat=True).first()
+    if found is None:
+        raise LookupError(f"the ledger has lost its node {level}/{position}; restore the database")
+    return bytes(found)
+
+
+def checkpoint(notary: Notary, now: datetime) -> CheckpointRow:
+    """The newest checkpoint, signed anew if entries have come since. Raises OtherLedger."""
+    with transaction.atomic():
+        begin(notary)
+        head = LedgerHead.objects.select_for_update().get(id=1)
+        newest = latest_checkpoint()
+        if newest is not None and newest.size == head.size:
+            return newest
+        root = _frontier(head).root()
+        note = sign_note(Checkpoint(notary.origin, head.size, root).text(), notary.origin, notary.key)
+        return CheckpointRow.objects.create(size=head.size, root=root, made=now, note=str(note))
+
+
+def latest_checkpoint() -> CheckpointRow | None:
+    return CheckpointRow.objects.order_by("-size").first()
+
+
+def add_cosignatures(size: int, signatures: Sequence[Signature]) -> None:
+    """Put witnesses' signatures under the checkpoint of that size."""
+    with transaction.atomic():
+        row = CheckpointRow.objects.select_for_update().get(size=size)
+        row.note = str(parse_note(row.note.encode()).adding(signatures))
+        row.save(update_fields=["note"])
+
+
+def entries_of(subject: str) -> list[receipts.Placed]:
+    """Every entry about a tag, in the order of the log."""
+    rows = LedgerEntry.objects.filter(subject=subject).order_by("id")
+    return [receipts.Placed(row.pk, decode(bytes(row.leaf))) for row in rows]
+
+
+def key_records(since: int = 0) -> list[KeyRecord]:
+    """Every key entry from an index on: what clients of the key log read."""
+    rows = LedgerEntry.objects.filter(kind="key", id__gte=since).order_by("id")
+    found = (decode(bytes(row.leaf)) for row in rows)
+    return [entry for entry in found if isinstance(entry, KeyRecord)]
+
+
+def receipt(placed: Sequence[receipts.Placed], under: CheckpointRow, previous: Note | None = None) -> str:
+    """A receipt for these entries under a checkpoint. Raises ValueError for an entry that is newer."""
+    return receipts.receipt(node, parse_note(under.note.encode()), placed, previous)
+
+
+def export(under: CheckpointRow, previous: Note | None = None) -> str:
+    """Every entry up to a checkpoint, since the previous one or the beginning."""
+    start = 0 if previous is None else parse_checkpoint(previous.text).size
+    rows = LedgerEntry.objects.filter(id__gte=start, id__lt=under.size).order_by("id")
+    entries = [decode(bytes(row.leaf)) for row in rows.iterator()]
+    return receipts.export(node, parse_note(under.note.encode()), entries, previous)
+
+
+def witnesses_of(row: CheckpointRow, log: PublicKey, witnesses: Sequence[PublicKey]) -> tuple[str, ...]:
+    """Names of the known witnesses under a checkpoint; empty means unwitnessed. Raises NoteError."""
+    return tuple(key.name for key in open_checkpoint(row.note.encode(), log, witnesses)[1])
+
+
+def problems(notary: Notary) -> Iterator[str]:
+    """Everything that is wrong with the log, from its bytes up; nothing means that it is whole."""
+    head = LedgerHead.objects.filter(id=1).first()
+    if head is None:
+        if LedgerEntry.objects.exists():
+            yield "there are entries but no head: the row was removed"
+        return
+    if head.public_key != str(notary.log_key):
+        yield "the log began with another key than the one in ledger.key"
+    tree = Tree()
+    for row in LedgerEntry.objects.order_by("id").iterator():
+        if row.pk != tree.size:
+            yield f"entry {tree.size} is missing"
+            return
+        yield from _entry_problems(row)
+        for level, place, digest in tree.append(leaf_hash(bytes(row.leaf))):
+            stored = LedgerNode.objects.filter(level=level, position=place).values_list("digest", flat=True).first()
+            if stored is None or bytes(stored) != digest:
+                yield f"entry {row.pk} is not the one the tree was built over (node {level}/{place})"
+    if tree.size != head.size or tree.frontier().peaks != _frontier(head).peaks:
+        yield f"the head says {head.size} entries with another root than the {tree.size} that are there"
+    for checkpoint_row in CheckpointRow.objects.order_by("size"):
+        yield from _checkpoint_problems(checkpoint_row, tree, head)
+
+
+def _entry_problems(row: LedgerEntry) -> Iterator[str]:
+    try:
+        entry = decode(bytes(row.leaf))
+    except EntryError as error:
+        yield f"entry {row.pk}: {error}"
+    else:
+        if NAMES[type(entry)] != row.kind:
+            yield f"entry {row.pk} is filed as {row.kind} and is {NAMES[type(entry)]}"
+
+
+def _checkpoint_problems(row: CheckpointRow, tree: Tree, head: LedgerHead) -> Iterator[str]:
+    try:
+        key = parse_key(head.public_key)
+        signed, _witnesses = open_checkpoint(row.note.encode(), key)
+    except NoteError as error:
+        yield f"the checkpoint of {row.size}: {error}"
+        return
+    if signed.size > tree.size:
+        yield f"a checkpoint of {signed.size} was signed, and only {tree.size} entries are left: the log was cut"
+    elif signed.root != tree.root(signed.size):
+        yield f"the log was rewritten since the checkpoint of {signed.size} was signed"
