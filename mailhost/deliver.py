@@ -27,6 +27,7 @@ from functools import partial
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
 from mailhost.message.describe import Description, Person, describe
+from mailhost.message.headers import spacer
 from mailhost.message.trace import received, return_path
 from mailhost.outcomes import NO_VERDICT, Reason, Verdict
 from mailhost.ports import (
@@ -233,6 +234,8 @@ class Deliverer:
             tls=client.tls,
             recipient=address,
         )
+        # Content that begins with white space would continue our last field: a stranger could write into it.
+        trace += spacer(message.content)
         summary = summarise(message.description, len(trace), message.verdict, message.arrived)
         sealed = seal(key, [trace, message.content], summary)
         return Delivery(

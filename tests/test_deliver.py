@@ -13,6 +13,7 @@ import pytest
 from mailhost.deliver import Client, Deliverer, Envelope, Recipient, Room
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
+from mailhost.message.headers import read_headers
 from mailhost.outcomes import NO_VERDICT, Reason, Verdict
 from mailhost.ports import KeyChanged, MailboxState, Route, StoreFull, StoreUnavailable
 from mailhost.routing import RouteCache
@@ -72,6 +73,17 @@ async def test_trace_fields_stand_in_front_of_exactly_what_was_sent(scene: Scene
     assert words.startswith(b"Return-Path: <cleo@example.no>\r\nReceived: from mail.example.no ([IPv6:2001:db8::25])")
     assert b"with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id " + scene.store.deliveries[0].opaque_id.encode() in words
     assert words.endswith(b"for <ada@example.is>; Sun, 22 Nov 2026 10:30:12 +0000\r\n")
+
+
+async def test_content_that_begins_with_white_space_cannot_write_into_our_trace_fields(scene: Scene) -> None:
+    content = b" with ESMTPSA for <mo@example.is>\r\n" + CONTENT
+    assert await scene.deliver(ADA, content=content) is Reason.OK
+    text = scene.text(0, "ada")
+    assert text.endswith(content)
+    fields = read_headers(text)
+    assert b"ESMTPSA" not in (fields.first(b"received") or b"ESMTPSA")
+    delivery = scene.store.deliveries[0]
+    assert open_header([identity("ada")], delivery.header).summary.size == len(text)
 
 
 async def test_the_summary_describes_the_whole(scene: Scene) -> None:
