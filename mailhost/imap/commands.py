@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.imap import commands_folders, commands_messages
+from mailhost.imap import commands_folders, commands_messages, commands_sorting
 from mailhost.imap.tokens import BadCommand, Tokens
 from mailhost.imap.wire import Request
 
@@ -76,7 +76,9 @@ class Compress:
 
 
 type AnyCommand = Capability | Noop | Logout | Id | StartTls | Authenticate | Login | Enable | Compress
-type Command = AnyCommand | commands_folders.FolderCommand | commands_messages.MessageCommand
+type Command = (
+    AnyCommand | commands_folders.FolderCommand | commands_messages.MessageCommand | commands_sorting.SortingCommand
+)
 
 
 def decode_base64(text: bytes) -> bytes:
@@ -140,6 +142,11 @@ PARSERS: dict[str, Callable[[Tokens], Command]] = {
     "COMPRESS": _compress,
     **commands_folders.PARSERS,
     **commands_messages.PARSERS,
+    **commands_sorting.PARSERS,
+}
+UID_PARSERS: dict[str, Callable[[Tokens], Command]] = {
+    **commands_messages.UID_PARSERS,
+    **commands_sorting.UID_PARSERS,
 }
 
 
@@ -153,7 +160,7 @@ def parse(request: Request) -> tuple[bytes, str, Command]:
     if name == "UID":
         tokens.space()
         name = "UID " + tokens.command()
-        parser = commands_messages.UID_PARSERS.get(name)
+        parser = UID_PARSERS.get(name)
     if parser is None:
         raise BadCommand("There is no such command")
     command = parser(tokens)

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
-# Sources remembered for throttling; the oldest are forgotten first.
-MAX_SOURCES = 100_000
+from mailhost.limits import FailedLogins
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,10 @@ class Gate:
 
     def __init__(self, limits: Limits, *, now: Callable[[], float], key: bytes) -> None:
         self._limits = limits
-        self._now = now
         self._key = key[:64]
         self._connections = 0
         self._counts: dict[bytes, int] = {}
-        self._failures: OrderedDict[bytes, deque[float]] = OrderedDict()
+        self._failures = FailedLogins(limits.failed_logins, limits.failed_window, now=now)
 
     def _hash(self, kind: str, name: str) -> bytes:
         return blake2b(f"{kind}\0{name}".encode(), key=self._key, digest_size=12).digest()
@@ -126,25 +124,12 @@ class Gate:
 
     def may_try(self, source: str) -> bool:
         """Whether a password may be tried from this source now."""
-        if is_loopback(source):
-            return True
-        failures = self._failures.get(self._hash("failure", source))
-        if failures is None:
-            return True
-        while failures and failures[0] <= self._now() - self._limits.failed_window:
-            failures.popleft()
-        return len(failures) < self._limits.failed_logins
+        return is_loopback(source) or self._failures.may_try(self._hash("failure", source))
 
     def failed(self, source: str) -> None:
         """A login failed."""
-        if is_loopback(source):
-            return
-        key = self._hash("failure", source)
-        failures = self._failures.setdefault(key, deque(maxlen=self._limits.failed_logins))
-        failures.append(self._now())
-        self._failures.move_to_end(key)
-        if len(self._failures) > MAX_SOURCES:
-            self._failures.popitem(last=False)
+        if not is_loopback(source):
+            self._failures.failed(self._hash("failure", source))
 
 
 class MemoryBudget:

@@ -22,6 +22,7 @@ from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, SequenceSet, from_indexes, numbered, with_uids
 from mailhost.imap.store import Damaged, Meta, TooMany
 from mailhost.message.envelope import envelope
+from mailhost.message.headers import read_headers
 from mailhost.message.structure import Part, scan
 
 PICTURE, META, CONTENT = range(3)
@@ -46,6 +47,7 @@ class Message:
     index: int = 0
     meta: Meta | None = None
     envelope: bytes | None = None
+    references: str | None = None
     content: bytes | memoryview = b""
     root: Part | None = None
 
@@ -137,7 +139,7 @@ class Search:
         needs_envelope = any(_needs_envelope(term) for term in terms)
         result = []
         for start in range(0, len(found), META_BATCH):
-            loaded = await self._load(found[start : start + META_BATCH], envelopes=needs_envelope)
+            loaded = await self.load(found[start : start + META_BATCH], envelopes=needs_envelope)
             result += [message.index for message in loaded if all(test(message) for test in tests)]
             await asyncio.sleep(0)
         return result
@@ -151,7 +153,7 @@ class Search:
             batch = found[start : start + CONTENT_BATCH]
             metas = {}
             if needs_meta:
-                metas = {m.index: m for m in await self._load(batch, envelopes=needs_envelope)}
+                metas = {m.index: m for m in await self.load(batch, envelopes=needs_envelope)}
                 batch = [index for index in batch if index in metas]
             async for entry in self.selected.folder.contents([self.selected.uids[index] for index in batch]):
                 if isinstance(entry, Damaged):
@@ -170,7 +172,8 @@ class Search:
                 await asyncio.sleep(0)
         return result
 
-    async def _load(self, batch: Sequence[int], *, envelopes: bool) -> list[Message]:
+    async def load(self, batch: Sequence[int], *, envelopes: bool, references: bool = False) -> list[Message]:
+        """Messages of a batch with their meta; what the store keeps no copy of is read from the content."""
         selected = self.selected
         result = []
         without = {}
@@ -178,16 +181,16 @@ class Search:
             index = selected.index_of(entry.uid)
             if isinstance(entry, Damaged) or index is None:
                 continue
-            message = Message(index, entry)
+            message = Message(index, entry, entry.envelope, entry.references)
             result.append(message)
-            if envelopes and entry.envelope is not None:
-                message.envelope = entry.envelope
-            elif envelopes:
+            if (envelopes and entry.envelope is None) or (references and entry.references is None):
                 without[entry.uid] = message
         if without:
             async for content in selected.folder.contents(sorted(without)):
                 if not isinstance(content, Damaged):
-                    without[content[0]].envelope = envelope(scan(content[1]).headers)
+                    headers = read_headers(content[1])
+                    without[content[0]].envelope = envelope(headers)
+                    without[content[0]].references = (headers.first(b"references") or b"").decode("latin-1")
         return result
 
     # From keys to tests

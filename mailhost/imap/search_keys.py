@@ -313,15 +313,20 @@ def parse_search(tokens: Tokens) -> Program:
     charset = None
     if tokens.word("RETURN"):
         tokens.space()
-        returns = frozenset(tokens.listed(lambda: _return_option(tokens)))
+        returns = frozenset(tokens.listed(lambda: return_option(tokens)))
         tokens.space()
     if tokens.word("CHARSET"):
         tokens.space()
         charset = tokens.astring().decode("latin-1").upper()
         tokens.space()
-    reader = _Reader(tokens, codec_of(charset or "US-ASCII"))
-    key = reader.many()
-    return Program(key, returns, reader.modseq, charset)
+    key, modseq = parse_keys(tokens, charset or "US-ASCII")
+    return Program(key, returns, modseq, charset)
+
+
+def parse_keys(tokens: Tokens, charset: str) -> tuple[Key, bool]:
+    """Keys until the end of the command; whether MODSEQ was among them. Raises BadCommand."""
+    reader = _Reader(tokens, codec_of(charset))
+    return reader.many(), reader.modseq
 
 
 def codec_of(charset: str) -> str:
@@ -332,7 +337,8 @@ def codec_of(charset: str) -> str:
     return codec
 
 
-def _return_option(tokens: Tokens) -> str:
+def return_option(tokens: Tokens) -> str:
+    """One word of RETURN ()."""
     name = tokens.word(*RETURN_OPTIONS)
     if not name:
         raise BadCommand("Unknown result option; known are " + ", ".join(RETURN_OPTIONS))

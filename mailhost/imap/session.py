@@ -26,6 +26,7 @@ from mailhost.imap import (
 )
 from mailhost.imap import commands_folders as cf
 from mailhost.imap import commands_messages as cm
+from mailhost.imap import commands_sorting as cs
 from mailhost.imap.commands import Command, parse, tag_of
 from mailhost.imap.conversation import Conversation, Reply, bad, no
 from mailhost.imap.names import BadName
@@ -114,6 +115,8 @@ TABLE: dict[type, Verb] = {
     cm.Expunge: Verb(session_messages.expunge, OPEN),
     cm.Search: Verb(session_search.search, OPEN, Tell.UNLESS_NUMBERED),
     cm.Fetch: Verb(session_messages.fetch, OPEN, Tell.UNLESS_NUMBERED),
+    cs.Sort: Verb(session_search.sort, OPEN, Tell.UNLESS_NUMBERED, needs="SORT"),
+    cs.Thread: Verb(session_search.thread, OPEN, Tell.UNLESS_NUMBERED, needs="THREAD=REFERENCES"),
     cm.Store: Verb(session_messages.store, OPEN, Tell.UNLESS_NUMBERED),
     cm.Copy: Verb(session_messages.copy, OPEN),
     cm.Move: Verb(session_messages.move, OPEN, needs="MOVE"),

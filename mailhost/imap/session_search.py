@@ -1,13 +1,19 @@
-"""SEARCH, its extended answer and the saved result (RFC 9051 §6.4.4, RFC 4731, RFC 5182)."""
+"""SEARCH, its extended answer and the saved result; SORT and THREAD.
+
+RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 5256, RFC 5267 §3.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mailhost.imap import commands_messages as commands
+from mailhost.imap import sort as sorting
+from mailhost.imap import thread as threading
+from mailhost.imap.commands_sorting import Sort, Thread
 from mailhost.imap.conversation import Conversation, Reply, ok
 from mailhost.imap.search import Search
-from mailhost.imap.search_keys import Program, has_numbers
+from mailhost.imap.search_keys import Key, Program, has_numbers
 from mailhost.imap.sequence import format_set
 from mailhost.imap.store import StoreError
 from mailhost.imap.tokens import BadCommand
@@ -35,14 +41,18 @@ async def search(conv: Conversation, command: commands.Search) -> Reply:
 
 
 def _check(conv: Conversation, program: Program, *, uid: bool) -> None:
-    if conv.uidonly and (not uid or has_numbers(program.key)):
-        # RFC 9586 §3.
-        raise BadCommand("Sequence numbers are off: use UID SEARCH and UID keys", "UIDREQUIRED")
+    _check_numbers(conv, program.key, uid=uid)
     if program.charset is not None and "UTF8=ACCEPT" in conv.enabled:
         # RFC 6855 §3: strings are UTF-8 now and CHARSET is an error.
         raise BadCommand("No CHARSET after ENABLE UTF8=ACCEPT: strings are UTF-8")
     if program.modseq:
         conv.enable_condstore()
+
+
+def _check_numbers(conv: Conversation, key: Key, *, uid: bool) -> None:
+    if conv.uidonly and (not uid or has_numbers(key)):
+        # RFC 9586 §3.
+        raise BadCommand("Sequence numbers are off: use the UID form and UID keys", "UIDREQUIRED")
 
 
 def numbers_of(conv: Conversation, found: Sequence[int], *, uid: bool) -> list[int]:
@@ -94,3 +104,32 @@ def write_extended(conv: Conversation, items: Sequence[bytes], *, uid: bool) -> 
     """`* ESEARCH (TAG "…") …` (RFC 9051 §7.3.4)."""
     head = b"ESEARCH (TAG %b)" % string(conv.tag)
     conv.untagged(b" ".join([head, *([b"UID"] if uid else []), *items]))
+
+
+async def sort(conv: Conversation, command: Sort) -> Reply:
+    """SORT and UID SORT."""
+    _check_numbers(conv, command.key, uid=command.uid)
+    search = Search(conv.folder, conv.saved, conv.clock())
+    cards = await sorting.load(search, await search.run(command.key))
+    found = [card.index for card in sorting.ordered(cards, command.criteria)]
+    numbers = numbers_of(conv, found, uid=command.uid)
+    if command.returns is None:
+        conv.untagged(b" ".join([b"SORT", *(b"%d" % number for number in numbers)]))
+    else:
+        if "SAVE" in command.returns:
+            conv.saved = sorted(conv.folder.uids[index] for index in found)
+        write_extended(conv, extended_items(numbers, command.returns or frozenset({"ALL"})), uid=command.uid)
+    return ok("Sorted")
+
+
+async def thread(conv: Conversation, command: Thread) -> Reply:
+    """THREAD and UID THREAD."""
+    _check_numbers(conv, command.key, uid=command.uid)
+    search = Search(conv.folder, conv.saved, conv.clock())
+    by_references = command.algorithm == "REFERENCES"
+    cards = await sorting.load(search, await search.run(command.key), references=by_references)
+    roots = threading.by_references(cards) if by_references else threading.by_subject(cards)
+    uids = conv.folder.uids
+    numbers = uids if command.uid else range(1, len(uids) + 1)
+    conv.untagged(b"THREAD " + threading.write(roots, numbers) if roots else b"THREAD")
+    return ok("Threaded")

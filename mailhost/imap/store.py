@@ -151,6 +151,8 @@ class Meta:
     body: bytes | None  # BODY
     bodystructure: bytes | None
     preview: str | None  # None in a view that cannot read
+    # The Message-IDs of References as written, "" if there are none; None where the store does not keep them.
+    references: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
