@@ -257,7 +257,6 @@ class Conversation:
             vanished=self.qresync or self.uidonly,
             modseq=self.condstore,
             uid=uid or self.rev2,
-            recent=not self.rev2,
         )
         await self.write_all(pieces)
 

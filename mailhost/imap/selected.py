@@ -45,6 +45,7 @@ class Selected:
         "folder",
         "highestmodseq",
         "keywords",
+        "knows_recent",
         "modseqs",
         "read_only",
         "stale",
@@ -67,6 +68,7 @@ class Selected:
         for index in range(bisect_left(self.uids, snapshot.recent_from), len(self.uids)):
             self.flags[index] |= RECENT
         self.stale = False
+        self.knows_recent = True  # IMAP4rev2 does not (RFC 9051 appendix E)
         self.uidonly = False  # RFC 9586: the client counts no sequence numbers
         self._told_keywords = self.keywords
         self._texts: dict[int, bytes] = {}
@@ -160,7 +162,8 @@ class Selected:
         return text
 
     def without_recent(self) -> None:
-        """IMAP4rev2 knows no \\Recent (RFC 9051 appendix E): drop it from the picture."""
+        """Drop \\Recent from the picture, for good."""
+        self.knows_recent = False
         for index, word in enumerate(self.flags):
             if word >= RECENT:
                 self.flags[index] = word & FLAGS_MASK
@@ -196,7 +199,7 @@ class Selected:
             if uid < self.uidnext:
                 return  # it came and went before this client could hear of it
             self.uids.append(uid)
-            self.flags.append(word | RECENT if uid >= recent_from else word)
+            self.flags.append(word | RECENT if uid >= recent_from and self.knows_recent else word)
             self.modseqs.append(modseq)
             self._new = True
             return
@@ -239,11 +242,11 @@ class Selected:
 
     # What is told
 
-    def tell(self, *, expunges: bool, vanished: bool, modseq: bool, uid: bool, recent: bool) -> Iterator[bytes]:
+    def tell(self, *, expunges: bool, vanished: bool, modseq: bool, uid: bool) -> Iterator[bytes]:
         """Untagged responses for what the client does not know yet, in pieces of bounded size.
 
         `expunges`: sequence numbers may change now; `vanished`: QRESYNC or UIDONLY is on; `modseq`: CONDSTORE
-        is on; `uid`: FETCH responses name the UID; `recent`: the client speaks IMAP4rev1.
+        is on; `uid`: FETCH responses name the UID.
         """
         self.unpack()
         yield from self.tell_keywords()
@@ -252,7 +255,7 @@ class Selected:
         if self._new:
             self._new = False
             yield b"* %d EXISTS\r\n" % self.exists
-            if recent:
+            if self.knows_recent:
                 yield b"* %d RECENT\r\n" % self.recent
         if self._dirty:
             yield from self._tell_flags(modseq=modseq, uid=uid or vanished)

@@ -73,7 +73,7 @@ async def fetch(conv: Conversation, command: commands.Fetch) -> Reply:
         if not conv.qresync:
             raise BadCommand("VANISHED needs ENABLE QRESYNC")
         await tell_vanished(conv, selected, command.changed_since or 0, command.sequence)
-    what = plan(command.items, uid=command.uid, modseq=command.changed_since is not None)
+    what = plan(command.items, uid=command.uid and not conv.uidonly, modseq=command.changed_since is not None)
     fetcher = Fetcher(conv, selected, what)
     await fetcher.run(ranges)
     if fetcher.unknown_encoding:

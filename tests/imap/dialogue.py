@@ -120,13 +120,14 @@ class Client:
 
     async def settle(self) -> None:
         """Wait until the server has nothing left to do for this connection."""
+        connection = self.connection
         for _ in range(10_000):
             await asyncio.sleep(0)
-            task = self.connection._task
-            if task is None or self.connection._more is not None or self.connection._drained is not None:
+            if connection._task is None or connection._more is not None or connection._drained is not None:
+                # A change may be on its way to a watcher.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-                if self.connection._task is None or self.connection._more is not None:
+                if connection._task is None or connection._more is not None or connection._drained is not None:
                     return
         raise AssertionError("the server does not come to rest")
 
