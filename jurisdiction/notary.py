@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 
 from jurisdiction.atlas import Atlas
 from jurisdiction.decisions import decide, survey_of
+from jurisdiction.evidence import Declaration
 from jurisdiction.homing import Home
 from jurisdiction.ledger.keylog import SALT_BYTES
 from jurisdiction.ledger.notes import COSIGNATURE, ED25519, PublicKey
@@ -26,11 +27,23 @@ from jurisdiction.questions import Decision, Moment, Question
 SALT_CONTEXT: Final = b"skerry-key-label-v1\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the operator declares about the machine: its name, who holds the house and who runs it (ids of entities,
+    or nothing), and the fingerprint of the cell's certificate."""
+
+    name: str = "localhost"
+    facility: str = ""
+    platform: str = ""
+    certificate: str = ""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Notary:
     """`origin` names the cell's log; `tag_key` are 32 secret bytes; `witness_key` signs other logs' checkpoints."""
 
     home: Home
+    machine: Machine
     atlas: Atlas
     origin: str
     key: SigningKey
@@ -58,6 +71,24 @@ class Notary:
 
     def decide(self, question: Question, policy: Policy, now: date | datetime | Moment) -> Decision:
         return decide(question, policy, self.atlas, survey_of(self.atlas), now)
+
+    @property
+    def node(self) -> str:
+        """The machine as the ledger names it."""
+        return self.tag("node", self.machine.name)
+
+    def declaration(self, on: date) -> Declaration:
+        """What the operator states, and answers for."""
+        return Declaration(
+            node=self.node,
+            cell=self.home.cell,
+            country=self.home.country,
+            site=self.home.country,
+            facility=self.machine.facility,
+            platform=self.machine.platform,
+            certificate=self.machine.certificate,
+            declared_on=on,
+        )
 
     def tag(self, kind: str, name: str) -> str:
         """HMAC-SHA256 in hex that stands for a thing of this kind in the ledger."""

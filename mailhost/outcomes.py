@@ -20,15 +20,24 @@ class Reason(StrEnum):
     """Why; the value is also the label of the metric."""
 
     OK = "ok"
+    QUEUED = "queued"
     # Recipients.
     NO_SUCH_RECIPIENT = "no_such_recipient"
     NOT_LOCAL = "not_local"
     NOT_ACTIVATED = "not_activated"
     NEVER_ACTIVATED = "never_activated"
     SUSPENDED = "suspended"
+    PLACE_NOT_PROVEN = "place_not_proven"
     MAILBOX_FULL = "mailbox_full"
     LARGER_THAN_MAILBOX = "larger_than_mailbox"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
+    # Submission.
+    SENDER_NOT_OWNED = "sender_not_owned"
+    FROM_NOT_OWNED = "from_not_owned"
+    NO_FROM = "no_from"
+    DAILY_LIMIT = "daily_limit"
+    NEW_RECIPIENTS_LIMIT = "new_recipients_limit"
+    NO_MAIL_DOMAIN = "no_mail_domain"
     # The message.
     TOO_LARGE = "too_large"
     BARE_NEWLINE = "bare_newline"
@@ -51,14 +60,26 @@ class Reason(StrEnum):
 # reason: (reply code, enhanced status code, text)
 REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
     Reason.OK: (250, "2.0.0", "Message sealed and stored"),
+    Reason.QUEUED: (250, "2.0.0", "Message sealed and queued"),
     Reason.NO_SUCH_RECIPIENT: (550, "5.1.1", "No such recipient here"),
     Reason.NOT_LOCAL: (550, "5.7.1", "This host does not relay to that domain"),
     Reason.NOT_ACTIVATED: (450, "4.2.1", "The recipient has not set up a key yet; try again later"),
     Reason.NEVER_ACTIVATED: (550, "5.2.1", "The recipient was invited but never set up a key"),
     Reason.SUSPENDED: (550, "5.2.1", "The recipient is disabled"),
+    Reason.PLACE_NOT_PROVEN: (451, "4.7.0", "Nothing new may be stored for the recipient at present; try again later"),
     Reason.MAILBOX_FULL: (452, "4.2.2", "The recipient's mailbox is full; try again later"),
     Reason.LARGER_THAN_MAILBOX: (552, "5.2.3", "The message is larger than the recipient's whole mailbox"),
     Reason.TOO_MANY_RECIPIENTS: (452, "4.5.3", "Too many recipients; send the others in another transaction"),
+    Reason.SENDER_NOT_OWNED: (553, "5.7.1", "This login may not send as that address"),
+    Reason.FROM_NOT_OWNED: (550, "5.7.1", "The From field names an address that this login may not send as"),
+    Reason.NO_FROM: (550, "5.6.0", "The message has no From field with an address"),
+    Reason.DAILY_LIMIT: (450, "4.7.1", "Today's limit of recipients is reached; send the rest tomorrow"),
+    Reason.NEW_RECIPIENTS_LIMIT: (
+        450,
+        "4.7.1",
+        "Today's limit of recipients never written to before is reached; send the rest tomorrow",
+    ),
+    Reason.NO_MAIL_DOMAIN: (550, "5.1.2", "Mail cannot be sent to an address literal; write a domain name"),
     Reason.TOO_LARGE: (552, "5.3.4", "The message is larger than this host accepts"),
     Reason.BARE_NEWLINE: (554, "5.6.0", "Bare CR or LF in the message; lines must end with CRLF"),
     Reason.HEADER_TOO_LARGE: (554, "5.6.0", "The message header is larger than this host accepts"),

@@ -45,6 +45,8 @@ def admit(route: Route, size: int, now: datetime) -> Reason:
         return _SIMULATED[route.simulate]
     if route.state is MailboxState.SUSPENDED:
         return Reason.SUSPENDED
+    if route.state is MailboxState.HELD:
+        return Reason.PLACE_NOT_PROVEN
     if route.state is MailboxState.INVITED or route.public_key is None:
         young = now - route.invited_at < ACTIVATION_TIME
         return Reason.NOT_ACTIVATED if young else Reason.NEVER_ACTIVATED

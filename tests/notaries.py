@@ -9,7 +9,13 @@ from nacl.signing import SigningKey
 from jurisdiction.atlas import Atlas
 from jurisdiction.bundle import load
 from jurisdiction.homing import Home
-from jurisdiction.notary import Notary
+from jurisdiction.notary import Machine, Notary
+
+
+def keys_of(cell: str) -> dict[str, bytes]:
+    """The bytes of the notary's key files."""
+    seed = cell.encode().ljust(32, b".")
+    return {"ledger.key": seed, "witness.key": seed[::-1], "ledger-tag.key": seed}
 
 
 @cache
@@ -20,12 +26,13 @@ def atlas() -> Atlas:
 def notary(cell: str = "is-1", controllers: tuple[str, ...] = ()) -> Notary:
     """The notary of a cell; its country and, unless told otherwise, its controllers follow from the cell's name."""
     country = cell[:2].upper()
-    seed = cell.encode().ljust(32, b".")
+    keys = keys_of(cell)
     return Notary(
         home=Home(cell, country, controllers or (country,)),
+        machine=Machine(),
         atlas=atlas(),
-        origin=f"mx.example.{country.lower()}/{cell}",
-        key=SigningKey(seed),
-        witness_key=SigningKey(seed[::-1]),
-        tag_key=seed,
+        origin=f"localhost/{cell}",
+        key=SigningKey(keys["ledger.key"]),
+        witness_key=SigningKey(keys["witness.key"]),
+        tag_key=keys["ledger-tag.key"],
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from jurisdiction.notary import Notary
 from mailhost.adapters.demo import DEMO_DOMAIN
 from mailhost.models import AppPassword, Domain, Mailbox, Tenant
 from mailhost.provision import apppasswords, domains, mailboxes, tenants
@@ -31,10 +32,10 @@ class Login:
     account_password: str
 
 
-def prepare(*, cell: str, now: datetime, claims: Claims, server_key: bytes, quota_bytes: int) -> list[Login]:
+def prepare(*, now: datetime, claims: Claims, notary: Notary, server_key: bytes, quota_bytes: int) -> list[Login]:
     """Make what is missing of the demo tenant; logins of the mailboxes that were made now."""
     if not Tenant.objects.filter(slug=TENANT).exists():
-        tenants.add(TENANT, name="Demo", cell=cell, now=now, claims=claims)
+        tenants.add(TENANT, name="Demo", now=now, claims=claims, notary=notary)
     if not Domain.objects.filter(name=DEMO_DOMAIN).exists():
         domains.add(DEMO_DOMAIN, TENANT, now=now, claims=claims)
     made = []
@@ -44,7 +45,7 @@ def prepare(*, cell: str, now: datetime, claims: Claims, server_key: bytes, quot
             continue
         account_password = secrets.token_urlsafe(12)
         box = mailboxes.add(
-            address, account_password, cell=cell, now=now, quota_bytes=quota_bytes, server_key=server_key
+            address, account_password, notary=notary, now=now, quota_bytes=quota_bytes, server_key=server_key
         )
         login = apppasswords.add(
             address, access, name="demo", now=now, server_key=server_key, keyring_key=box.keyring_key

@@ -8,6 +8,7 @@ the directory, and the other way round, so a variable of the other side is a pro
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -78,6 +79,41 @@ class Environ(BaseSettings):
         ge=1 << 20,
         description="Quota of a new mailbox, in octets as stored (sealed and compressed).",
     )
+    controllers: str = Field(
+        "",
+        description="Countries of everybody with power over this cell's machines (operator, owners), as codes with"
+        " commas: IS,NO. '??' for one that is not known. Empty: the cell's own country alone.",
+    )
+    facility: str = Field(
+        "", description="Who holds the house the machine stands in: id of an entity of the facts; owners are added."
+    )
+    platform: str = Field(
+        "", description="Who runs the machine, if not the operator: id of an entity of the facts; owners are added."
+    )
+    public_address: str = Field(
+        "", description="IP address of the MX as others see it; where geolocation puts it is evidence. Empty: none."
+    )
+    geo_database: Path | None = Field(
+        None, description="A second geolocation dataset (.mmdb) beside Debian's tor-geoipdb; without it nothing agrees."
+    )
+    witnesses: str = Field(
+        "", description="Who cosigns this cell's ledger: URL#KEY, several with commas. Empty: it is unwitnessed."
+    )
+    witnessed_logs: str = Field(
+        "", description="Keys of other cells' ledgers that this cell cosigns, several with commas. Empty: none."
+    )
+    operator: str = Field("", description="Name of the operator at the command line; empty: the machine's user name.")
+    operator_country: str = Field(
+        "", description="Country the operator works from, as a code. Empty: the cell's own country."
+    )
+    operator_reason: str = Field(
+        "",
+        description="Why the operator works on tenants. Empty: each session states its own; a cell that serves"
+        " loopback only is its operator's own box and needs none.",
+    )
+    broker_url: str = Field(
+        "", description="Broker of background work, such as redis://127.0.0.1:6379/0; empty: files in <home>/<cell>."
+    )
     demo: bool = Field(default=False, description="Switch on the demo tenant's recipients that simulate failures.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
@@ -87,6 +123,36 @@ class Environ(BaseSettings):
     def _cell_is_country_and_number(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}", value):
             raise ValueError("a cell is a country code, a dash and a number, such as is-1 or no-1")
+        return value
+
+    @field_validator("controllers", "operator_country")
+    @classmethod
+    def _countries_are_codes(cls, value: str) -> str:
+        for code in split(value):
+            if not re.fullmatch(r"[A-Z]{2}|\?\?", code):
+                raise ValueError(f"{code!r} is no country code of two capital letters, such as IS")
+        return value
+
+    @field_validator("public_address")
+    @classmethod
+    def _address_is_public(cls, value: str) -> str:
+        if value and not ipaddress.ip_address(value).is_global:
+            raise ValueError(f"{value} is not an address that others can reach; leave it empty on a laptop")
+        return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _witness_is_url_and_key(cls, value: str) -> str:
+        for witness in split(value):
+            if not re.fullmatch(r"https?://[^#\s]+#[^#\s]+\+[0-9a-f]{8}\+\S+", witness):
+                raise ValueError("a witness is an address and its key: https://no-1.example/witness#name+id+base64")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ValueError("the broker is redis://host:port/number, or empty for files")
         return value
 
     @model_validator(mode="after")
@@ -109,6 +175,11 @@ class Environ(BaseSettings):
     def country(self) -> str:
         """ISO 3166-1 alpha-2 code of the country this cell stands in."""
         return self.cell[:2].upper()
+
+    @property
+    def serves_loopback_only(self) -> bool:
+        """Whether nobody but this machine can reach the cell: a laptop, a test, an operator's own box."""
+        return self.bind in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def cell_dir(self) -> Path:
@@ -144,6 +215,11 @@ class Environ(BaseSettings):
     def workers(self, asked: int) -> int:
         """Processes to start when `asked` were configured (0: one for each core, at most 4)."""
         return asked or min(4, os.cpu_count() or 1)
+
+
+def split(value: str) -> tuple[str, ...]:
+    """The items of a setting that is a list with commas."""
+    return tuple(item for item in (part.strip() for part in value.split(",")) if item)
 
 
 def read(values: dict[str, object] | None = None) -> Environ:

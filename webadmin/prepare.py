@@ -19,14 +19,15 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from mailhost.models import CellIdentity, Tenant
+from mailhost.provision import completing
 from mailhost.provision.claims import DirectoryUnreachable
-from webadmin import cellcert, identity, tls
+from webadmin import cellcert, identity, notarial, tls
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
 # What each key is for stands where it is used; all are 32 random bytes.
-KEY_FILES = ("django.key", "app-password.key", "fake-salt.key", "correspondent.key")
+KEY_FILES = ("django.key", "app-password.key", "fake-salt.key", "correspondent.key", *notarial.KEY_FILES)
 
 
 def prepare(environ: Environ, *, now: datetime) -> None:
@@ -47,6 +48,7 @@ def prepare(environ: Environ, *, now: datetime) -> None:
             call_command("migrate", verbosity=0, interactive=False)
         DirectoryProcess(environ).prepare()
         _write_identity(environ.cell, certificate)
+        completing.complete(notarial.notary(environ, today=now.date()), now)
         tls.prepare(environ, now=now)
     identity.check(environ)
 
@@ -99,4 +101,4 @@ def _write_identity(cell: str, certificate: cellcert.CellCertificate) -> None:
         CellIdentity.objects.create(id=1, cell=cell, certificate_sha256=certificate.sha256)
 
 
-EXPECTED = (*identity.EXPECTED, DirectoryUnreachable, tls.NoCertificate)
+EXPECTED = (*identity.EXPECTED, *notarial.EXPECTED, DirectoryUnreachable, tls.NoCertificate)

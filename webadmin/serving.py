@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from django.db import connections
 
 from mailhost.provision.errors import CannotProvision
-from webadmin import banner, demo, identity, logs, metrics, prepare, supervisor
+from webadmin import banner, demo, identity, logs, metrics, notarial, prepare, supervisor
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
@@ -77,9 +77,9 @@ def _prepare(environ: Environ, *, with_demo: bool) -> list[demo.Login]:
     if not with_demo:
         return []
     return demo.prepare(
-        cell=environ.cell,
         now=now,
         claims=DirectoryProcess(environ),
+        notary=notarial.notary(environ, today=now.date()),
         server_key=read_or_make(environ.keys / "app-password.key"),
         quota_bytes=environ.default_quota_bytes,
     )

@@ -129,6 +129,11 @@ def add_cosignatures(size: int, signatures: Sequence[Signature]) -> None:
         row.save(update_fields=["note"])
 
 
+def count(kind: str) -> int:
+    """Entries of a kind."""
+    return LedgerEntry.objects.filter(kind=kind).count()
+
+
 def entries_of(subject: str) -> list[receipts.Placed]:
     """Every entry about a tag, in the order of the log."""
     rows = LedgerEntry.objects.filter(subject=subject).order_by("id")

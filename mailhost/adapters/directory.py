@@ -106,7 +106,7 @@ def _domains(names: Collection[str]) -> dict[str, HostedDomain]:
         name: HostedDomain(
             name=name,
             tenant_id=tenant_id,
-            suspended=state != "active",
+            suspended=state == "suspended",
             catch_all=(catch_alls[catch_all],) if catch_all in catch_alls else (),
             postmaster=(postmasters[domain_id],) if domain_id in postmasters else (),
         )
@@ -116,8 +116,10 @@ def _domains(names: Collection[str]) -> dict[str, HostedDomain]:
 
 def _route(columns: Any) -> Route:
     mailbox_id, tenant_id, address, state, tenant_state, recipient, serial, invited_at, quota, used = columns
-    if tenant_state != "active":
+    if tenant_state == "suspended":
         state = MailboxState.SUSPENDED
+    elif tenant_state == "held" and state == "active":
+        state = MailboxState.HELD
     return Route(
         mailbox_id=mailbox_id,
         tenant_id=tenant_id,

@@ -20,6 +20,7 @@ class Tenant(models.Model):
     class State(models.TextChoices):
         ACTIVE = "active"
         SUSPENDED = "suspended"
+        HELD = "held"  # it is not proven that its data may lie here: nothing new is stored, what is there can be read
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(clear="cell slug name state created")

@@ -34,3 +34,11 @@ class NoKeyYet(CannotProvision):
 
 class CannotExport(CannotProvision):
     """The folder to export into is not one that can be continued."""
+
+
+class CellExcluded(CannotProvision):
+    """The tenant's policy does not let its mail lie in this cell; the text explains it."""
+
+
+class PlaceNotProven(CannotProvision):
+    """No lease is in force for this tenant's data in this cell."""

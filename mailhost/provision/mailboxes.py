@@ -17,6 +17,8 @@ from typing import Final
 
 from django.db import transaction
 
+from jurisdiction.notary import Notary
+from jurisdiction.records import keys, leases
 from mailhost.models import (
     Alias,
     Domain,
@@ -28,7 +30,7 @@ from mailhost.models import (
     Subscription,
 )
 from mailhost.provision import domains, names, tenants
-from mailhost.provision.errors import AlreadyThere, NoKeyYet, NotFound, WrongSecret
+from mailhost.provision.errors import AlreadyThere, NoKeyYet, NotFound, PlaceNotProven, WrongSecret
 from mailhost.provision.removal import Blobs, remove_mailbox
 from mailhost.seal.errors import CannotOpen, InvalidKey
 from mailhost.seal.identity import RandomBytes
@@ -92,24 +94,29 @@ def add(
     address: str,
     password: str,
     *,
-    cell: str,
+    notary: Notary,
     now: datetime,
     quota_bytes: int,
     server_key: bytes,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> NewMailbox:
-    """A mailbox that takes mail at once. Raises BadName, NotFound, AlreadyThere, WrongSecret (an empty password)."""
+    """A mailbox that takes mail at once; its public key is entered in the cell's key log.
+
+    Raises BadName, NotFound, AlreadyThere, PlaceNotProven, WrongSecret (an empty password).
+    """
     name, domain = _free_name(address)
+    _refuse_unproven_place(domain, notary, now)
     keyring, keyring_key = Keyring.generate(random_bytes), new_keyring_key(random_bytes)
     # Seconds of Argon2id come before the transaction, which would hold up every delivery.
     by_password = _password_wrap(password, keyring_key, server_key, random_bytes)
+    label = keys.label_of(name, notary)
     phrase_secret = random_bytes(SECRET_SIZE)
     by_phrase = KeyringWrap(
         kind=KeyringWrap.Kind.RECOVERY,
         wrap=wrap_keyring_key(phrase_wrap_key(phrase_secret), keyring_key, random_bytes=random_bytes),
     )
     with transaction.atomic():
-        box = _make(name, domain, cell=cell, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
+        box = _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
         box.keyring = seal_keyring(keyring, keyring_key, random_bytes=random_bytes)
         box.keyring_version = keyring.version
         box.state = Mailbox.State.ACTIVE
@@ -124,22 +131,37 @@ def add(
         for wrap in (by_password, by_phrase):
             wrap.mailbox = box
             wrap.save()
+        keys.enter(label, [keyring.recipient.text], keyring.signing_key.verify_key, notary)
     return NewMailbox(name, keyring.recipient.text, phrase_text(phrase_secret), keyring_key)
 
 
 def invite(
     address: str,
     *,
-    cell: str,
+    notary: Notary,
     now: datetime,
     quota_bytes: int,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> MailboxView:
-    """A mailbox whose owner will make the keys; until then mail is deferred. Raises BadName, NotFound, AlreadyThere."""
+    """A mailbox whose owner will make the keys; until then mail is deferred.
+
+    Raises BadName, NotFound, AlreadyThere, PlaceNotProven.
+    """
     name, domain = _free_name(address)
+    _refuse_unproven_place(domain, notary, now)
     with transaction.atomic():
-        _make(name, domain, cell=cell, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
+        _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
     return next(view for view in listing(domain=domain.name) if view.address == name)
+
+
+def _refuse_unproven_place(domain: Domain, notary: Notary, now: datetime) -> None:
+    """Decide the tenant's lease anew, with the evidence of this moment. Raises PlaceNotProven."""
+    tenant = domain.tenant.slug
+    tenants.follow(leases.renew(tenant, notary, now.date()))
+    try:
+        leases.refuse_if_blocked(tenant, "primary", now.date())
+    except leases.Blocked as blocked:
+        raise PlaceNotProven(str(blocked)) from None
 
 
 def _free_name(address: str) -> tuple[str, Domain]:
@@ -156,14 +178,12 @@ def _refuse_taken(name: str) -> None:
         raise AlreadyThere(f"{name} is an alias; remove it with `skerry alias delete {name}` first")
 
 
-def _make(
-    name: str, domain: Domain, *, cell: str, now: datetime, quota_bytes: int, random_bytes: RandomBytes
-) -> Mailbox:
+def _make(name: str, domain: Domain, *, now: datetime, quota_bytes: int, random_bytes: RandomBytes) -> Mailbox:
     """The mailbox's row, usage, folders and subscriptions, inside the caller's transaction."""
     _refuse_taken(name)
     first = int(now.timestamp())
     box = Mailbox.objects.create(
-        cell=cell,
+        cell=domain.cell,
         tenant_id=domain.tenant_id,
         domain=domain,
         address=name,
@@ -176,7 +196,7 @@ def _make(
     for place, (folder, special_use) in enumerate(FOLDERS):
         value = first + UIDVALIDITIES_OF_A_FOLDER * place
         Folder.objects.create(
-            cell=cell,
+            cell=domain.cell,
             mailbox=box,
             name=folder,
             special_use=special_use,

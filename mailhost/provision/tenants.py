@@ -1,22 +1,28 @@
 """Tenants: add, list, show, suspend, resume, delete.
 
-A tenant's slug is claimed at the directory first, so that it lives in exactly one cell. A suspended tenant keeps
+A tenant has a policy from its first moment; one that excludes this cell is refused before anything is created or
+claimed. Then its slug is claimed at the directory, so that it lives in exactly one cell. A suspended tenant keeps
 everything; its mailboxes refuse mail and logins (the trigger on the state tells the route caches). Deleting takes
 every domain, mailbox and message with it and can be repeated after a crash: it starts by suspending.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 
+from jurisdiction.notary import Notary
+from jurisdiction.policy import Policy
+from jurisdiction.presets import home_policy
+from jurisdiction.records import leases, policies
 from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
-from mailhost.provision.errors import AlreadyThere, BadName, NotFound
+from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, NotFound
 from mailhost.provision.removal import Blobs
 
 MAX_NAME = 120  # the column's width
@@ -46,18 +52,30 @@ def get(slug: str) -> Tenant:
         raise NotFound(f"there is no tenant {slug!r} in this cell; `skerry tenant list` shows them") from None
 
 
-def add(slug: str, *, name: str, cell: str, now: datetime, claims: Claims) -> TenantView:
-    """A new tenant of this cell. Raises BadName, AlreadyThere, TakenElsewhere, DirectoryUnreachable."""
+def add(
+    slug: str, *, name: str, now: datetime, claims: Claims, notary: Notary, policy: Policy | None = None
+) -> TenantView:
+    """A new tenant of the notary's cell; without a policy its mail may lie in the cell's country only.
+
+    Raises BadName, AlreadyThere, CellExcluded, TakenElsewhere, DirectoryUnreachable.
+    """
     slug = names.slug(slug)
     name = name.strip() or slug
     if len(name) > MAX_NAME or not name.isprintable():
         raise BadName(f"a tenant's name is one line of at most {MAX_NAME} characters")
     if Tenant.objects.filter(slug=slug).exists():
         raise AlreadyThere(f"tenant {slug!r} exists already")
+    policy = policy or home_policy(notary.home.country)
+    try:
+        policies.refuse_exclusion(policy, notary, now)
+    except policies.Excluded as excluded:
+        raise CellExcluded(str(excluded)) from None
     with held(claims.claim_tenant, claims.release_tenant, slug), transaction.atomic():
         if Tenant.objects.filter(slug=slug).exists():
             raise AlreadyThere(f"tenant {slug!r} exists already")
-        Tenant.objects.create(cell=cell, slug=slug, name=name, created=now.date())
+        Tenant.objects.create(cell=notary.home.cell, slug=slug, name=name, created=now.date())
+        policies.adopt(slug, policy, notary, now)
+        leases.renew(slug, notary, now.date())
     return show(slug)
 
 
@@ -97,11 +115,26 @@ def show(slug: str) -> TenantView:
 
 
 def set_state(slug: str, state: Tenant.State) -> TenantView:
-    """Suspend or resume; saying it twice changes nothing. Raises NotFound, BadName."""
+    """Suspend or resume; saying it twice changes nothing. Raises NotFound, BadName.
+
+    A tenant with an open incident is resumed only as far as held.
+    """
     tenant = get(slug)
+    if state == Tenant.State.ACTIVE and leases.is_open(tenant.slug, "primary"):
+        state = Tenant.State.HELD
     if tenant.state != state:
         Tenant.objects.filter(pk=tenant.pk).update(state=state)
     return show(slug)
+
+
+def follow(renewals: Iterable[leases.Renewal]) -> None:
+    """Take mail or put it off as the leases say; a suspended tenant stays suspended."""
+    for renewal in renewals:
+        if renewal.kind == "primary":
+            before, after = Tenant.State.ACTIVE, Tenant.State.HELD
+            if renewal.drift is None:
+                before, after = after, before
+            Tenant.objects.filter(slug=renewal.tenant, state=before).update(state=after)
 
 
 def delete(slug: str, *, claims: Claims, blobs: Blobs) -> TenantView:
@@ -109,6 +142,8 @@ def delete(slug: str, *, claims: Claims, blobs: Blobs) -> TenantView:
     gone = set_state(slug, Tenant.State.SUSPENDED)
     for domain in gone.domains:
         domains.delete(domain, claims=claims, blobs=blobs, with_mailboxes=True)
-    Tenant.objects.filter(slug=gone.slug).delete()
+    with transaction.atomic():
+        policies.forget(gone.slug)
+        Tenant.objects.filter(slug=gone.slug).delete()
     claims.release_tenant(gone.slug)
     return gone

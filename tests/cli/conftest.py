@@ -13,9 +13,10 @@ from django.conf import settings
 from typer.testing import CliRunner
 
 from mailhost.models import CellIdentity
+from tests.notaries import keys_of
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
-from webadmin import cellcert
+from webadmin import cellcert, keyfiles
 from webadmin.cli import build
 
 
@@ -39,6 +40,8 @@ Skerry = Callable[..., Ran]
 @pytest.fixture
 def certified(db: None) -> None:
     """The three witnesses of the cell agree."""
+    for name, key in keys_of(house.CELL).items():
+        keyfiles.place(settings.ENVIRON.keys / name, key)
     certificate = cellcert.read_or_make(settings.ENVIRON.keys, settings.ENVIRON.cell, datetime.now(UTC))
     CellIdentity.objects.update(certificate_sha256=certificate.sha256)
 

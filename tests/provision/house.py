@@ -10,9 +10,11 @@ from mailhost.provision.claims import Claims
 from mailhost.seal.identity import HybridRecipient
 from mailhost.seal.sealed import seal
 from mailhost.seal.summary import Summary
+from tests.notaries import notary
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, tzinfo=UTC)
 CELL = "is-1"
+NOTARY = notary(CELL)
 SERVER_KEY = bytes(range(32))
 ADAS_PASSWORD = "lighthouse keeper's cat"
 QUOTA = 1 << 30
@@ -21,18 +23,20 @@ QUOTA = 1 << 30
 def found(claims: Claims) -> None:
     """Make both tenants and their domains."""
     for slug, domain in (("harbour", "example.is"), ("fjord", "example.no")):
-        tenants.add(slug, name=slug.title(), cell=CELL, now=NOW, claims=claims)
+        tenants.add(slug, name=slug.title(), now=NOW, claims=claims, notary=NOTARY)
         domains.add(domain, slug, now=NOW, claims=claims)
 
 
 def add_ada() -> mailboxes.NewMailbox:
     """Ada's mailbox, with keys."""
-    return mailboxes.add("ada@example.is", ADAS_PASSWORD, cell=CELL, now=NOW, quota_bytes=QUOTA, server_key=SERVER_KEY)
+    return mailboxes.add(
+        "ada@example.is", ADAS_PASSWORD, notary=NOTARY, now=NOW, quota_bytes=QUOTA, server_key=SERVER_KEY
+    )
 
 
 def invite(address: str) -> Mailbox:
     """A mailbox without keys."""
-    mailboxes.invite(address, cell=CELL, now=NOW, quota_bytes=QUOTA)
+    mailboxes.invite(address, notary=NOTARY, now=NOW, quota_bytes=QUOTA)
     return mailboxes.get(address)
 
 

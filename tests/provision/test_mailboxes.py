@@ -68,7 +68,7 @@ def test_a_wrong_phrase_opens_nothing(ada: mailboxes.NewMailbox, phrase: str) ->
 def test_an_empty_password_is_refused() -> None:
     with pytest.raises(WrongSecret, match="1 to"):
         mailboxes.add(
-            "ben@example.is", "", cell=house.CELL, now=house.NOW, quota_bytes=1 << 20, server_key=house.SERVER_KEY
+            "ben@example.is", "", notary=house.NOTARY, now=house.NOW, quota_bytes=1 << 20, server_key=house.SERVER_KEY
         )
     assert not Mailbox.objects.exists()
 

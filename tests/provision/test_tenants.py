@@ -7,6 +7,7 @@ from mailhost.models import Alias, Domain, Mailbox, RouteVersion, Tenant
 from mailhost.provision import aliases, domains, tenants
 from mailhost.provision.claims import Claims, TakenElsewhere
 from mailhost.provision.errors import AlreadyThere, BadName, NotFound, StillInUse
+from tests.notaries import notary
 from tests.provision import house
 from tests.provision.fakes import FakeBlobs, FakeDirectory
 
@@ -24,14 +25,14 @@ def test_a_tenant_is_claimed_at_the_directory_and_shown(directory: FakeDirectory
 def test_a_slug_of_another_cell_is_refused_and_nothing_is_written(directory: FakeDirectory, claims: Claims) -> None:
     directory.tenants["skagen"] = "no-1"
     with pytest.raises(TakenElsewhere):
-        tenants.add("skagen", name="", cell=house.CELL, now=house.NOW, claims=claims)
+        tenants.add("skagen", name="", now=house.NOW, claims=claims, notary=house.NOTARY)
     assert not Tenant.objects.filter(slug="skagen").exists()
     assert directory.tenants["skagen"] == "no-1"
 
 
 def test_a_tenant_that_exists_is_refused_and_keeps_its_claim(directory: FakeDirectory, claims: Claims) -> None:
     with pytest.raises(AlreadyThere):
-        tenants.add("harbour", name="", cell=house.CELL, now=house.NOW, claims=claims)
+        tenants.add("harbour", name="", now=house.NOW, claims=claims, notary=house.NOTARY)
     assert directory.tenants["harbour"] == "is-1"
 
 
@@ -39,7 +40,7 @@ def test_a_failure_in_the_cell_gives_a_fresh_claim_back(directory: FakeDirectory
     with pytest.raises(NotFound):
         domains.add("new.is", "nobody", now=house.NOW, claims=claims)
     with pytest.raises(IntegrityError):  # the database's own guard, after the claim
-        tenants.add("reef", name="", cell="no-1", now=house.NOW, claims=claims)
+        tenants.add("reef", name="", now=house.NOW, claims=claims, notary=notary("no-1"))
     assert "reef" not in directory.tenants
     assert "new.is" not in directory.domains
 
@@ -52,7 +53,7 @@ def test_an_interrupted_claim_is_taken_up_by_the_next_attempt(directory: FakeDir
 def test_a_name_that_is_no_line_is_refused(claims: Claims) -> None:
     for name in ("a\nb", "x" * 121):
         with pytest.raises(BadName):
-            tenants.add("reef", name=name, cell=house.CELL, now=house.NOW, claims=claims)
+            tenants.add("reef", name=name, now=house.NOW, claims=claims, notary=house.NOTARY)
 
 
 def test_a_domain_added_by_an_operator_is_verified() -> None:

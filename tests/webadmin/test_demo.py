@@ -22,7 +22,7 @@ def claims(db: None) -> Claims:
 
 def made(claims: Claims) -> list[demo.Login]:
     return demo.prepare(
-        cell=house.CELL, now=house.NOW, claims=claims, server_key=house.SERVER_KEY, quota_bytes=house.QUOTA
+        now=house.NOW, claims=claims, notary=house.NOTARY, server_key=house.SERVER_KEY, quota_bytes=house.QUOTA
     )
 
 

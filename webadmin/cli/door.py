@@ -22,11 +22,12 @@ from django.db import transaction
 from rich.console import Console
 from rich.table import Table
 
+from jurisdiction.notary import Notary
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
-from webadmin import identity, prepare
+from webadmin import identity, notarial, prepare
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
@@ -57,6 +58,11 @@ class Cell:
     now: datetime
     claims: Claims
     blobs: Blobs
+
+    @property
+    def notary(self) -> Notary:
+        """The cell's facts, keys and log."""
+        return notarial.notary(self.environ, today=self.now.date())
 
     @property
     def server_key(self) -> bytes:

@@ -57,7 +57,7 @@ def add(
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         quota_bytes = quota or cell.environ.default_quota_bytes
         if invite or dry_run:
-            view = mailboxes.invite(address, cell=cell.environ.cell, now=cell.now, quota_bytes=quota_bytes)
+            view = mailboxes.invite(address, notary=cell.notary, now=cell.now, quota_bytes=quota_bytes)
             about = {"address": view.address, "state": view.state} if not dry_run else {"address": view.address}
             answer(
                 about | ({"dry_run": True} if dry_run else {}),
@@ -68,7 +68,7 @@ def add(
         made = mailboxes.add(
             address,
             secret("account password", from_stdin=password_stdin, twice=True),
-            cell=cell.environ.cell,
+            notary=cell.notary,
             now=cell.now,
             quota_bytes=quota_bytes,
             server_key=cell.server_key,

@@ -25,7 +25,7 @@ def add(
 ) -> None:
     """Add a tenant to this cell."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
-        made = tenants.add(slug, name=name, cell=cell.environ.cell, now=cell.now, claims=cell.claims)
+        made = tenants.add(slug, name=name, now=cell.now, claims=cell.claims, notary=cell.notary)
         answer(
             _about(made, dry_run=dry_run),
             as_json=as_json,

@@ -107,7 +107,7 @@ def _find(digest: bytes, today: date) -> _Login | None:
             " JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
             " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)"
             " WHERE p.secret_hash = %s AND p.revoked IS NULL AND (p.expires IS NULL OR p.expires >= %s)"
-            " AND m.state = 'active' AND t.state = 'active'",
+            " AND m.state = 'active' AND t.state IN ('active', 'held')",
             [digest, today],
         )
         row = cursor.fetchone()
