@@ -242,6 +242,7 @@ class Connection(asyncio.Protocol):
                 self._task = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:
+        self._give_back()
         try:
             await self._session.conv.close()
         except Exception as error:  # noqa: BLE001 there is nobody left to tell
@@ -289,12 +290,12 @@ class Connection(asyncio.Protocol):
             await self._admit(event)
         elif isinstance(event, Refused):
             self._session.refuse(event)
+            self._give_back()
         else:
             try:
                 await self._session.answer(event)
             finally:
-                self._endpoint.budget.give(self._budgeted)
-                self._budgeted = 0
+                self._give_back()
             if self._session.bad_in_a_row > PATIENCE:
                 await asyncio.sleep(1)
 
@@ -304,6 +305,11 @@ class Connection(asyncio.Protocol):
         self._splitter.accept()
         if asked.synchronizing:
             self.write(b"+ Send it\r\n")
+
+    def _give_back(self) -> None:
+        """The literals of the command are gone."""
+        self._endpoint.budget.give(self._budgeted)
+        self._budgeted = 0
 
     def _read_on(self) -> None:
         if self._inflater is not None and self._inflater.more:
@@ -391,6 +397,8 @@ class Connection(asyncio.Protocol):
     def tick(self, now: float) -> bool:
         """Called every second or so: time-outs, and rest for an idle picture; whether one was packed."""
         limits, conv = self._endpoint.limits, self._session.conv
+        if self._transport.is_closing():
+            return False
         if self._paused_writing is not None and now - self._paused_writing > limits.write_time:
             self._endpoint.metrics.count("timeouts")
             self._transport.abort()
