@@ -41,7 +41,7 @@ def _sqlite(path: Path) -> dict[str, object]:
             # FULL: a commit is on disk when it returns. secure_delete: freed pages are overwritten.
             "init_command": (
                 "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                "PRAGMA secure_delete=ON; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY"
+                "PRAGMA secure_delete=ON; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY"
             ),
         },
     }

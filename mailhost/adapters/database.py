@@ -1,8 +1,8 @@
 """Plain SQL on Django's connections: the few places where SQLite and PostgreSQL differ, and the reading threads.
 
-The hot paths (delivery, IMAP) speak SQL: an ORM look-up costs 250-500 µs, a cursor 20. Django still owns the
-schema, the connection and the placeholders. Every statement here takes lists as *one* parameter, so that its
-text stays the same and the engines can keep the prepared statement.
+The hot paths (delivery, IMAP) speak SQL: an ORM look-up costs 250-500 µs, a cursor of Django's 20, the driver's own
+10. Django still owns the schema, the connection and the transaction. Every statement here takes lists as *one*
+parameter, so that its text stays the same and the engines can keep the prepared statement.
 
 Errors of the engine become the two that callers can act on: `StoreFull` (ask the sender to wait for space) and
 `StoreUnavailable` (locked, gone, restarting).
@@ -13,21 +13,75 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, Protocol, cast
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.backends.utils import CursorWrapper
+from django.db import InterfaceError, OperationalError, connection
 
 from mailhost.ports import StoreFull, StoreUnavailable
 
 Row = tuple[Any, ...]
 # Reading threads of one process: enough to keep a slow disk busy, few enough to keep PostgreSQL's slots free.
 READERS = 4
+
+
+class Cursor(Protocol):
+    """What the statements need of a cursor: the driver's own, or Django's."""
+
+    rowcount: int
+
+    def execute(self, sql: str, params: Sequence[Any] = ..., /) -> Any: ...
+    def executemany(self, sql: str, params: Sequence[Sequence[Any]], /) -> Any: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def fetchmany(self, size: int = ..., /) -> list[Any]: ...
+
+
+@cache
+def _question_marks(sql: str) -> str:
+    return sql.replace("%s", "?")
+
+
+class _SqliteCursor(sqlite3.Cursor):
+    """The driver's cursor with the placeholders that all statements here are written with."""
+
+    def execute(self, sql: str, params: Any = (), /) -> _SqliteCursor:
+        super().execute(_question_marks(sql), params)
+        return self
+
+    def executemany(self, sql: str, params: Any, /) -> _SqliteCursor:
+        super().executemany(_question_marks(sql), params)
+        return self
+
+
+@contextmanager
+def statements() -> Iterator[Cursor]:
+    """A cursor of the driver on this thread's connection, inside Django's transaction if there is one."""
+    connection.ensure_connection()
+    driver: Any = connection.connection
+    cursor = driver.cursor(_SqliteCursor) if connection.vendor == "sqlite" else driver.cursor()
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Errors that say the engine, not the statement, is in trouble: Django's names and the driver's."""
+    driver = cast("Any", connection).Database
+    return (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)
+
+
+def sql_state(error: BaseException) -> str | None:
+    """PostgreSQL's five characters, from the error or the one beneath it."""
+    state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)
+    return str(state) if state else None
 
 
 def one_of(column: str, kind: str = "bigint") -> str:
@@ -63,7 +117,7 @@ def read_moment(value: Any) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def next_ids(cursor: CursorWrapper, table: str, count: int) -> Sequence[int]:
+def next_ids(cursor: Cursor, table: str, count: int) -> Sequence[int]:
     """`count` fresh primary keys of `table`, inside the transaction that uses them."""
     if connection.vendor == "postgresql":
         cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
@@ -80,7 +134,7 @@ def engine_errors() -> Iterator[None]:
     """Turn the engine's own failures into StoreFull or StoreUnavailable."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except broken() as error:
         if is_full(error):
             raise StoreFull("no space left for the database") from None
         raise StoreUnavailable(type(error).__name__) from None
@@ -90,13 +144,11 @@ def engine_errors() -> Iterator[None]:
         raise StoreUnavailable(type(error).__name__) from None
 
 
-def is_full(error: DatabaseError | InterfaceError) -> bool:
+def is_full(error: BaseException) -> bool:
     """Whether the engine says that its disk is full."""
-    cause = error.__cause__
-    if getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL":
-        return True
+    names = {getattr(each, "sqlite_errorname", "") for each in (error, error.__cause__)}
     # PostgreSQL class 53: 53100 disk_full.
-    return getattr(cause, "sqlstate", None) == "53100"
+    return "SQLITE_FULL" in names or sql_state(error) == "53100"
 
 
 class Readers:
@@ -129,7 +181,7 @@ def _guarded[T](query: Callable[..., T], args: tuple[Any, ...]) -> T:
     with engine_errors():
         try:
             return query(*args)
-        except (OperationalError, InterfaceError):
+        except broken():
             # A connection that broke is replaced at the next query of this thread.
             if not connection.in_atomic_block:
                 connection.close()

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from django.db import connection
-
-from mailhost.adapters.database import Readers, listed, one_of, read_moment
+from mailhost.adapters.database import Readers, listed, one_of, read_moment, statements
 from mailhost.ports import Found, HostedDomain, MailboxState, Route
 
 # The columns of a Route, wherever the mailbox was reached from.
@@ -43,14 +41,14 @@ class DatabaseDirectory:
 
 
 def _first_domain() -> str | None:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT name FROM mailhost_domain WHERE verified IS NOT NULL ORDER BY id LIMIT 1")
         row = cursor.fetchone()
     return row[0] if row else None
 
 
 def _version() -> int:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT version FROM mailhost_routeversion WHERE id = 1")
         return int(cursor.fetchone()[0])
 
@@ -64,7 +62,7 @@ def _routes(addresses: Collection[str]) -> dict[str, tuple[Route, ...]]:
         return {}
     names = listed(addresses)
     found: dict[str, dict[int, Route]] = {}
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(f"SELECT m.address, {_ROUTE} WHERE {one_of('m.address', 'text')}", [names])
         rows = cursor.fetchall()
         cursor.execute(
@@ -82,7 +80,7 @@ def _routes(addresses: Collection[str]) -> dict[str, tuple[Route, ...]]:
 def _domains(names: Collection[str]) -> dict[str, HostedDomain]:
     if not names:
         return {}
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT d.id, d.name, d.tenant_id, t.state, d.catch_all_id FROM mailhost_domain d"
             " JOIN mailhost_tenant t ON t.id = d.tenant_id"

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.db.backends.utils import CursorWrapper
-
+from mailhost.adapters.database import Cursor
 from mailhost.imap.store import KEYWORD_SHIFT, MAX_KEYWORDS, SYSTEM_FLAGS, TooMany
 
 _SYSTEM_BIT = {name.lower(): 1 << position for position, name in enumerate(SYSTEM_FLAGS)}
 
 
-def keywords_of(cursor: CursorWrapper, folder_id: int) -> tuple[str, ...]:
+def keywords_of(cursor: Cursor, folder_id: int) -> tuple[str, ...]:
     """Keyword names in the order of their bits."""
     cursor.execute("SELECT name FROM mailhost_folderkeyword WHERE folder_id = %s ORDER BY position", [folder_id])
     return tuple(row[0] for row in cursor.fetchall())
 
 
-def flag_word(cursor: CursorWrapper, folder_id: int, flags: Iterable[str], *, make: bool = True) -> int:
+def flag_word(cursor: Cursor, folder_id: int, flags: Iterable[str], *, make: bool = True) -> int:
     """The bits of `flags` in this folder; unknown keywords get a bit when `make`. Raises TooMany."""
     word = 0
     names: Sequence[str] | None = None
@@ -35,7 +34,7 @@ def flag_word(cursor: CursorWrapper, folder_id: int, flags: Iterable[str], *, ma
     return word
 
 
-def _keyword_bit(cursor: CursorWrapper, folder_id: int, names: Sequence[str], flag: str, *, make: bool) -> int:
+def _keyword_bit(cursor: Cursor, folder_id: int, names: Sequence[str], flag: str, *, make: bool) -> int:
     for position, name in enumerate(names):
         if name.lower() == flag.lower():
             return 1 << (position + KEYWORD_SHIFT)

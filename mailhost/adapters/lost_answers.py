@@ -10,10 +10,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
-
-from mailhost.adapters.database import Readers, rounded, stored
+from mailhost.adapters.database import Cursor, Readers, rounded, statements, stored
 from mailhost.adapters.writer import Writer
 
 # A sender that lost an answer tries again within minutes or hours; RFC 5321 §4.5.4.1 suggests 30 minutes.
@@ -39,7 +36,7 @@ class DatabaseLostAnswers:
         # Rounded up to the hour, as clear times are: kept a little longer, never shorter.
         until = stored(rounded(now) + KEPT + timedelta(hours=1))
 
-        def work(cursor: CursorWrapper) -> None:
+        def work(cursor: Cursor) -> None:
             cursor.executemany(
                 "INSERT INTO mailhost_lostanswer (digest, kept_until) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                 [(digest, until) for digest in digests],
@@ -49,7 +46,7 @@ class DatabaseLostAnswers:
         self._any = True
 
     async def take(self, digests: Collection[bytes], *, now: datetime) -> frozenset[bytes]:
-        def work(cursor: CursorWrapper) -> frozenset[bytes]:
+        def work(cursor: Cursor) -> frozenset[bytes]:
             cursor.execute("DELETE FROM mailhost_lostanswer WHERE kept_until < %s", [stored(now)])
             found = set()
             for digest in digests:
@@ -62,6 +59,6 @@ class DatabaseLostAnswers:
 
 
 def _any_rows() -> bool:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM mailhost_lostanswer)")
         return bool(cursor.fetchone()[0])

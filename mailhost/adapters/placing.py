@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.backends.utils import CursorWrapper
-
-from mailhost.adapters.database import for_update, listed, next_ids, one_of, rounded, stored
+from mailhost.adapters.database import Cursor, for_update, listed, next_ids, one_of, rounded, stored
 from mailhost.adapters.keywords import flag_word
 from mailhost.ports import KeyChanged, MailboxFull, StoreError, StoreUnavailable
 
@@ -75,7 +73,7 @@ class NoSuchTarget(StoreError):
     """The folder of an APPEND is gone."""
 
 
-def place(cursor: CursorWrapper, calls: Sequence[Sequence[Placement]]) -> list[Sequence[Placed] | StoreError]:
+def place(cursor: Cursor, calls: Sequence[Sequence[Placement]]) -> list[Sequence[Placed] | StoreError]:
     """Place every call that passes its checks; the answer of each, in order."""
     if not calls:
         return []
@@ -139,28 +137,23 @@ def _refusal(
     return None
 
 
-def _lock_mailboxes(cursor: CursorWrapper, ids: Iterable[int]) -> dict[int, _Mailbox]:
+def _lock_mailboxes(cursor: Cursor, ids: Iterable[int]) -> dict[int, _Mailbox]:
+    lock = " FOR UPDATE OF u" if for_update() else ""
     cursor.execute(
-        "SELECT u.mailbox_id, u.bytes FROM mailhost_mailboxusage u"
-        f" WHERE {one_of('u.mailbox_id')} ORDER BY u.mailbox_id{for_update()}",
+        "SELECT u.mailbox_id, m.cell, m.quota_bytes - u.bytes, m.state = 'active' AND t.state = 'active',"
+        " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)"
+        " FROM mailhost_mailboxusage u JOIN mailhost_mailbox m ON m.id = u.mailbox_id"
+        f" JOIN mailhost_tenant t ON t.id = m.tenant_id WHERE {one_of('u.mailbox_id')} ORDER BY u.mailbox_id{lock}",
         [listed(sorted(ids))],
     )
-    used = dict(cursor.fetchall())
-    cursor.execute(
-        "SELECT m.id, m.cell, m.quota_bytes, m.state = 'active' AND t.state = 'active',"
-        " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)"
-        " FROM mailhost_mailbox m JOIN mailhost_tenant t ON t.id = m.tenant_id"
-        f" WHERE {one_of('m.id')}",
-        [listed(sorted(used))],
-    )
     return {
-        row_id: _Mailbox(cell, alive=bool(alive), serial=serial or 0, room=quota - used[row_id])
-        for row_id, cell, quota, alive, serial in cursor.fetchall()
+        row_id: _Mailbox(cell, alive=bool(alive), serial=serial or 0, room=room)
+        for row_id, cell, room, alive, serial in cursor.fetchall()
     }
 
 
 def _lock_folders(
-    cursor: CursorWrapper, wanted: Sequence[Placement], mailboxes: dict[int, _Mailbox]
+    cursor: Cursor, wanted: Sequence[Placement], mailboxes: dict[int, _Mailbox]
 ) -> dict[tuple[int, str], _Folder]:
     """Folders by target; those of deliveries are made when the owner has removed them."""
     cursor.execute(
@@ -183,7 +176,7 @@ def _lock_folders(
     return folders
 
 
-def make_folder(cursor: CursorWrapper, mailbox_id: int, name: str, special_use: str) -> int:
+def make_folder(cursor: Cursor, mailbox_id: int, name: str, special_use: str) -> int:
     """A new folder with UIDVALIDITYs the mailbox has never used; its id."""
     cursor.execute(
         f"SELECT uidvalidity_next, cell FROM mailhost_mailbox WHERE id = %s{for_update()}",
@@ -203,7 +196,7 @@ def make_folder(cursor: CursorWrapper, mailbox_id: int, name: str, special_use: 
 
 
 def _insert(
-    cursor: CursorWrapper,
+    cursor: Cursor,
     accepted: Sequence[tuple[Placement, _Folder, int, int, int]],
     mailboxes: dict[int, _Mailbox],
 ) -> None:
@@ -238,7 +231,7 @@ def _insert(
     )
 
 
-def _move_counters(cursor: CursorWrapper, mailboxes: dict[int, _Mailbox], folders: Iterable[_Folder]) -> None:
+def _move_counters(cursor: Cursor, mailboxes: dict[int, _Mailbox], folders: Iterable[_Folder]) -> None:
     cursor.executemany(
         "UPDATE mailhost_folder SET uidnext = %s, highestmodseq = %s WHERE id = %s",
         [(folder.uidnext, folder.modseq, folder.folder_id) for folder in folders],

@@ -14,10 +14,9 @@ from functools import partial
 from typing import Final
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from mailhost.adapters.blobs import FileBlobs
-from mailhost.adapters.database import Readers, listed, one_of
+from mailhost.adapters.database import Cursor, Readers, listed, one_of, statements
 from mailhost.adapters.writer import Writer
 
 ORPHAN_GRACE: Final = timedelta(days=1)
@@ -49,7 +48,7 @@ async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetim
     return Swept(messages, removed)
 
 
-def _remove_orphans(cursor: CursorWrapper, before: date) -> list[str]:
+def _remove_orphans(cursor: Cursor, before: date) -> list[str]:
     cursor.execute(
         "SELECT id, blob FROM mailhost_sealedmessage WHERE orphaned IS NOT NULL AND orphaned < %s"
         " AND NOT EXISTS (SELECT 1 FROM mailhost_message m WHERE m.sealed_id = mailhost_sealedmessage.id) LIMIT %s",
@@ -64,7 +63,7 @@ def _remove_strays(blobs: FileBlobs, now: datetime) -> int:
     removed = 0
     for name, _, modified in blobs.names():
         if now - modified > BLOB_GRACE:
-            with connection.cursor() as cursor:
+            with statements() as cursor:
                 cursor.execute("SELECT 1 FROM mailhost_sealedmessage WHERE blob = %s", [name])
                 if cursor.fetchone() is None:
                     blobs.remove(name)
@@ -78,7 +77,7 @@ def _remove_strays(blobs: FileBlobs, now: datetime) -> int:
 
 def _give_back() -> None:
     if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute("PRAGMA incremental_vacuum")
             cursor.fetchall()
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

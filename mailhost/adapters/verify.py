@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
-
 from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.database import statements
 from mailhost.adapters.sweep import BLOB_GRACE
 from mailhost.seal import CannotOpen
 from mailhost.seal.header import header_length, parse_header
@@ -44,7 +43,7 @@ def _sealed_messages(blobs: FileBlobs) -> Generator[Problem, None, set[str]]:
     referenced: set[str] = set()
     last = 0
     while True:
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(
                 "SELECT id, header_size, payload_size, blob, header, payload IS NULL,"
                 " CASE WHEN payload IS NULL THEN -1 ELSE LENGTH(payload) END"
@@ -91,7 +90,7 @@ def _stray_blobs(blobs: FileBlobs, referenced: set[str], now: datetime) -> Itera
 
 
 def _is_referenced(blob: str) -> bool:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT 1 FROM mailhost_sealedmessage WHERE blob = %s", [blob])
         return cursor.fetchone() is not None
 
@@ -150,7 +149,7 @@ def _confirmed(kind: str, query: str, meaning: str, noun: str) -> Iterator[Probl
     """Rows that a rule finds twice: what was in flight the first time is gone the second."""
 
     def ask() -> set[int]:
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(query)
             return {row[0] for row in cursor.fetchall()}
 

@@ -90,6 +90,11 @@ def open_header(identities: Sequence[HybridIdentity], header: Buffer) -> OpenedH
     return OpenedHeader(file_key, _open_summary(file_key, parsed.stanzas))
 
 
+def open_key(identities: Sequence[HybridIdentity], header: bytes) -> bytes:
+    """The file key alone, for who wants the body and not the summary."""
+    return unwrap_file_key(identities, parse_header(header))
+
+
 def open_payload(opened: OpenedHeader | bytes, payload: Buffer, max_size: int = MAX_MESSAGE_SIZE) -> bytes:
     """The message, given its opened header or the file key remembered from it.
 

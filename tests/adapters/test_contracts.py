@@ -138,7 +138,9 @@ class TestImapStore(StoreContract):
         await sync_to_async(_give_default_folders)(cell.ada.mailbox)
         watching = asyncio.create_task(cell.shop.changes.run())
 
-        async def seal_append(content: bytes | bytearray | memoryview, moment: datetime) -> tuple[Sealed, int]:
+        async def seal_append(
+            content: bytes | bytearray | memoryview, moment: datetime, /, *, again: bool
+        ) -> tuple[Sealed, int]:
             summary = summarise(describe(content), 0, NO_VERDICT, moment)
             return seal(cell.ada.identity.recipient, content, summary), 1
 

@@ -34,7 +34,9 @@ from tests.adapters.conftest import NOW, Box, Cell
 
 
 def account_of(cell: Cell, box: Box) -> DatabaseAccount:
-    async def seal_append(content: bytes | bytearray | memoryview, moment: datetime) -> tuple[Sealed, int]:
+    async def seal_append(
+        content: bytes | bytearray | memoryview, moment: datetime, /, *, again: bool
+    ) -> tuple[Sealed, int]:
         summary = Summary(size=len(content), internaldate=int(moment.timestamp()), envelope="(E)")
         return seal(box.identity.recipient, content, summary), 1
 

@@ -7,23 +7,20 @@ Folder names are Unicode with '/' between levels; INBOX is written in capitals w
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
-
-from mailhost.adapters.database import listed, one_of
+from mailhost.adapters.database import Cursor, listed, one_of, statements
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow, Workshop
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
-from mailhost.adapters.placing import Placement, make_folder
+from mailhost.adapters.placing import NoSuchTarget, Placement, make_folder
 from mailhost.imap.store import (
     DELETED,
     SEEN,
@@ -36,6 +33,7 @@ from mailhost.imap.store import (
     TooMany,
     TryLater,
 )
+from mailhost.ports import KeyChanged
 from mailhost.seal import Sealed
 
 # Room for every mailing list of a busy person; LIST stays quick and a client cannot fill the database with names.
@@ -43,8 +41,16 @@ MAX_FOLDERS: Final = 1000
 MAX_DEPTH: Final = 20
 MAX_NAME: Final = 1000  # characters, all levels together
 
-# Seals an APPENDed clear message: (content, exact internal date) -> sealed bytes, version of the key.
-type Seal = Callable[[bytes | bytearray | memoryview, datetime], Awaitable[tuple[Sealed, int]]]
+
+class Seal(Protocol):
+    """Seals an APPENDed clear message, with its exact internal date: sealed bytes and version of the key.
+
+    `again`: the key used before was refused, so the current one has to be asked for.
+    """
+
+    async def __call__(
+        self, content: bytes | bytearray | memoryview, moment: datetime, /, *, again: bool
+    ) -> tuple[Sealed, int]: ...
 
 
 def canonical(name: str) -> str:
@@ -70,6 +76,7 @@ class DatabaseAccount:
         self._mailbox = mailbox_id
         self._view = view
         self._seal = seal
+        self._targets: dict[str, FolderRow] = {}
         self._uidvalidity = "uidvalidity_session" if isinstance(view, SessionView) else "uidvalidity_sealed"
 
     # -- reading ---------------------------------------------------------------------------------------------
@@ -93,7 +100,7 @@ class DatabaseAccount:
 
     def _read_folders(self, name: str | None, counts: bool) -> list[FolderInfo]:
         condition, values = ("", []) if name is None else (" AND f.name = %s", [name])
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(
                 "SELECT f.id, f.name, f.opaque_id, f.special_use, s.id IS NOT NULL,"
                 f" f.{self._uidvalidity}, f.uidnext, f.highestmodseq, f.recent_from FROM mailhost_folder f"
@@ -139,7 +146,7 @@ class DatabaseAccount:
             return await self._shop.readers.run(self._read_subscriptions)
 
     def _read_subscriptions(self) -> list[str]:
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(
                 "SELECT name FROM mailhost_subscription WHERE mailbox_id = %s ORDER BY name", [self._mailbox]
             )
@@ -150,7 +157,7 @@ class DatabaseAccount:
             return await self._shop.readers.run(self._read_quota)
 
     def _read_quota(self) -> Quota:
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(
                 "SELECT u.bytes, m.quota_bytes, u.messages FROM mailhost_mailbox m"
                 " JOIN mailhost_mailboxusage u ON u.mailbox_id = m.id WHERE m.id = %s",
@@ -163,7 +170,7 @@ class DatabaseAccount:
 
     def _resolve(self, name: str) -> FolderRow:
         wanted = canonical(name)
-        with connection.cursor() as cursor:
+        with statements() as cursor:
             cursor.execute(
                 f"SELECT id, opaque_id, {self._uidvalidity} FROM mailhost_folder WHERE mailbox_id = %s AND name = %s",
                 [self._mailbox, wanted],
@@ -185,7 +192,7 @@ class DatabaseAccount:
         await self._change(partial(self._create, name=wanted, special_use=special_use or ""))
         return await self.folder(wanted)
 
-    def _create(self, cursor: CursorWrapper, name: str, special_use: str) -> int:
+    def _create(self, cursor: Cursor, name: str, special_use: str) -> int:
         have = self._names(cursor)
         if name in have:
             raise FolderExists("There is a folder of this name already")
@@ -201,7 +208,7 @@ class DatabaseAccount:
             self._subscribe(cursor, each)
         return made
 
-    def _names(self, cursor: CursorWrapper) -> dict[str, tuple[int, str]]:
+    def _names(self, cursor: Cursor) -> dict[str, tuple[int, str]]:
         # The mailbox row is locked, so that two clients cannot make the same folder at once.
         cursor.execute("UPDATE mailhost_mailbox SET uidvalidity_next = uidvalidity_next WHERE id = %s", [self._mailbox])
         cursor.execute("SELECT name, id, special_use FROM mailhost_folder WHERE mailbox_id = %s", [self._mailbox])
@@ -213,7 +220,7 @@ class DatabaseAccount:
             raise CannotDo("INBOX cannot be deleted")
         await self._change(partial(self._delete, name=wanted, now=now))
 
-    def _delete(self, cursor: CursorWrapper, name: str, now: datetime) -> None:
+    def _delete(self, cursor: Cursor, name: str, now: datetime) -> None:
         have = self._names(cursor)
         if name not in have:
             raise NoSuchFolder("There is no such folder")
@@ -224,7 +231,7 @@ class DatabaseAccount:
     async def rename(self, old: str, new: str, *, now: datetime) -> None:
         await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
 
-    def _rename(self, cursor: CursorWrapper, old: str, new: str, now: datetime) -> None:
+    def _rename(self, cursor: Cursor, old: str, new: str, now: datetime) -> None:
         have = self._names(cursor)
         if old not in have:
             raise NoSuchFolder("There is no such folder")
@@ -253,7 +260,7 @@ class DatabaseAccount:
         wanted = canonical(name)
         await self._change(partial(self._subscribe, name=wanted) if on else partial(self._unsubscribe, name=wanted))
 
-    def _subscribe(self, cursor: CursorWrapper, name: str) -> None:
+    def _subscribe(self, cursor: Cursor, name: str) -> None:
         cursor.execute("SELECT COUNT(*) FROM mailhost_subscription WHERE mailbox_id = %s", [self._mailbox])
         if cursor.fetchone()[0] >= 2 * MAX_FOLDERS:
             raise TooMany(f"An account holds at most {2 * MAX_FOLDERS} subscriptions")
@@ -262,30 +269,50 @@ class DatabaseAccount:
             [self._mailbox, name],
         )
 
-    def _unsubscribe(self, cursor: CursorWrapper, name: str) -> None:
+    def _unsubscribe(self, cursor: Cursor, name: str) -> None:
         cursor.execute("DELETE FROM mailhost_subscription WHERE mailbox_id = %s AND name = %s", [self._mailbox, name])
 
     async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
         with imap_answers():
-            try:
-                folder = await self._shop.readers.run(self._resolve, name)
-            except NoSuchFolder:
-                raise NoSuchFolder("There is no such folder", code="TRYCREATE") from None
-            placements = [
-                await place_payload(self._shop.blobs, await self._placement(message, folder.row_id, now))
-                for message in messages
-            ]
-            placed = await self._shop.writer.place(placements)
+            for last_try in (False, True):
+                folder = await self._target(name, fresh=last_try)
+                placements = [
+                    await place_payload(
+                        self._shop.blobs, await self._placement(message, folder.row_id, now, again=last_try)
+                    )
+                    for message in messages
+                ]
+                try:
+                    placed = await self._shop.writer.place(placements)
+                    break
+                except (KeyChanged, NoSuchTarget):
+                    # What was remembered since LOGIN is out of date: the key was rotated, the folder made anew.
+                    if last_try:
+                        raise
         self._shop.changes.poke()
         return folder.uidvalidity, [each.uid for each in placed]
 
-    async def _placement(self, message: NewMessage, folder_id: int, now: datetime) -> Placement:
+    async def _target(self, name: str, *, fresh: bool) -> FolderRow:
+        """The folder of an APPEND, remembered because programs append to the same one again and again."""
+        known = self._targets.get(name)
+        if known is not None and not fresh:
+            return known
+        try:
+            found = await self._shop.readers.run(self._resolve, name)
+        except NoSuchFolder:
+            raise NoSuchFolder("There is no such folder", code="TRYCREATE") from None
+        if len(self._targets) >= MAX_FOLDERS:
+            self._targets.clear()
+        self._targets[name] = found
+        return found
+
+    async def _placement(self, message: NewMessage, folder_id: int, now: datetime, *, again: bool) -> Placement:
         moment = message.internaldate or now
         version: int | None = None
         if isinstance(self._view, SealedView):
             sealed = self._view.unwrap(message.content)
         else:
-            sealed, version = await self._seal(message.content, moment)
+            sealed, version = await self._seal(message.content, moment, again=again)
         return Placement(
             mailbox_id=self._mailbox,
             key_version=version,

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from django.db import connection
-
-from mailhost.adapters.imapstore.account import DatabaseAccount
+from mailhost.adapters.database import statements
+from mailhost.adapters.imapstore.account import DatabaseAccount, Seal
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import Workshop
 from mailhost.adapters.imapstore.sealedview import SealedView
@@ -80,14 +79,20 @@ class DatabaseAccounts:
         identities: tuple[HybridIdentity, ...] = keyring.identities
         return SessionView(identities, self._append_limit)
 
-    def _sealer(self, row: _Login) -> Callable[..., Awaitable[tuple[Sealed, int]]]:
-        async def seal(content: bytes | bytearray | memoryview, moment: datetime) -> tuple[Sealed, int]:
-            # The key may have been rotated since LOGIN, so the current one is asked for each time.
-            with imap_answers():
-                current = await self._shop.readers.run(_current_key, row.mailbox_id)
-            if current is None:
-                raise TryLater("The mailbox was removed")
-            return await self._seal_to(current[0], content, moment), current[1]
+    def _sealer(self, row: _Login) -> Seal:
+        known = (row.recipient, row.serial)
+
+        async def seal(content: bytes | bytearray | memoryview, moment: datetime, *, again: bool) -> tuple[Sealed, int]:
+            nonlocal known
+            if again:
+                # The commit found another key than the one of LOGIN: it was rotated meanwhile.
+                with imap_answers():
+                    current = await self._shop.readers.run(_current_key, row.mailbox_id)
+                if current is None:
+                    raise TryLater("The mailbox was removed")
+                known = current
+            recipient, serial = known
+            return await self._seal_to(recipient, content, moment), serial
 
         return seal
 
@@ -100,7 +105,7 @@ def _normal(username: str) -> str:
 
 
 def _find(digest: bytes, today: date) -> _Login | None:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT m.id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial FROM mailhost_apppassword p"
             " JOIN mailhost_mailbox m ON m.id = p.mailbox_id JOIN mailhost_tenant t ON t.id = m.tenant_id"
@@ -118,7 +123,7 @@ def _find(digest: bytes, today: date) -> _Login | None:
 
 
 def _current_key(mailbox_id: int) -> tuple[str, int] | None:
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT recipient, serial FROM mailhost_mailboxkey WHERE mailbox_id = %s ORDER BY serial DESC LIMIT 1",
             [mailbox_id],

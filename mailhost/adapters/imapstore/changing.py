@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.backends.utils import CursorWrapper
-
-from mailhost.adapters.database import for_update, listed, one_of, rounded, stored
+from mailhost.adapters.database import Cursor, for_update, listed, one_of, rounded, stored
 from mailhost.adapters.keywords import flag_names, flag_word, keywords_of
 from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, StoreResult
 
 
-def claim_recent(cursor: CursorWrapper, folder_id: int) -> int:
+def claim_recent(cursor: Cursor, folder_id: int) -> int:
     """Make the caller the session that is told \\Recent; the first UID it may call so."""
     cursor.execute(f"SELECT recent_from, uidnext FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
     row = cursor.fetchone()
@@ -29,7 +27,7 @@ def claim_recent(cursor: CursorWrapper, folder_id: int) -> int:
 
 
 def store_flags(
-    cursor: CursorWrapper,
+    cursor: Cursor,
     folder_id: int,
     uids: Sequence[int],
     op: FlagOp,
@@ -61,9 +59,7 @@ def store_flags(
     return StoreResult(changed, modified, keywords_of(cursor, folder_id))
 
 
-def expunge(
-    cursor: CursorWrapper, folder_id: int, uids: Sequence[int] | None, today: datetime
-) -> tuple[list[int], int]:
+def expunge(cursor: Cursor, folder_id: int, uids: Sequence[int] | None, today: datetime) -> tuple[list[int], int]:
     """Remove \\Deleted messages, of `uids` only when given: (removed, HIGHESTMODSEQ)."""
     modseq = _next_modseq(cursor, folder_id)
     condition, values = "", []
@@ -81,7 +77,7 @@ def expunge(
     return [row[1] for row in rows], modseq
 
 
-def _remove(cursor: CursorWrapper, folder_id: int, rows: Sequence[Any], modseq: int, today: datetime) -> None:
+def _remove(cursor: Cursor, folder_id: int, rows: Sequence[Any], modseq: int, today: datetime) -> None:
     """Take (id, uid, sealed_id) rows out of the folder for good."""
     cursor.execute(f"DELETE FROM mailhost_message WHERE {one_of('id')}", [listed(row[0] for row in rows)])
     record_vanished(cursor, folder_id, [row[1] for row in rows], modseq)
@@ -94,7 +90,7 @@ def _remove(cursor: CursorWrapper, folder_id: int, rows: Sequence[Any], modseq: 
     )
 
 
-def orphan(cursor: CursorWrapper, sealed_ids: Sequence[int], today: datetime) -> None:
+def orphan(cursor: Cursor, sealed_ids: Sequence[int], today: datetime) -> None:
     """Give back the room of sealed messages that have no place left; the sweep removes their bytes later."""
     cursor.execute(
         "SELECT s.id, s.mailbox_id, s.header_size + s.payload_size FROM mailhost_sealedmessage s"
@@ -116,7 +112,7 @@ def orphan(cursor: CursorWrapper, sealed_ids: Sequence[int], today: datetime) ->
     )
 
 
-def record_vanished(cursor: CursorWrapper, folder_id: int, uids: Sequence[int], modseq: int) -> None:
+def record_vanished(cursor: Cursor, folder_id: int, uids: Sequence[int], modseq: int) -> None:
     """Remember ascending `uids` as expunged at `modseq`, in runs."""
     runs: list[list[int]] = []
     for uid in uids:
@@ -130,7 +126,7 @@ def record_vanished(cursor: CursorWrapper, folder_id: int, uids: Sequence[int], 
     )
 
 
-def copy(cursor: CursorWrapper, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime) -> Copied:
+def copy(cursor: Cursor, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime) -> Copied:
     """New places in `target` (folder id, UIDVALIDITY of the view) for the same sealed bytes."""
     lock(cursor, source, target[0])
     rows = _wanted(cursor, source, uids)
@@ -138,7 +134,7 @@ def copy(cursor: CursorWrapper, source: int, uids: Sequence[int], target: tuple[
 
 
 def move(
-    cursor: CursorWrapper, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime
+    cursor: Cursor, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime
 ) -> tuple[Copied, int]:
     """Copy and remove in one step (RFC 6851 §3.3): second value is the source's HIGHESTMODSEQ."""
     lock(cursor, source, target[0])
@@ -153,7 +149,7 @@ def move(
     return Copied(target[1], pairs), modseq
 
 
-def _wanted(cursor: CursorWrapper, folder_id: int, uids: Sequence[int] | None) -> list[Any]:
+def _wanted(cursor: Cursor, folder_id: int, uids: Sequence[int] | None) -> list[Any]:
     condition, values = "", []
     if uids is not None:
         condition, values = f" AND {one_of('uid')}", [listed(uids)]
@@ -165,7 +161,7 @@ def _wanted(cursor: CursorWrapper, folder_id: int, uids: Sequence[int] | None) -
 
 
 def _put(
-    cursor: CursorWrapper, source: int, rows: Sequence[Any], target: int, now: datetime, *, keep_usage: bool
+    cursor: Cursor, source: int, rows: Sequence[Any], target: int, now: datetime, *, keep_usage: bool
 ) -> list[tuple[int, int]]:
     """Insert (id, uid, flags, sealed_id) rows of `source` into `target`: the pairs of UIDs."""
     if not rows:
@@ -195,12 +191,12 @@ def _put(
     return [(row[1], uidnext + position) for position, row in enumerate(rows)]
 
 
-def empty_into(cursor: CursorWrapper, source: int, target: int, now: datetime) -> None:
+def empty_into(cursor: Cursor, source: int, target: int, now: datetime) -> None:
     """Move everything: RENAME of INBOX (RFC 9051 §6.3.6)."""
     move(cursor, source, [row[1] for row in _wanted(cursor, source, None)], (target, 0), now)
 
 
-def remove_folder(cursor: CursorWrapper, folder_id: int, today: datetime) -> None:
+def remove_folder(cursor: Cursor, folder_id: int, today: datetime) -> None:
     """Delete a folder and everything in it."""
     modseq = _next_modseq(cursor, folder_id)
     cursor.execute("SELECT id, uid, sealed_id FROM mailhost_message WHERE folder_id = %s", [folder_id])
@@ -212,7 +208,7 @@ def remove_folder(cursor: CursorWrapper, folder_id: int, today: datetime) -> Non
     cursor.execute("DELETE FROM mailhost_folder WHERE id = %s", [folder_id])
 
 
-def lock(cursor: CursorWrapper, *folder_ids: int) -> None:
+def lock(cursor: Cursor, *folder_ids: int) -> None:
     """Lock folder rows by ascending id. Raises NoSuchFolder when one is gone."""
     for folder_id in sorted(set(folder_ids)):
         cursor.execute(f"SELECT id FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
@@ -220,7 +216,7 @@ def lock(cursor: CursorWrapper, *folder_ids: int) -> None:
             raise NoSuchFolder("The folder was deleted")
 
 
-def _next_modseq(cursor: CursorWrapper, folder_id: int) -> int:
+def _next_modseq(cursor: Cursor, folder_id: int) -> int:
     cursor.execute(f"SELECT highestmodseq FROM mailhost_folder WHERE id = %s{for_update()}", [folder_id])
     row = cursor.fetchone()
     if row is None:
@@ -228,5 +224,5 @@ def _next_modseq(cursor: CursorWrapper, folder_id: int) -> int:
     return int(row[0]) + 1
 
 
-def _set_modseq(cursor: CursorWrapper, folder_id: int, modseq: int) -> None:
+def _set_modseq(cursor: Cursor, folder_id: int, modseq: int) -> None:
     cursor.execute("UPDATE mailhost_folder SET highestmodseq = %s WHERE id = %s", [modseq, folder_id])

@@ -57,7 +57,6 @@ class DatabaseFolder:
         self._id = row.row_id
         self._resolve = resolve
         self._modseq = 0
-        self._off: Callable[[], None] | None = None
 
     async def snapshot(self, *, claim_recent: bool) -> Snapshot:
         with imap_answers():

@@ -10,10 +10,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import connection
-
 from mailhost.adapters.blobs import BadBlobName, FileBlobs
-from mailhost.adapters.database import listed, one_of, read_moment
+from mailhost.adapters.database import listed, one_of, read_moment, statements
 from mailhost.adapters.imapstore.views import MessageView, StoredMessage
 from mailhost.adapters.keywords import keywords_of
 from mailhost.imap.store import Changes, Damaged, Meta, NoSuchFolder, Snapshot
@@ -28,7 +26,7 @@ _SEALED = "m.uid, s.opaque_id, s.arrived, m.saved, s.header_size, s.payload_size
 
 def counters(folder_id: int) -> tuple[int, int, int]:
     """(uidnext, highestmodseq, recent_from). Raises NoSuchFolder when it was deleted meanwhile."""
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT uidnext, highestmodseq, recent_from FROM mailhost_folder WHERE id = %s", [folder_id])
         row = cursor.fetchone()
     if row is None:
@@ -40,7 +38,7 @@ def snapshot(folder_id: int, uidvalidity: int) -> Snapshot:
     """Every message of the folder."""
     uidnext, modseq, recent_from = counters(folder_id)
     uids, flags, modseqs = array("I"), array("Q"), array("Q")
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT uid, flags, modseq FROM mailhost_message WHERE folder_id = %s AND uid < %s ORDER BY uid",
             [folder_id, uidnext],
@@ -57,7 +55,7 @@ def snapshot(folder_id: int, uidvalidity: int) -> Snapshot:
 def changes(folder_id: int, since: int) -> Changes:
     """What happened after modseq `since`."""
     uidnext, modseq, recent_from = counters(folder_id)
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT uid, flags, modseq FROM mailhost_message"
             " WHERE folder_id = %s AND modseq > %s AND uid < %s ORDER BY uid",
@@ -70,7 +68,7 @@ def changes(folder_id: int, since: int) -> Changes:
 
 def vanished(folder_id: int, since: int) -> list[int]:
     """UIDs expunged after modseq `since`, ascending."""
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT uid_first, uid_last FROM mailhost_vanished WHERE folder_id = %s AND modseq > %s ORDER BY uid_first",
             [folder_id, since],
@@ -80,7 +78,7 @@ def vanished(folder_id: int, since: int) -> list[int]:
 
 def _rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[StoredMessage]:
     columns = f"{_SEALED}, s.header" if header else _SEALED
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             f"SELECT {columns} FROM mailhost_message m JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
             f" WHERE m.folder_id = %s AND {one_of('m.uid')} ORDER BY m.uid",
@@ -110,7 +108,7 @@ def metas(view: MessageView, folder_id: int, uids: Sequence[int]) -> list[Meta |
 
 def total_size(view: MessageView, folder_id: int) -> int:
     """Sum of RFC822.SIZE over the folder, as the view serves it."""
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute("SELECT uid FROM mailhost_message WHERE folder_id = %s", [folder_id])
         uids = [row[0] for row in cursor.fetchall()]
     return sum(view.size(row) for row in _rows(folder_id, uids, header=view.needs_header))
@@ -118,7 +116,7 @@ def total_size(view: MessageView, folder_id: int) -> int:
 
 def sizes(folder_id: int, uids: Sequence[int]) -> list[tuple[int, int]]:
     """(uid, octets stored) of each message that still exists, ascending."""
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             "SELECT m.uid, s.header_size + s.payload_size FROM mailhost_message m"
             " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
@@ -146,7 +144,7 @@ def contents(
     view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int]
 ) -> list[tuple[int, bytes | memoryview] | Damaged]:
     """The whole message of each uid that still exists, as the view serves it."""
-    with connection.cursor() as cursor:
+    with statements() as cursor:
         cursor.execute(
             f"SELECT {_SEALED}, s.header, s.payload, s.blob FROM mailhost_message m"
             " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"

@@ -12,7 +12,7 @@ from typing import Final
 
 from mailhost.adapters.imapstore.views import StoredMessage
 from mailhost.imap.store import Damaged, Meta, View
-from mailhost.seal import CannotOpen, HybridIdentity, OpenedHeader, open_header, open_payload
+from mailhost.seal import CannotOpen, HybridIdentity, OpenedHeader, open_header, open_key, open_payload
 
 
 class SessionView:
@@ -55,9 +55,9 @@ class SessionView:
 
     def content(self, row: StoredMessage) -> bytes | Damaged:
         try:
-            if row.payload is None:
+            if row.header is None or row.payload is None:
                 return Damaged(row.uid)
-            return open_payload(self._open(row), row.payload, self._max_size)
+            return open_payload(open_key(self._identities, row.header), row.payload, self._max_size)
         except CannotOpen:
             return Damaged(row.uid)
 
