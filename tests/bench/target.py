@@ -59,7 +59,7 @@ def provision() -> list[tuple[str, str]]:
 
     from mailhost.models import AppPassword
     from mailhost.provision import apppasswords, domains, mailboxes, tenants
-    from webadmin import prepare
+    from webadmin import notarial, prepare
     from webadmin.control import DirectoryProcess
     from webadmin.keyfiles import read_or_make
 
@@ -67,7 +67,8 @@ def provision() -> list[tuple[str, str]]:
     now = datetime.now(UTC)
     prepare.prepare(environ, now=now)
     claims = DirectoryProcess(environ)
-    tenants.add("bench", name="Bench", cell=environ.cell, now=now, claims=claims)
+    notary = notarial.notary(environ, today=now.date())
+    tenants.add("bench", name="Bench", now=now, claims=claims, notary=notary)
     domains.add(DOMAIN, "bench", now=now, claims=claims)
     key = read_or_make(environ.keys / "app-password.key")
     users = []
@@ -76,7 +77,7 @@ def provision() -> list[tuple[str, str]]:
         box = mailboxes.add(
             address,
             secrets.token_urlsafe(12),
-            cell=environ.cell,
+            notary=notary,
             now=now,
             quota_bytes=100 * 2**30,
             server_key=key,
