@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.imap.dialogue import ADA, PASSWORD, Client, Counters, ada_with, make_
 from tests.imap.memory import MemoryAccount
 
 
-async def logged_in(count: int = 1, **options: object) -> Client:
+async def logged_in(count: int = 1, **options: Any) -> Client:
     client = Client(make_endpoint(ada_with(count), **options))
     await client.ask(f"x LOGIN {ADA} {PASSWORD}")
     return client
