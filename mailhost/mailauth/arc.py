@@ -93,8 +93,9 @@ async def verify(parts: Parts, resolver: Resolver, *, now: datetime) -> ArcResul
         keys: dict[tuple[str, str], KeyAnswer] = {}
         await _check_message(parts, sets[-1], keys, resolver, now)
         # RFC 8617 §5.2 step 6: from the newest seal down, so that a forged tail costs its forger a real seal.
-        for count in range(len(sets), 0, -1):
-            await _check_seal(parts, sets[:count], keys, resolver)
+        lines = [line for one in sets for line in _canonical(one)]
+        for index in range(len(sets) - 1, -1, -1):
+            await _check_seal(parts, sets[index], lines[: 3 * index], keys, resolver)
         oldest = await _oldest_pass(parts, sets, keys, resolver, now)
     except _Broken as broken:
         return ArcResult(ArcStatus.FAIL, highest, problem=str(broken), sealed_as_failed=_newest_says_fail(parts))
@@ -200,33 +201,31 @@ async def _check_message(
 
 
 async def _check_seal(
-    parts: Parts, sets: Sequence[ArcSet], keys: dict[tuple[str, str], KeyAnswer], resolver: Resolver
+    parts: Parts,
+    newest: ArcSet,
+    before: Sequence[bytes],
+    keys: dict[tuple[str, str], KeyAnswer],
+    resolver: Resolver,
 ) -> None:
-    """RFC 8617 §5.1.1: a seal is over all sets up to its own."""
-    newest = sets[-1]
+    """RFC 8617 §5.1.1: a seal is over all sets up to its own; `before` are the canonical fields of the earlier ones."""
+    instance = newest.tags["i"]
     try:
         algorithm, value = Algorithm(newest.tags.get("a", "")), binary(newest.tags, "b")
         record = await _key(keys, resolver, newest.selector, newest.domain)
         if not isinstance(record, KeyRecord):
-            raise _Broken(f"seal {len(sets)}: {record}")
+            raise _Broken(f"seal {instance}: {record}")
         key = record.public_key(algorithm)
     except ValueError as wrong:
-        raise _Broken(f"seal {len(sets)}: {wrong}") from None
-    if not verify_signature(key, value, sealed_data(parts, sets)):
-        raise _Broken(f"seal {len(sets)}: it does not match the sets")
+        raise _Broken(f"seal {instance}: {wrong}") from None
+    name, _, own = without_b(parts.raw(newest.seal)).partition(b":")
+    lines = [*before, *_canonical(newest)[:2], relaxed_field(name.rstrip(b" \t"), own)]
+    if not verify_signature(key, value, b"\r\n".join(lines)):
+        raise _Broken(f"seal {instance}: it does not match the sets")
 
 
-def sealed_data(parts: Parts, sets: Sequence[ArcSet]) -> bytes:
-    """The octets the newest seal is over: all fields relaxed, its own b= emptied."""
-    newest = sets[-1]
-    name, _, value = without_b(parts.raw(newest.seal)).partition(b":")
-    lines = [
-        *_sealed_before(sets[:-1]),
-        relaxed_field(newest.results.name, newest.results.value),
-        relaxed_field(newest.message.name, newest.message.value),
-        relaxed_field(name.rstrip(b" \t"), value),
-    ]
-    return b"\r\n".join(lines)
+def _canonical(one: ArcSet) -> list[bytes]:
+    """The fields of a set in the order and form in which seals take them: results, message signature, seal."""
+    return [relaxed_field(field.name, field.value) for field in (one.results, one.message, one.seal)]
 
 
 async def _oldest_pass(
@@ -270,7 +269,7 @@ def seal(
     status, lines = chain.status, []
     if status is ArcStatus.PASS:
         try:
-            lines = _sealed_before(read_chain(parts))
+            lines = [line for one in read_chain(parts) for line in _canonical(one)]
         except _Broken:
             # The chain was whole when it came in, so the message lost fields here.
             status = ArcStatus.FAIL
@@ -280,11 +279,6 @@ def seal(
         lines.append(relaxed_field(name, value))
     tags = [f"i={instance}", f"a={key.algorithm}", f"cv={status}", f"d={key.domain}", f"s={key.selector}", *times]
     return signed_tags(b"ARC-Seal", tags, lines, key) + own_message + own_results
-
-
-def _sealed_before(sets: Sequence[ArcSet]) -> list[bytes]:
-    """The canonical fields of earlier sets, in the order of RFC 8617 §5.1.1."""
-    return [relaxed_field(one.name, one.value) for found in sets for one in (found.results, found.message, found.seal)]
 
 
 def _split(results: str) -> list[str]:

@@ -265,3 +265,19 @@ async def test_hostile_domains_of_signatures_do_no_harm() -> None:
     for name in ("", ".", "..", "is", "x" * 300, "exa mple.is", "[192.0.2.1]", "EXAMPLE.is."):
         found = await dmarc("example.is", dns, by_dkim=dkim(name))
         assert found.status is (PASS if name == "EXAMPLE.is." else FAIL)
+
+
+async def test_the_public_suffix_list_serves_as_the_guard() -> None:
+    from publicsuffixlist import PublicSuffixList
+
+    real = PublicSuffixList(accept_unknown=False, only_icann=True).is_public
+    assert [real(name) for name in ("co.uk", "uk", "bank.co.uk", "github.io", "bar.test")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    dns = zone(co__uk="v=DMARC1; p=none")
+    for signer, status in (("eve.co.uk", FAIL), ("mail.bank.co.uk", PASS)):
+        assert (await evaluate("bank.co.uk", NO_SPF, dkim(signer), dns, real)).status is status
