@@ -23,6 +23,7 @@ class Situation:
     tls_possible: bool  # STARTTLS would work
     login_allowed: bool  # credentials may be sent as things stand
     compressed: bool = False
+    metadata: bool = False  # the store keeps annotations
     disabled: frozenset[str] = frozenset()
 
 
@@ -92,6 +93,7 @@ TABLE = (
     Row("QUOTA"),
     Row("QUOTA=RES-STORAGE"),
     Row("QUOTA=RES-MESSAGE"),
+    Row("METADATA", when=lambda s: s.metadata),
     # RFC 4978 §3: once compressed it cannot be asked for again.
     Row("COMPRESS=DEFLATE", when=lambda s: not s.compressed),
     Row("APPENDLIMIT", text=_append_limit),

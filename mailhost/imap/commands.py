@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.imap import commands_folders, commands_messages, commands_sorting
+from mailhost.imap import commands_folders, commands_messages, commands_metadata, commands_sorting
 from mailhost.imap.tokens import BadCommand, Tokens
 from mailhost.imap.wire import Request
 
@@ -77,7 +77,11 @@ class Compress:
 
 type AnyCommand = Capability | Noop | Logout | Id | StartTls | Authenticate | Login | Enable | Compress
 type Command = (
-    AnyCommand | commands_folders.FolderCommand | commands_messages.MessageCommand | commands_sorting.SortingCommand
+    AnyCommand
+    | commands_folders.FolderCommand
+    | commands_messages.MessageCommand
+    | commands_sorting.SortingCommand
+    | commands_metadata.MetadataCommand
 )
 
 
@@ -143,6 +147,7 @@ PARSERS: dict[str, Callable[[Tokens], Command]] = {
     **commands_folders.PARSERS,
     **commands_messages.PARSERS,
     **commands_sorting.PARSERS,
+    **commands_metadata.PARSERS,
 }
 UID_PARSERS: dict[str, Callable[[Tokens], Command]] = {
     **commands_messages.UID_PARSERS,

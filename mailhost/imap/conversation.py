@@ -16,7 +16,7 @@ from mailhost.imap.capabilities import Situation, capabilities
 from mailhost.imap.names import decode_name, encode_name
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, OutOfRange, SequenceSet, from_indexes, numbered, with_uids
-from mailhost.imap.store import Account, Accounts, NoSuchFolder, StoreError, View
+from mailhost.imap.store import Account, Accounts, KeepsMetadata, NoSuchFolder, StoreError, View
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import Splitter
 
@@ -162,6 +162,7 @@ class Conversation:
             tls_possible=self.tls_possible,
             login_allowed=self.login_allowed,
             compressed=self.compressed,
+            metadata=isinstance(self.account, KeepsMetadata),
             disabled=self.disabled,
         )
 

@@ -22,10 +22,12 @@ from mailhost.imap import (
     session_folders,
     session_login,
     session_messages,
+    session_metadata,
     session_search,
 )
 from mailhost.imap import commands_folders as cf
 from mailhost.imap import commands_messages as cm
+from mailhost.imap import commands_metadata as cd
 from mailhost.imap import commands_sorting as cs
 from mailhost.imap.commands import Command, parse, tag_of
 from mailhost.imap.conversation import Conversation, Reply, bad, no
@@ -108,6 +110,8 @@ TABLE: dict[type, Verb] = {
     cf.GetQuota: Verb(session_folders.get_quota, USER, needs="QUOTA"),
     cf.GetQuotaRoot: Verb(session_folders.get_quota_root, USER, needs="QUOTA"),
     cf.SetQuota: Verb(session_folders.set_quota, USER, needs="QUOTA"),
+    cd.GetMetadata: Verb(session_metadata.get_metadata, USER, needs="METADATA"),
+    cd.SetMetadata: Verb(session_metadata.set_metadata, USER, needs="METADATA"),
     # RFC 9051 §6.4: selected
     cm.Check: Verb(session_messages.check, OPEN, Tell.ASK),
     cm.Close: Verb(session_messages.close, OPEN, Tell.NOTHING),

@@ -16,15 +16,17 @@ Everything that touches a disk is a coroutine. Batches are the unit: no method i
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (1 << n for n in range(5))
 KEYWORD_SHIFT = len(SYSTEM_FLAGS)
+# Annotations of one account, all mailboxes together (RFC 5464 §4.1 asks for ten a mailbox).
+MAX_METADATA_ENTRIES = 2000
 # A flag word is a signed 64-bit column: 63 bits less the five system flags.
 MAX_KEYWORDS = 58
 
@@ -295,6 +297,21 @@ class Account(Protocol):
 
     async def close(self) -> None:
         """Forget every key and opened byte."""
+
+
+@runtime_checkable
+class KeepsMetadata(Protocol):
+    """What an account adds to `Account` when it keeps annotations (RFC 5464); others simply lack it.
+
+    Names of entries are lower case, `/private/…` or `/shared/…`; mailbox "" is the account itself. Annotations
+    go with their folder when it is deleted and stay with it when it is renamed.
+    """
+
+    async def metadata(self) -> Mapping[str, Mapping[str, bytes]]:
+        """Everything: mailbox name → entry → value. Small by MAX_METADATA_ENTRIES."""
+
+    async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
+        """Set or (None) remove entries of one mailbox, all or none. Raises NoSuchFolder, TooMany."""
 
 
 class Accounts(Protocol):

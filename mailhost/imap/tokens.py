@@ -174,7 +174,7 @@ class Tokens:
         return self.string()
 
     def nstring(self) -> bytes | None:
-        """A string or NIL."""
+        """A string (literal8 included) or NIL."""
         if self.word("NIL"):
             return None
         return self.string()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from mailhost.imap.store import (
     DELETED,
     KEYWORD_SHIFT,
     MAX_KEYWORDS,
+    MAX_METADATA_ENTRIES,
     SEEN,
     SYSTEM_FLAGS,
     CannotDo,
@@ -81,6 +82,7 @@ class Box:
     highestmodseq: int = 1
     recent_from: int = 1
     watchers: list[Callable[[], None]] = field(default_factory=list)
+    metadata: dict[str, bytes] = field(default_factory=dict)
     gone: bool = False
 
     def bump(self) -> int:
@@ -137,6 +139,7 @@ class Mailbox:
     subscriptions: set[str]
     storage_limit: int | None = None
     messages_limit: int | None = None
+    metadata: dict[str, bytes] = field(default_factory=dict)  # of the account itself
 
     @property
     def used(self) -> int:
@@ -333,6 +336,17 @@ class MemoryAccount:
             stored = self._store.make_message(bytes(message.content), message.internaldate or now, now)
             uids.append(box.add(stored, message.flags))
         return box.uidvalidity, uids
+
+    async def metadata(self) -> dict[str, dict[str, bytes]]:
+        return {"": self.mailbox.metadata} | {name: box.metadata for name, box in self.mailbox.boxes.items()}
+
+    async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
+        entries = self.box(name).metadata if name else self.mailbox.metadata
+        new = {entry: value for entry, value in {**entries, **changes}.items() if value is not None}
+        if sum(map(len, (await self.metadata()).values())) - len(entries) + len(new) > MAX_METADATA_ENTRIES:
+            raise TooMany("The account has too many annotations")
+        entries.clear()
+        entries.update(new)
 
     async def close(self) -> None:
         self.closed = True
