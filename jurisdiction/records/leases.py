@@ -141,6 +141,41 @@ def _put_on_record(
     ledger.append([(entry, tag)], notary)
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease as a tenant reads it; days in ISO form."""
+
+    kind: str
+    grade: str
+    decided_on: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident as a tenant reads it; `closed` None while it is open."""
+
+    kind: str
+    opened: str
+    closed: str | None
+    reason: str
+
+
+def listing(tenant: str) -> list[LeaseView]:
+    """The leases of a tenant, by kind."""
+    rows = LeaseRow.objects.filter(tenant=tenant).order_by("kind")
+    return [LeaseView(row.kind, row.grade, row.decided_on.isoformat(), row.expires.isoformat()) for row in rows]
+
+
+def incidents(tenant: str) -> list[IncidentView]:
+    """The incidents of a tenant, the newest first."""
+    rows = Incident.objects.filter(tenant=tenant).order_by("-id")
+    return [
+        IncidentView(row.kind, row.opened.isoformat(), row.closed.isoformat() if row.closed else None, row.reason)
+        for row in rows
+    ]
+
+
 def is_open(tenant: str, kind: str) -> bool:
     """Whether an incident about this kind of the tenant's data is open."""
     return Incident.objects.filter(tenant=tenant, kind=kind, closed__isnull=True).exists()

@@ -134,6 +134,11 @@ def count(kind: str) -> int:
     return LedgerEntry.objects.filter(kind=kind).count()
 
 
+def kind_of(entry: Entry) -> str:
+    """The word an entry's type is filed under."""
+    return NAMES[type(entry)]
+
+
 def entries_of(subject: str) -> list[receipts.Placed]:
     """Every entry about a tag, in the order of the log."""
     rows = LedgerEntry.objects.filter(subject=subject).order_by("id")

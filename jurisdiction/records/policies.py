@@ -20,7 +20,7 @@ from jurisdiction.homing import Exclusion, excludes, home_question
 from jurisdiction.ledger import entries
 from jurisdiction.models import DecisionRecord, Incident, LeaseRow, LedgerEntry, PolicyVersion
 from jurisdiction.notary import Notary
-from jurisdiction.policy import Policy, SignedPolicy, sign, verify
+from jurisdiction.policy import Policy, PolicyForged, SignedPolicy, sign, verify
 from jurisdiction.questions import Decision, Egress, LawChange, Legal, Operator, Place, Question
 from jurisdiction.records import ledger
 
@@ -158,6 +158,22 @@ def policy_of(document: str) -> Policy:
 def history(tenant: str) -> list[PolicyVersion]:
     """Every version of a tenant's policy, the newest first."""
     return list(PolicyVersion.objects.filter(tenant=tenant).order_by("-version"))
+
+
+def problems(tenant: str, notary: Notary) -> list[str]:
+    """What does not fit between a tenant's policies and the ledger."""
+    tag = notary.tag(TENANT, tenant)
+    logged = [placed.entry for placed in ledger.entries_of(tag)]
+    known = {(one.version, one.policy) for one in logged if isinstance(one, entries.PolicyVersion)}
+    found = []
+    for row in history(tenant):
+        try:
+            verify(SignedPolicy(policy_of(row.document), bytes(row.signature)), notary.key.verify_key)
+        except PolicyForged:
+            found.append(f"policy version {row.version} of {tenant} is not the one this cell signed")
+        if (row.version, policy_of(row.document).digest()) not in known:
+            found.append(f"policy version {row.version} of {tenant} is not in the log")
+    return found
 
 
 def forget(tenant: str) -> None:

@@ -43,5 +43,3 @@ def _enter_missing_keys(notary: Notary) -> None:
             continue
         with transaction.atomic():
             keys.enter(label, [row.recipient], VerifyKey(bytes(row.signing_key)), notary)
-
-

@@ -3,10 +3,14 @@
 import pytest
 from django.db import IntegrityError
 
+from jurisdiction.models import LeaseRow, LedgerEntry, PolicyVersion
+from jurisdiction.policy import Policy
+from jurisdiction.presets import home_policy
+from jurisdiction.records import policies
 from mailhost.models import Alias, Domain, Mailbox, RouteVersion, Tenant
 from mailhost.provision import aliases, domains, tenants
 from mailhost.provision.claims import Claims, TakenElsewhere
-from mailhost.provision.errors import AlreadyThere, BadName, NotFound, StillInUse
+from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, NotFound, StillInUse
 from tests.notaries import notary
 from tests.provision import house
 from tests.provision.fakes import FakeBlobs, FakeDirectory
@@ -28,6 +32,31 @@ def test_a_slug_of_another_cell_is_refused_and_nothing_is_written(directory: Fak
         tenants.add("skagen", name="", now=house.NOW, claims=claims, notary=house.NOTARY)
     assert not Tenant.objects.filter(slug="skagen").exists()
     assert directory.tenants["skagen"] == "no-1"
+
+
+def test_a_tenant_made_without_a_policy_may_use_its_cells_country_and_no_other() -> None:
+    policy = policies.in_force("harbour", house.NOTARY.key.verify_key)
+    assert (policy.allow, policy.backup_allow, policy.operator_allow) == (("IS",), ("IS",), ("IS",))
+
+
+def test_a_policy_that_excludes_its_own_cell_is_refused_before_the_slug_is_claimed(
+    directory: FakeDirectory, claims: Claims
+) -> None:
+    for policy in (home_policy("NO"), Policy(allow=("IS",), deny_controller_blocs=("FVEY",))):
+        by = notary("is-1", ("IS", "US"))
+        with pytest.raises(CellExcluded, match="does not let mail lie in the cell is-1 in Iceland"):
+            tenants.add("reef", name="", now=house.NOW, claims=claims, notary=by, policy=policy)
+    assert "reef" not in directory.tenants
+    assert not Tenant.objects.filter(slug="reef").exists()
+    assert not PolicyVersion.objects.filter(tenant="reef").exists()
+
+
+def test_a_deleted_tenant_leaves_hashes_in_the_ledger_and_nothing_else(claims: Claims, blobs: FakeBlobs) -> None:
+    entries = LedgerEntry.objects.count()
+    tenants.delete("harbour", claims=claims, blobs=blobs)
+    assert LedgerEntry.objects.count() == entries
+    assert not PolicyVersion.objects.filter(tenant="harbour").exists()
+    assert not LeaseRow.objects.filter(tenant="harbour").exists()
 
 
 def test_a_tenant_that_exists_is_refused_and_keeps_its_claim(directory: FakeDirectory, claims: Claims) -> None:

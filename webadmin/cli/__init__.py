@@ -5,7 +5,8 @@ failure is one sentence with its remedy on stderr, or `{"error": …}`. Exit cod
 found, 2 wrong use. Secrets are prompted for or read from standard input and never taken as arguments, which
 every user of the machine can see.
 
-Only the noun that was typed is imported: `skerry --help` needs no database, no data folder and no Django.
+Only the noun that was typed is imported: `skerry --help` needs no database, no data folder and no Django, and
+neither do the commands of `WITHOUT_CELL`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,21 @@ NOUNS = {
     "mailbox": ("webadmin.cli.mailbox", "Mailboxes: add, list, delete, export, show their keys to their owner."),
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
+    "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
+    "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
+    "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),
     "doctor": ("webadmin.cli.doctor", "Check this machine and this cell, and say what to do."),
 }
+
+
+# What needs neither Django nor a data folder, by noun and first word after it ("" for the whole noun).
+WITHOUT_CELL = {("atlas", ""): "webadmin.cli.atlas", ("policy", "check-cases"): "webadmin.cli.cases"}
+
+
+def without_cell(arguments: Sequence[str]) -> str | None:
+    """The module of a command that needs no cell, None for every other."""
+    noun, verb = ([word for word in arguments if not word.startswith("-")] + ["", ""])[:2]
+    return WITHOUT_CELL.get((noun, "")) or WITHOUT_CELL.get((noun, verb))
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -44,7 +58,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         if noun != typed:
             app.add_typer(typer.Typer(), name=noun, help=about)
             continue
-        loaded = import_module(module).app
+        loaded = import_module(without_cell(arguments) or module).app
         app.add_typer(loaded, name=noun, help=about)
     app.callback()(_options)
     return app
@@ -68,7 +82,7 @@ def _options(
 def main() -> None:
     """The program `skerry`."""
     arguments = sys.argv[1:]
-    if any(argument in NOUNS for argument in arguments):
+    if without_cell(arguments) is None and any(argument in NOUNS for argument in arguments):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
         import_module("django").setup()
     build(arguments)()

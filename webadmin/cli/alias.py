@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mailhost.provision import aliases
-from webadmin.cli.door import DryRunFlag, JsonFlag, YesFlag, answer, answer_list, confirm, opened
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
 
 app = typer.Typer(no_args_is_help=True)
 AliasName = Annotated[str, typer.Argument(metavar="ALIAS", help="The other address, such as sales@example.is.")]

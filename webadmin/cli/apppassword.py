@@ -10,17 +10,8 @@ import typer
 
 from mailhost.models import AppPassword
 from mailhost.provision import apppasswords, mailboxes
-from webadmin.cli.door import (
-    DryRunFlag,
-    JsonFlag,
-    PasswordStdinFlag,
-    YesFlag,
-    answer,
-    answer_list,
-    confirm,
-    opened,
-    secret,
-)
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, PasswordStdinFlag, YesFlag, confirm, opened, secret
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]

@@ -10,7 +10,8 @@ from django.conf import settings
 from rich.console import Console
 
 from webadmin.checks import Check, State, run
-from webadmin.cli.door import JsonFlag, refusals, say_json
+from webadmin.cli.answers import JsonFlag, say_json
+from webadmin.cli.door import refusals
 
 app = typer.Typer()
 _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("warning", "yellow"), State.PROBLEM: ("problem", "red")}

@@ -9,7 +9,8 @@ import typer
 
 from mailhost.provision import domains
 from mailhost.provision.errors import StillInUse
-from webadmin.cli.door import DryRunFlag, JsonFlag, YesFlag, answer, answer_list, confirm, opened
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
 
 app = typer.Typer(no_args_is_help=True)
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A mail domain, such as example.is.")]

@@ -1,26 +1,23 @@
-"""What every command shares: opening the cell, answering, failing, asking for secrets and consent.
+"""What every command of a cell shares: opening the cell, asking for secrets and consent.
 
 A command is a door, not a room: it opens the cell with `opened`, calls one use-case, and gives its value to
-`answer` or `answer_list`. All expected errors of the use-cases pass through `opened` and come out as one
-sentence.
+`answers.answer` or `answers.answer_list`. All expected errors of the use-cases pass through `opened` and come out as
+one sentence.
 """
 
 from __future__ import annotations
 
 import getpass
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 from django.conf import settings
 from django.db import transaction
-from rich.console import Console
-from rich.table import Table
 
 from jurisdiction.notary import Notary
 from mailhost.adapters.blobs import FileBlobs
@@ -28,11 +25,11 @@ from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
 from webadmin import identity, notarial, prepare
+from webadmin.cli.answers import fail
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")]
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 PasswordStdinFlag = Annotated[
@@ -119,54 +116,6 @@ def refusals(*, as_json: bool) -> Iterator[None]:
         fail(identity.in_words(problem), as_json=as_json)
     except OSError as problem:
         fail(f"{problem.filename or 'a file'}: {problem.strerror or type(problem).__name__}", as_json=as_json)
-
-
-def fail(text: str, *, as_json: bool, code: int = 1) -> NoReturn:
-    """Say one error and end."""
-    if as_json:
-        say_json({"error": text})
-    else:
-        print(f"error: {text}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def answer(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], str]) -> None:
-    """Print one object."""
-    if as_json:
-        say_json(value)
-    else:
-        print(text())
-
-
-def say_json(value: Any) -> None:
-    """Print one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False))
-
-
-def answer_list(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str], empty: str) -> None:
-    """Print a list: an array, a table on a terminal, or tab-separated lines for other programs."""
-    if as_json:
-        say_json(rows)
-        return
-    console = Console()
-    if not rows:
-        print(empty, file=sys.stderr)
-    elif not console.is_terminal:
-        for row in rows:
-            print("\t".join(_cell_text(row[column]) for column in columns))
-    else:
-        table = Table(box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell_text(row[column]) for column in columns))
-        console.print(table, markup=False)
-
-
-def _cell_text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return " ".join(value) if isinstance(value, list | tuple) else str(value)
 
 
 def confirm(question: str, *, yes: bool) -> None:

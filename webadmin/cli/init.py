@@ -8,7 +8,8 @@ import typer
 from django.conf import settings
 
 from webadmin import prepare
-from webadmin.cli.door import JsonFlag, answer, refusals
+from webadmin.cli.answers import JsonFlag, answer
+from webadmin.cli.door import refusals
 
 app = typer.Typer()
 

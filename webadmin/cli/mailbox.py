@@ -23,19 +23,8 @@ from mailhost.provision.errors import WrongSecret
 from mailhost.provision.export import Exported, count, export
 from mailhost.seal.errors import InvalidKey
 from mailhost.seal.identity import HybridIdentity
-from webadmin.cli.door import (
-    Cell,
-    DryRunFlag,
-    JsonFlag,
-    PasswordStdinFlag,
-    WrongUse,
-    YesFlag,
-    answer,
-    answer_list,
-    confirm,
-    opened,
-    secret,
-)
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import Cell, DryRunFlag, PasswordStdinFlag, WrongUse, YesFlag, confirm, opened, secret
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]

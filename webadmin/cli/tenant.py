@@ -9,7 +9,9 @@ import typer
 
 from mailhost.models import Tenant
 from mailhost.provision import tenants
-from webadmin.cli.door import DryRunFlag, JsonFlag, YesFlag, answer, answer_list, confirm, opened
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
+from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
 
 app = typer.Typer(no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The tenant's short name, such as 'harbour'.")]
@@ -20,12 +22,16 @@ def add(
     slug: Slug,
     *,
     name: Annotated[str, typer.Option("--name", help="The name people read; the slug when not given.")] = "",
+    preset: PresetFlag = None,
+    file: FileFlag = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a tenant to this cell."""
+    """Add a tenant to this cell; without a policy its mail may lie in the cell's country and nowhere else."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
-        made = tenants.add(slug, name=name, now=cell.now, claims=cell.claims, notary=cell.notary)
+        notary = cell.notary
+        policy = chosen_policy(preset, file, notary, cell.now)
+        made = tenants.add(slug, name=name, now=cell.now, claims=cell.claims, notary=notary, policy=policy)
         answer(
             _about(made, dry_run=dry_run),
             as_json=as_json,

@@ -1,0 +1,144 @@
+"""`skerry policy show|set|explain|what-if|presets|check-cases`: where a tenant's mail may lie, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from jurisdiction.explain import explain, render
+from jurisdiction.policy import warnings
+from jurisdiction.presets import PRESETS
+from jurisdiction.records import leases, policies, supposed
+from mailhost.provision import tenants
+from webadmin.cli import cases
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, WrongUse, YesFlag, confirm, opened
+from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
+from webadmin.environ import split
+
+app = typer.Typer(no_args_is_help=True)
+app.command("check-cases")(cases.check)
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The tenant.")]
+
+
+@app.command()
+def presets(*, as_json: JsonFlag = False) -> None:
+    """List the ready-made policies."""
+    rows = [{"preset": one.id, "name": one.name, "sentence": one.sentence} for one in PRESETS.values()]
+    answer_list(rows, as_json=as_json, columns=("preset", "name", "sentence"), empty="")
+
+
+@app.command()
+def show(slug: Slug, *, as_json: JsonFlag = False) -> None:
+    """Show a tenant's policy, its versions, and the leases and incidents that follow from it."""
+    with opened(as_json=as_json) as cell:
+        notary, tenant = cell.notary, tenants.get(slug).slug
+        policy = policies.in_force(tenant, notary.key.verify_key)
+        about = {
+            "tenant": tenant,
+            "version": policy.version,
+            "digest": policy.digest(),
+            "policy": json.loads(policy.canonical()),
+            "versions": [
+                {"version": row.version, "adopted": row.adopted.isoformat(), "digest": row.digest}
+                for row in policies.history(tenant)
+            ],
+            "leases": [asdict(lease) for lease in leases.listing(tenant)],
+            "incidents": [asdict(incident) for incident in leases.incidents(tenant)],
+        }
+        answer(about, as_json=as_json, text=lambda: _shown(about))
+
+
+def _shown(about: dict[str, Any]) -> str:
+    lines = [f"policy version {about['version']} of {about['tenant']} ({about['digest'][:16]}…)"]
+    for name, value in about["policy"].items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        lines.append(f"  {name:24} {'-' if text in ('', None) else text}")
+    lines += [f"lease     {one['kind']}: grade {one['grade']}, until {one['expires']}" for one in about["leases"]]
+    lines += [
+        f"incident  {one['kind']}, {one['opened']} to {one['closed'] or 'now'}: {one['reason']}"
+        for one in about["incidents"]
+    ]
+    return "\n".join(lines)
+
+
+@app.command("set")
+def set_(
+    slug: Slug,
+    *,
+    preset: PresetFlag = None,
+    file: FileFlag = None,
+    yes: YesFlag = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a tenant another policy; refused, with the explanation, if it excludes the cell its mail lies in."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        notary, tenant = cell.notary, tenants.get(slug).slug
+        wanted = chosen_policy(preset, file, notary, cell.now)
+        if wanted is None:
+            raise WrongUse("say which policy: --preset NAME or --file FILE")
+        policies.refuse_exclusion(wanted, notary, cell.now)
+        if not dry_run:
+            confirm(f"Put this policy in force for {tenant}?", yes=yes)
+        made = policies.adopt(tenant, wanted, notary, cell.now)
+        tenants.follow(leases.renew(tenant, notary, cell.now.date()))
+        warned = warnings(made, notary.atlas, cell.now.date())
+        about = {"tenant": tenant, "version": made.version, "digest": made.digest(), "warnings": list(warned)}
+        if dry_run:
+            about["dry_run"] = True
+        lines = [f"policy version {made.version} of {tenant} {'would be' if dry_run else 'is'} in force", *warned]
+        answer(about, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+@app.command("explain")
+def explain_(slug: Slug, *, preset: PresetFlag = None, file: FileFlag = None, as_json: JsonFlag = False) -> None:
+    """Explain a tenant's policy, or what another would mean for it, with the law behind every sentence."""
+    with opened(as_json=as_json) as cell:
+        notary, tenant = cell.notary, tenants.get(slug).slug
+        policy = chosen_policy(preset, file, notary, cell.now) or policies.in_force(tenant, notary.key.verify_key)
+        note = explain(policy, notary.atlas, notary.home, cell.now.date())
+        about = {
+            "tenant": tenant,
+            "title": note.title,
+            "sections": [asdict(section) for section in note.sections],
+            "sources": {
+                one: {"title": notary.atlas.sources[one].title, "url": notary.atlas.sources[one].url}
+                for one in note.sources()
+            },
+        }
+        answer(about, as_json=as_json, text=lambda: render(note, notary.atlas))
+
+
+@app.command("what-if")
+def what_if_(
+    *,
+    country: Annotated[str | None, typer.Option("--country", help="Mail lay there; or, where --fact begins.")] = None,
+    fact: Annotated[
+        str | None, typer.Option("--fact", help="The law (a key) that begins to hold in --country.")
+    ] = None,
+    bloc: Annotated[str | None, typer.Option("--bloc", help="The bloc that --country joins.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="Who (an id) gets power over the machines.")] = None,
+    owner: Annotated[str, typer.Option("--owner", help="Countries, with commas, of who gets that power.")] = "",
+    on: Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="From this day; today.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say which tenants' mail could not stay if a law began, a country joined a bloc, an owner changed; or whose
+    mail could lie in another country. Without options, say what the dated facts have in store already."""
+    with opened(as_json=as_json) as cell:
+        notary, today = cell.notary, cell.now.date()
+        given = supposed.Given(country, fact, bloc, entity, tuple(split(owner)), on.date() if on else today)
+        try:
+            rows = [asdict(row) for row in supposed.answers(given, notary, today)]
+        except supposed.NotUnderstood as problem:
+            raise WrongUse(str(problem)) from None
+        answer_list(
+            rows,
+            as_json=as_json,
+            columns=("tenant", "kind", "day", "before", "after", "move_to", "because"),
+            empty="no tenant's mail would have to move",
+        )
