@@ -252,11 +252,11 @@ class _ImapEvents:
 def _sealer(executor: ThreadPoolExecutor) -> Callable[..., Coroutine[Any, Any, Sealed]]:
     """Seals what a client APPENDs, as a delivery is sealed, but without trace fields."""
 
-    def work(recipient: str, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
+    def work(recipient: HybridRecipient, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
         summary = summarise(describe(content), 0, NO_VERDICT, moment)
-        return seal(HybridRecipient.from_text(recipient), content, summary)
+        return seal(recipient, content, summary)
 
-    async def seal_to(recipient: str, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
+    async def seal_to(recipient: HybridRecipient, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
         if len(content) <= LARGE:
             return work(recipient, content, moment)
         return await asyncio.get_running_loop().run_in_executor(executor, work, recipient, content, moment)

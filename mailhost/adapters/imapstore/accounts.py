@@ -20,14 +20,14 @@ from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.imap.store import LoginRefused, TryLater
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.seal import CannotOpen, HybridIdentity, InvalidKey, Sealed
+from mailhost.seal import CannotOpen, HybridIdentity, HybridRecipient, InvalidKey, Sealed
 from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key, parse_app_password
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 
 REFUSED: Final = "Wrong address or app password; make a new app password if this one was lost"
 
 # Seals an APPENDed clear message to a mailbox's key: (public key, content, exact internal date).
-type SealTo = Callable[[str, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
+type SealTo = Callable[[HybridRecipient, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -80,17 +80,20 @@ class DatabaseAccounts:
         return SessionView(identities, self._append_limit)
 
     def _sealer(self, row: _Login) -> Seal:
-        known = (row.recipient, row.serial)
+        known: tuple[HybridRecipient, int] | None = None
 
         async def seal(content: bytes | bytearray | memoryview, moment: datetime, *, again: bool) -> tuple[Sealed, int]:
             nonlocal known
-            if again:
-                # The commit found another key than the one of LOGIN: it was rotated meanwhile.
-                with imap_answers():
-                    current = await self._shop.readers.run(_current_key, row.mailbox_id)
+            if known is None or again:
+                current: tuple[str, int] | None = (row.recipient, row.serial)
+                if again:
+                    # The commit found another key than the one of LOGIN: it was rotated meanwhile.
+                    with imap_answers():
+                        current = await self._shop.readers.run(_current_key, row.mailbox_id)
                 if current is None:
                     raise TryLater("The mailbox was removed")
-                known = current
+                # Parsing a key costs as much as ten seals, so it is done at the first APPEND and kept.
+                known = (HybridRecipient.from_text(current[0]), current[1])
             recipient, serial = known
             return await self._seal_to(recipient, content, moment), serial
 

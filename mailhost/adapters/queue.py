@@ -1,0 +1,329 @@
+"""The outbound queue in the cell's database: claims by UPDATE and row count, contents sealed to the day's queue key.
+
+Every statement looks at a batch, never at the queue: destinations that are due come off an index, then each one's
+items off another, so a hundred thousand messages for a dead host cost one look at that host's row. The same SQL
+serves SQLite and PostgreSQL. Claims are leases: a process that dies lets go by not renewing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from mailhost.adapters.database import Cursor, Readers, listed, one_of, read_moment, rounded, statements, stored
+from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.writer import Writer
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing
+from mailhost.seal import CannotOpen
+from mailhost.seal.age import decrypt, encrypt
+
+# A destination without items is looked at when something is put into the queue for it.
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+# A destination row without items is forgotten after this long: it says that somebody wrote there.
+FORGET_AFTER: Final = timedelta(days=1)
+
+_ITEM: Final = (
+    "i.id, i.message_id, m.opaque_id, m.tenant_id, i.envelope, i.queued, i.attempts, i.told, i.reason"
+    " FROM mailhost_queueitem i JOIN mailhost_queuedmessage m ON m.id = i.message_id"
+)
+_FREE: Final = "(claimed_until IS NULL OR claimed_until <= %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A claim before its envelopes are opened."""
+
+    destination: bytes
+    failures: int
+    due: list[Any]
+    old: list[Any]
+
+
+class DatabaseQueue:
+    """`outbox.Outbox` over the cell's database. `key` turns domains into digests."""
+
+    def __init__(self, writer: Writer, readers: Readers, keys: QueueKeys, *, cell: str, key: bytes) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._keys = keys
+        self._cell = cell
+        self._key = key
+
+    def digest(self, domain: str) -> bytes:
+        """A destination as the tables know it."""
+        return hashlib.blake2b(domain.encode(), key=self._key, digest_size=16, person=b"destination").digest()
+
+    async def put(self, message: Outgoing, *, now: datetime) -> None:
+        domains: dict[str, list[Forward]] = {}
+        for forward in message.recipients:
+            domains.setdefault(forward.domain, []).append(forward)
+        recipient = self._keys.recipient(now.astimezone(UTC).date())
+        content = await asyncio.to_thread(encrypt, [recipient], message.content)
+        shares = [
+            (self.digest(domain), encrypt([recipient], _envelope(message, forwards, now)))
+            for domain, forwards in domains.items()
+        ]
+
+        def work(cursor: Cursor) -> None:
+            hour, moment = stored(rounded(now)), stored(now)
+            cursor.execute(
+                "INSERT INTO mailhost_queuedmessage (cell, tenant_id, mailbox_id, opaque_id, queued, content)"
+                " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+                [self._cell, message.tenant_id, message.mailbox_id, message.opaque_id, hour, content],
+            )
+            [message_id] = cursor.fetchone()
+            # In one order everywhere, so that two of these cannot wait for each other's rows.
+            for digest, envelope in sorted(shares):
+                cursor.execute(
+                    "INSERT INTO mailhost_queuedestination (cell, digest, due, failures) VALUES (%s, %s, %s, 0)"
+                    " ON CONFLICT (digest) DO UPDATE SET due = CASE WHEN mailhost_queuedestination.failures = 0"
+                    " AND mailhost_queuedestination.due > excluded.due THEN excluded.due"
+                    " ELSE mailhost_queuedestination.due END RETURNING id",
+                    [self._cell, digest, moment],
+                )
+                [destination_id] = cursor.fetchone()
+                cursor.execute(
+                    "INSERT INTO mailhost_queueitem (cell, message_id, destination_id, state, attempts, due, queued,"
+                    " told, reason, envelope) VALUES (%s, %s, %s, 'waiting', 0, %s, %s, %s, '', %s)",
+                    [self._cell, message_id, destination_id, moment, hour, False, envelope],
+                )
+
+        await self._writer.change(work)
+
+    async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
+        moment, until = stored(now), stored(now + lease)
+        ended, late = stored(now - GIVE_UP), stored(now - DELAY_NOTICE)
+
+        def work(cursor: Cursor) -> list[_Rows]:
+            claimed = []
+            for destination_id in _candidates(cursor, moment, ended, late, destinations):
+                cursor.execute(
+                    f"UPDATE mailhost_queuedestination SET claimed_until = %s WHERE id = %s AND {_FREE}",
+                    [until, destination_id, moment],
+                )
+                if cursor.rowcount:
+                    claimed.append(_items(cursor, destination_id, moment, ended, late, items))
+            return claimed
+
+        # A look without writing first: an idle queue costs no transaction.
+        if not await self._readers.run(_any_work, moment, ended, late):
+            return []
+        claimed = await self._writer.change(work)
+        return [await self._opened(rows, now + lease) for rows in claimed]
+
+    async def _opened(self, rows: _Rows, until: datetime) -> Claim:
+        due, lost = await asyncio.to_thread(self._open_all, rows.due)
+        old, more_lost = await asyncio.to_thread(self._open_all, rows.old)
+        if lost or more_lost:
+            # The key is gone, so nobody will ever read these again.
+            await self._writer.change(lambda cursor: _delete(cursor, [*lost, *more_lost]))
+        return Claim(rows.destination, rows.failures, until, due, old)
+
+    def _open_all(self, rows: list[Any]) -> tuple[tuple[Item, ...], list[int]]:
+        items, lost = [], []
+        for row in rows:
+            try:
+                items.append(self._open(row))
+            except CannotOpen:
+                lost.append(row[0])
+        return tuple(items), lost
+
+    def _open(self, row: Any) -> Item:
+        item_id, message_id, opaque_id, tenant_id, envelope, queued, attempts, told, reason = row
+        identity = self._keys.identity(read_moment(queued).date())
+        if identity is None:
+            raise CannotOpen
+        values = json.loads(decrypt([identity], bytes(envelope)))
+        return Item(
+            id=item_id,
+            message=message_id,
+            opaque_id=opaque_id,
+            tenant_id=tenant_id,
+            sender=values["sender"],
+            recipients=tuple(Forward(**forward) for forward in values["recipients"]),
+            smtputf8=values["smtputf8"],
+            envid=values["envid"],
+            sealed=values["sealed"],
+            queued=datetime.fromisoformat(values["queued"]),
+            attempts=attempts,
+            told=bool(told),
+            reason=reason,
+        )
+
+    async def renew(self, destination: bytes, *, until: datetime) -> None:
+        await self._change(
+            "UPDATE mailhost_queuedestination SET claimed_until = %s WHERE digest = %s", [until, destination]
+        )
+
+    async def release(self, destination: bytes, *, failures: int, not_before: datetime | None) -> None:
+        def work(cursor: Cursor) -> None:
+            cursor.execute(
+                "SELECT MIN(i.due) FROM mailhost_queueitem i"
+                " JOIN mailhost_queuedestination d ON d.id = i.destination_id"
+                " WHERE d.digest = %s AND i.state = 'waiting'",
+                [destination],
+            )
+            [first] = cursor.fetchone()
+            due = NEVER if first is None else read_moment(first)
+            if first is not None and not_before is not None:
+                due = max(due, not_before)
+            cursor.execute(
+                "UPDATE mailhost_queuedestination SET claimed_until = NULL, due = %s, failures = %s WHERE digest = %s",
+                [stored(due), 0 if first is None else failures, destination],
+            )
+
+        await self._writer.change(work)
+
+    async def content(self, item: Item) -> bytes | None:
+        row = await self._readers.run(_content, item.message)
+        if row is None:
+            return None
+        sealed, queued = row
+        identity = self._keys.identity(read_moment(queued).date())
+        if identity is None:
+            return None
+        try:
+            return await asyncio.to_thread(decrypt, [identity], bytes(sealed))
+        except CannotOpen:
+            return None
+
+    async def done(self, item: Item) -> None:
+        await self._writer.change(lambda cursor: _delete(cursor, [item.id]))
+
+    async def defer(self, item: Item, recipients: Sequence[Forward], *, due: datetime, reason: str) -> None:
+        if tuple(recipients) == item.recipients:
+            await self.postpone([item], due=due, reason=reason)
+            return
+        recipient = self._keys.recipient(item.queued.astimezone(UTC).date())
+        envelope = encrypt([recipient], _envelope(item, recipients, item.queued))
+        await self._change(
+            "UPDATE mailhost_queueitem SET envelope = %s, due = %s, reason = %s, attempts = attempts + 1 WHERE id = %s",
+            [envelope, due, reason, item.id],
+        )
+
+    async def postpone(self, items: Collection[Item], *, due: datetime, reason: str) -> None:
+        def work(cursor: Cursor) -> None:
+            cursor.execute(
+                f"UPDATE mailhost_queueitem SET due = %s, reason = %s, attempts = attempts + 1 WHERE {one_of('id')}",
+                [stored(due), reason, listed(item.id for item in items)],
+            )
+
+        await self._writer.change(work)
+
+    async def hold(self, item: Item, *, reason: str) -> None:
+        await self._change("UPDATE mailhost_queueitem SET state = 'held', reason = %s WHERE id = %s", [reason, item.id])
+
+    async def tell(self, item: Item) -> None:
+        await self._change("UPDATE mailhost_queueitem SET told = %s WHERE id = %s", [True, item.id])
+
+    async def sweep(self, *, now: datetime) -> None:
+        """Forget destinations that nothing waits for, and bury the keys of days without items."""
+        before = stored(now - FORGET_AFTER)
+
+        def work(cursor: Cursor) -> None:
+            cursor.execute(
+                "DELETE FROM mailhost_queuedestination WHERE due = %s AND (claimed_until IS NULL OR claimed_until < %s)"
+                " AND NOT EXISTS (SELECT 1 FROM mailhost_queueitem i"
+                " WHERE i.destination_id = mailhost_queuedestination.id)",
+                [stored(NEVER), before],
+            )
+
+        await self._writer.change(work)
+        days = await self._readers.run(_days_in_use)
+        await asyncio.to_thread(self._keys.bury, days, now.astimezone(UTC).date())
+
+    async def _change(self, sql: str, values: Sequence[Any]) -> None:
+        adapted = [stored(value) if isinstance(value, datetime) else value for value in values]
+
+        def work(cursor: Cursor) -> None:
+            cursor.execute(sql, adapted)
+
+        await self._writer.change(work)
+
+
+def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: datetime) -> bytes:
+    return json.dumps(
+        {
+            "sender": message.sender,
+            "recipients": [asdict(forward) for forward in recipients],
+            "smtputf8": message.smtputf8,
+            "envid": message.envid,
+            "sealed": message.sealed,
+            "queued": queued.isoformat(),
+        }
+    ).encode()
+
+
+def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> list[int]:
+    """Destinations with work: due ones first, then those with mail that is too old or whose sender is to be told."""
+    cursor.execute(
+        f"SELECT id FROM mailhost_queuedestination WHERE due <= %s AND {_FREE} ORDER BY due LIMIT %s",
+        [moment, moment, limit],
+    )
+    found = [row[0] for row in cursor.fetchall()]
+    for condition, before in (
+        ("i.queued <= %s AND i.due <= %s", ended),
+        ("i.told = %s AND i.queued <= %s AND i.due <= %s", late),
+    ):
+        values = [before, moment] if before is ended else [False, before, moment]
+        cursor.execute(
+            "SELECT i.destination_id FROM mailhost_queueitem i JOIN mailhost_queuedestination d"
+            f" ON d.id = i.destination_id WHERE {condition} AND {_FREE} ORDER BY i.queued LIMIT %s",
+            [*values, moment, limit],
+        )
+        found += [row[0] for row in cursor.fetchall()]
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: Any, limit: int) -> _Rows:
+    cursor.execute("SELECT digest, failures, due FROM mailhost_queuedestination WHERE id = %s", [destination_id])
+    digest, failures, due_at = cursor.fetchone()
+    due: list[Any] = []
+    if read_moment(due_at) <= read_moment(moment):
+        cursor.execute(
+            f"SELECT {_ITEM} WHERE i.destination_id = %s AND i.state = 'waiting' AND i.due <= %s"
+            " AND i.queued > %s ORDER BY i.due LIMIT %s",
+            [destination_id, moment, ended, limit],
+        )
+        due = cursor.fetchall()
+    cursor.execute(
+        f"SELECT {_ITEM} WHERE i.destination_id = %s AND i.due <= %s"
+        " AND (i.queued <= %s OR (i.told = %s AND i.queued <= %s)) ORDER BY i.queued LIMIT %s",
+        [destination_id, moment, ended, False, late, limit],
+    )
+    return _Rows(bytes(digest), failures, due, cursor.fetchall())
+
+
+def _delete(cursor: Cursor, ids: Collection[int]) -> None:
+    for item_id in ids:
+        cursor.execute("DELETE FROM mailhost_queueitem WHERE id = %s RETURNING message_id", [item_id])
+        row = cursor.fetchone()
+        if row is not None:
+            cursor.execute(
+                "DELETE FROM mailhost_queuedmessage WHERE id = %s"
+                " AND NOT EXISTS (SELECT 1 FROM mailhost_queueitem WHERE message_id = %s)",
+                [row[0], row[0]],
+            )
+
+
+def _any_work(moment: Any, ended: Any, late: Any) -> bool:
+    with statements() as cursor:
+        return bool(_candidates(cursor, moment, ended, late, 1))
+
+
+def _content(message_id: int) -> tuple[Any, Any] | None:
+    with statements() as cursor:
+        cursor.execute("SELECT content, queued FROM mailhost_queuedmessage WHERE id = %s", [message_id])
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def _days_in_use() -> set[date]:
+    with statements() as cursor:
+        cursor.execute("SELECT DISTINCT queued FROM mailhost_queuedmessage")
+        return {read_moment(row[0]).date() for row in cursor.fetchall()}
