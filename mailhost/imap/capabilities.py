@@ -93,6 +93,7 @@ TABLE = (
     Row("QUOTA"),
     Row("QUOTA=RES-STORAGE"),
     Row("QUOTA=RES-MESSAGE"),
+    Row("NOTIFY"),
     Row("METADATA", when=lambda s: s.metadata),
     # RFC 4978 §3: once compressed it cannot be asked for again.
     Row("COMPRESS=DEFLATE", when=lambda s: not s.compressed),

@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.imap import commands_folders, commands_messages, commands_metadata, commands_sorting
+from mailhost.imap import commands_folders, commands_messages, commands_metadata, commands_notify, commands_sorting
 from mailhost.imap.tokens import BadCommand, Tokens
 from mailhost.imap.wire import Request
 
@@ -82,6 +82,7 @@ type Command = (
     | commands_messages.MessageCommand
     | commands_sorting.SortingCommand
     | commands_metadata.MetadataCommand
+    | commands_notify.Notify
 )
 
 
@@ -148,6 +149,7 @@ PARSERS: dict[str, Callable[[Tokens], Command]] = {
     **commands_messages.PARSERS,
     **commands_sorting.PARSERS,
     **commands_metadata.PARSERS,
+    **commands_notify.PARSERS,
 }
 UID_PARSERS: dict[str, Callable[[Tokens], Command]] = {
     **commands_messages.UID_PARSERS,

@@ -92,6 +92,7 @@ class Connection(asyncio.Protocol):
         "_inflater",
         "_last_read",
         "_leave",
+        "_look",
         "_loop",
         "_lost",
         "_more",
@@ -122,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._budgeted = 0
         self._paused_reading = False
         self._paused_writing: float | None = None
-        self._lost = self._eof = self._news = self._stopping = False
+        self._lost = self._eof = self._news = self._look = self._stopping = False
         self._opened = self._last_read = self._loop.time()
         self._command_since = 0.0
         self._received = 0
@@ -223,7 +224,7 @@ class Connection(asyncio.Protocol):
 
     def _changed(self) -> None:
         """The selected folder changed."""
-        if self._session.idle_tag is not None and not self._lost:
+        if not self._lost and (self._session.idle_tag is not None or self._session.conv.notifier is not None):
             self._news = True
             self._go()
 
@@ -261,7 +262,8 @@ class Connection(asyncio.Protocol):
                 await self._handle(event)
             elif self._news:
                 self._news = False
-                await session.idle_news()
+                look, self._look = self._look, False
+                await session.news(look=look)
             elif self._eof:
                 break
             else:
@@ -411,6 +413,9 @@ class Connection(asyncio.Protocol):
             self._end("Nothing heard for too long")
         else:
             self._command_since = 0.0
+            if conv.notifier is not None and conv.notifier.due(now):
+                self._news = self._look = True
+                self._go()
             resting = self._task is None and now - self._last_read > limits.rest_time
             if conv.selected is not None and resting:
                 return conv.selected.pack()

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mailhost.imap.capabilities import Situation, capabilities
 from mailhost.imap.names import decode_name, encode_name
+from mailhost.imap.notify import Notifier
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, OutOfRange, SequenceSet, from_indexes, numbered, with_uids
 from mailhost.imap.store import Account, Accounts, KeepsMetadata, NoSuchFolder, StoreError, View
@@ -114,6 +115,7 @@ class Conversation:
     tag: bytes = b""  # of the running command
     # SEARCHRES: UIDs of the last saved search (RFC 5182).
     saved: list[int] = field(default_factory=list)
+    notifier: Notifier | None = None
     # Folders made in this connection; see session_folders.
     made: set[str] = field(default_factory=set)
 
@@ -123,6 +125,11 @@ class Conversation:
     def view(self) -> View | None:
         """The view of the logged-in account."""
         return self.account.view if self.account is not None else None
+
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether the store keeps annotations."""
+        return isinstance(self.account, KeepsMetadata)
 
     @property
     def login_allowed(self) -> bool:
@@ -162,7 +169,7 @@ class Conversation:
             tls_possible=self.tls_possible,
             login_allowed=self.login_allowed,
             compressed=self.compressed,
-            metadata=isinstance(self.account, KeepsMetadata),
+            metadata=self.keeps_metadata,
             disabled=self.disabled,
         )
 
@@ -234,32 +241,50 @@ class Conversation:
             if self.selected is not None:
                 self.untagged(b"OK [HIGHESTMODSEQ %d] The latest change" % self.selected.highestmodseq)
 
-    async def tell(self, *, expunges: bool, ask: bool, uid: bool = False) -> None:
+    @property
+    def selected_name(self) -> str:
+        """The name of the selected folder, "" if there is none."""
+        return self.selected.folder.name if self.selected is not None else ""
+
+    async def tell(self, *, expunges: bool, ask: bool, uid: bool = False, own: bool = False) -> None:
         """Tell the client what happened in the selected folder.
 
         `expunges`: sequence numbers may change now. `ask`: look into the store even if nothing was noticed.
+        `own`: the client's own command did it, so it is told whatever NOTIFY says.
         """
-        selected = self.selected
-        if selected is None:
+        selected, notifier = self.selected, self.notifier
+        if selected is None or (notifier is not None and not notifier.messages and not own):
             return
-        if ask or selected.stale:
-            try:
-                await selected.refresh()
-            except NoSuchFolder:
-                # RFC 2180 §3.3: nothing sensible can be said about messages of a folder that is gone.
-                self.untagged(b"BYE The selected mailbox was deleted")
-                self.ended = True
-                return
-            except StoreError:
-                # The command itself is done; what is new can be told with the next one.
-                selected.stale = True
+        if (ask or selected.stale) and not await self._refreshed(selected):
+            return
         pieces = selected.tell(
-            expunges=expunges,
+            expunges=expunges or (notifier is not None and notifier.at_once),
             vanished=self.qresync or self.uidonly,
             modseq=self.condstore,
-            uid=uid or self.rev2,
+            uid=uid or self.rev2 or notifier is not None,
+            flags=notifier is None or notifier.flags,
         )
         await self.write_all(pieces)
+
+    async def _refreshed(self, selected: Selected) -> bool:
+        """Bring the picture up to date; False if the folder is gone and so the connection ends."""
+        try:
+            await selected.refresh()
+        except NoSuchFolder:
+            # RFC 2180 §3.3: nothing sensible can be said about messages of a folder that is gone.
+            self.untagged(b"BYE The selected mailbox was deleted")
+            self.ended = True
+            return False
+        except StoreError:
+            # The command itself is done; what is new can be told with the next one.
+            selected.stale = True
+        return True
+
+    async def stop_notifying(self) -> None:
+        """Forget what NOTIFY asked for."""
+        notifier, self.notifier = self.notifier, None
+        if notifier is not None:
+            await notifier.close()
 
     async def unselect(self) -> None:
         """Leave the selected folder, if there is one."""
@@ -275,6 +300,7 @@ class Conversation:
         try:
             if leave is not None:
                 leave()
+            await self.stop_notifying()
             await self.unselect()
         finally:
             if account is not None:

@@ -114,15 +114,16 @@ def parse_items(tokens: Tokens) -> tuple[Item, ...]:
     if macro:
         return tuple(Plain(name) for name in MACROS[macro])
     if tokens.peek(b"("):
-        items = tuple(dict.fromkeys(tokens.listed(lambda: _item(tokens), empty=False)))
+        items = tuple(dict.fromkeys(tokens.listed(lambda: parse_one(tokens), empty=False)))
     else:
-        items = (_item(tokens),)
+        items = (parse_one(tokens),)
     if sum(not isinstance(item, Plain) for item in items) > MAX_SECTIONS:
         raise BadCommand(f"More than {MAX_SECTIONS} sections in one FETCH", "LIMIT")
     return items
 
 
-def _item(tokens: Tokens) -> Item:
+def parse_one(tokens: Tokens) -> Item:
+    """One item. Raises BadCommand."""
     name = tokens.match(_NAME, "an item of FETCH")[0].decode("ascii").upper()
     if name not in _ATOMS:
         raise BadCommand("Unknown item of FETCH")

@@ -17,7 +17,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
-from mailhost.imap.sequence import IndexRanges, format_set
+from mailhost.imap.sequence import IndexRanges, format_set, from_indexes
 from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Changes, Folder, Snapshot
 
 RECENT = 1 << 63
@@ -35,6 +35,7 @@ class Selected:
 
     __slots__ = (
         "_dirty",
+        "_first_new",
         "_gone",
         "_new",
         "_packed",
@@ -47,6 +48,7 @@ class Selected:
         "keywords",
         "knows_recent",
         "modseqs",
+        "own",
         "read_only",
         "stale",
         "uidnext",
@@ -75,6 +77,8 @@ class Selected:
         self._gone: set[int] = set()  # expunged by someone, not told
         self._dirty: set[int] = set()  # flags or modseq changed, not told
         self._new = False  # messages arrived, not told
+        self._first_new = 0  # the first UID that was told as new and not yet looked at by `take_new`
+        self.own: set[int] = set()  # UIDs that this client put here itself
         self._packed: tuple[bytes, bytes, bytes] | None = None
         self._unwatch: Callable[[], None] | None = None
 
@@ -202,6 +206,7 @@ class Selected:
             self.flags.append(word | RECENT if uid >= recent_from and self.knows_recent else word)
             self.modseqs.append(modseq)
             self._new = True
+            self._first_new = self._first_new or uid
             return
         index = self.index_of(uid)
         if index is None or self.modseqs[index] == modseq:
@@ -242,11 +247,11 @@ class Selected:
 
     # What is told
 
-    def tell(self, *, expunges: bool, vanished: bool, modseq: bool, uid: bool) -> Iterator[bytes]:
+    def tell(self, *, expunges: bool, vanished: bool, modseq: bool, uid: bool, flags: bool = True) -> Iterator[bytes]:
         """Untagged responses for what the client does not know yet, in pieces of bounded size.
 
         `expunges`: sequence numbers may change now; `vanished`: QRESYNC or UIDONLY is on; `modseq`: CONDSTORE
-        is on; `uid`: FETCH responses name the UID.
+        is on; `uid`: FETCH responses name the UID; `flags`: changed flags are told and not just noted.
         """
         self.unpack()
         yield from self.tell_keywords()
@@ -257,6 +262,8 @@ class Selected:
             yield b"* %d EXISTS\r\n" % self.exists
             if self.knows_recent:
                 yield b"* %d RECENT\r\n" % self.recent
+        if not flags:
+            self._dirty = set()
         if self._dirty:
             yield from self._tell_flags(modseq=modseq, uid=uid or vanished)
 
@@ -267,6 +274,15 @@ class Selected:
             yield self.flags_response()
             if not self.read_only:
                 yield self.permanent_flags()
+
+    def take_new(self) -> IndexRanges:
+        """Messages told as new since the last call that this client did not put here itself."""
+        first, self._first_new = self._first_new, 0
+        own, self.own = self.own, set()
+        if not first:
+            return []
+        start = bisect_left(self.uids, first)
+        return from_indexes(index for index in range(start, len(self.uids)) if self.uids[index] not in own)
 
     def permanent_flags(self) -> bytes:
         """`* OK [PERMANENTFLAGS …]` (RFC 9051 §7.1): new keywords can be made unless read-only."""

@@ -18,11 +18,13 @@ from typing import Any
 
 from mailhost.imap import (
     commands,
+    commands_notify,
     session_append,
     session_folders,
     session_login,
     session_messages,
     session_metadata,
+    session_notify,
     session_search,
 )
 from mailhost.imap import commands_folders as cf
@@ -112,6 +114,7 @@ TABLE: dict[type, Verb] = {
     cf.SetQuota: Verb(session_folders.set_quota, USER, needs="QUOTA"),
     cd.GetMetadata: Verb(session_metadata.get_metadata, USER, needs="METADATA"),
     cd.SetMetadata: Verb(session_metadata.set_metadata, USER, needs="METADATA"),
+    commands_notify.Notify: Verb(session_notify.notify, USER, Tell.NOTHING, needs="NOTIFY"),
     # RFC 9051 §6.4: selected
     cm.Check: Verb(session_messages.check, OPEN, Tell.ASK),
     cm.Close: Verb(session_messages.close, OPEN, Tell.NOTHING),
@@ -229,11 +232,11 @@ class Session:
 
     async def _tell_after(self, command: Command) -> None:
         tell = TABLE[type(command)].tell
-        if tell is Tell.NOTHING or self.conv.selected is None:
-            return
-        uid = bool(getattr(command, "uid", False))
-        expunges = tell in (Tell.ALL, Tell.ASK) or (tell is Tell.UNLESS_NUMBERED and uid)
-        await self.conv.tell(expunges=expunges, ask=tell is Tell.ASK, uid=uid)
+        if tell is not Tell.NOTHING:
+            uid = bool(getattr(command, "uid", False))
+            expunges = tell in (Tell.ALL, Tell.ASK) or (tell is Tell.UNLESS_NUMBERED and uid)
+            await self.conv.tell(expunges=expunges, ask=tell is Tell.ASK, uid=uid)
+            await session_notify.news(self.conv, look=False)
 
     def _write(self, tag: bytes, reply: Reply) -> None:
         code = b"[%b] " % reply.code if reply.code else b""
@@ -255,6 +258,7 @@ class Session:
         assert tag is not None
         first = request.parts[0]
         await self.conv.tell(expunges=True, ask=False)
+        await session_notify.fetch_new(self.conv)
         if len(request.parts) == 1 and isinstance(first, bytes) and first.strip().upper() == b"DONE":
             self._write(tag, Reply(b"OK", "Welcome back"))
             return True
@@ -262,10 +266,16 @@ class Session:
         self._write(tag, bad("IDLE ends with DONE"))
         return False
 
-    async def idle_news(self) -> None:
-        """The selected folder changed while the client idles."""
-        if self.idle_tag is not None:
-            await self.conv.tell(expunges=True, ask=False)
+    async def news(self, *, look: bool) -> None:
+        """Something changed while no command runs: an idle client hears of it, or one that asked by NOTIFY.
+
+        `look`: it is time to look for changes that have no watcher.
+        """
+        conv = self.conv
+        idle = self.idle_tag is not None
+        if idle or conv.notifier is not None:
+            await conv.tell(expunges=idle or (conv.notifier is not None and conv.notifier.at_once), ask=False)
+            await session_notify.news(conv, look=look)
 
 
 def report(error: BaseException, name: str) -> None:

@@ -28,6 +28,7 @@ async def append(conv: Conversation, command: Append) -> Reply:
     conv.metrics.count("append", len(uids))
     if conv.selected is not None and conv.selected.folder.name == name:
         conv.selected.stale = True
+        conv.selected.own.update(uids)
     return ok("Appended", b"APPENDUID %d %b" % (uidvalidity, format_set(uids)))
 
 
@@ -69,5 +70,5 @@ async def replace(conv: Conversation, command: Replace) -> Reply:
     now = conv.clock()
     await selected.folder.store_flags(uids, FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=now)
     await selected.folder.expunge(uids, now=now)
-    await conv.tell(expunges=True, ask=True)
+    await conv.tell(expunges=True, ask=True, own=True)
     return ok("Replaced")

@@ -53,7 +53,7 @@ async def expunge(conv: Conversation, command: commands.Expunge) -> Reply:
     if command.uids is not None:
         uids = selected.uids_of(conv.resolve(command.uids, uid=True))
     removed, modseq = await selected.folder.expunge(uids, now=conv.clock())
-    await conv.tell(expunges=True, ask=True)
+    await conv.tell(expunges=True, ask=True, own=True)
     # RFC 7162 §3.2.7: a client that keeps modseqs learns the new one.
     code = b"HIGHESTMODSEQ %d" % modseq if conv.qresync and removed else b""
     return ok("Expunged", code)
@@ -184,6 +184,7 @@ async def copy(conv: Conversation, command: commands.Copy) -> Reply:
         return no(error.text, b"TRYCREATE")
     if target == conv.folder.folder.name:
         conv.folder.stale = True
+        conv.folder.own.update(new for _old, new in copied.pairs)
     return ok("Copied", _copyuid(copied))
 
 
@@ -210,5 +211,5 @@ async def move(conv: Conversation, command: commands.Move) -> Reply:
         return no(error.text, b"TRYCREATE")
     if copied.pairs:
         conv.untagged(b"OK [%b] Moved" % _copyuid(copied))
-    await conv.tell(expunges=True, ask=True)
+    await conv.tell(expunges=True, ask=True, own=True)
     return ok("Moved", b"HIGHESTMODSEQ %d" % modseq if conv.qresync and copied.pairs else b"")

@@ -338,7 +338,8 @@ class MemoryAccount:
         return box.uidvalidity, uids
 
     async def metadata(self) -> dict[str, dict[str, bytes]]:
-        return {"": self.mailbox.metadata} | {name: box.metadata for name, box in self.mailbox.boxes.items()}
+        boxes = self.mailbox.boxes.items()
+        return {"": dict(self.mailbox.metadata)} | {name: dict(box.metadata) for name, box in boxes}
 
     async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
         entries = self.box(name).metadata if name else self.mailbox.metadata

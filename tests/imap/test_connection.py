@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mailhost.imap.compression import FREE, BadStream, Deflater, Inflater
+from mailhost.imap.connection import PATIENCE
 from mailhost.imap.limits import Limits, MemoryBudget
 from mailhost.imap.wire import SMALL_LITERAL
 from tests.imap.dialogue import ADA, PASSWORD, Client, Counters, ada_with, make_endpoint
@@ -222,6 +223,16 @@ async def test_authenticating_while_the_server_stops() -> None:
     for _turn in range(10):
         await asyncio.sleep(0)
     assert closed(client)
+
+
+async def test_a_user_who_talks_nonsense_is_slowed_down() -> None:
+    client = await logged_in()
+    client.take()
+    client.send(b"a FOO\r\n" * 30)
+    for _turn in range(500):
+        await asyncio.sleep(0)
+    assert client.take().count(b"a BAD") == PATIENCE + 1
+    await client.hang_up()
 
 
 # COMPRESS
