@@ -106,6 +106,8 @@ async def verify(parts: Parts, resolver: Resolver, *, now: datetime) -> ArcResul
 
 def read_chain(parts: Parts) -> list[ArcSet]:
     """The sets from 1 up, if their structure is valid (RFC 8617 §5.2 steps 1 to 3).  Raises _Broken."""
+    if parts.is_malformed:
+        raise _Broken("the header holds a line that is no field")
     seals, messages = _numbered(parts, SEAL), _numbered(parts, MESSAGE)
     claims = {instance: (field, claim) for instance, field, claim in map(_results, parts.named(RESULTS))}
     if len(claims) != len(parts.named(RESULTS)):

@@ -43,6 +43,16 @@ class Parts:
         for field in reversed(self.fields):
             self._from_bottom.setdefault(field.name.lower(), []).append(field)
 
+    @property
+    def is_malformed(self) -> bool:
+        """Whether the header holds a line that is no field: some readers take it for the end of the header."""
+        at = 0
+        for field in self.fields:
+            if field.start != at:
+                return True
+            at = field.end
+        return bool(self.block[at:].strip(b"\r\n"))
+
     def named(self, name: bytes) -> list[Field]:
         """The fields called `name` (lower case), lowest first: the order in which h= uses them."""
         return self._from_bottom.get(name, [])

@@ -79,6 +79,9 @@ type KeyAnswer = KeyRecord | NoKey | KeyUnavailable
 async def verify(parts: Parts, resolver: Resolver, *, now: datetime) -> list[DkimResult]:
     """The results of the first `MAX_SIGNATURES` signatures of a message."""
     read = [_read(field) for field in parts.named(b"dkim-signature")[::-1][:MAX_SIGNATURES]]
+    if parts.is_malformed:
+        # RFC 6376 §3.8: only a valid message can be signed; what is no field moves the rest in some readers' eyes.
+        return [_malformed(found) for found in read]
     signatures = [found for found in read if isinstance(found, Signature)]
     keys = await fetch_keys({(found.selector, found.domain) for found in signatures}, resolver)
     await hash_bodies(parts, {found.body_form for found in signatures})
@@ -95,6 +98,12 @@ def _read(field: Field) -> Signature | DkimResult:
         # RFC 8301 §3.1: historic algorithms have permanently failed; RFC 8601 §2.7.1: syntax errors are neutral.
         status = DkimStatus.PERMERROR if bad.historic else DkimStatus.NEUTRAL
         return DkimResult(status, bad.domain, bad.selector, problem=str(bad))
+
+
+def _malformed(found: Signature | DkimResult) -> DkimResult:
+    return DkimResult(
+        DkimStatus.PERMERROR, found.domain, found.selector, problem="the header holds a line that is no field"
+    )
 
 
 async def fetch_keys(wanted: Collection[tuple[str, str]], resolver: Resolver) -> dict[tuple[str, str], KeyAnswer]:

@@ -94,6 +94,15 @@ async def test_a_changed_message_fails(old: bytes, new: bytes, problem: str) -> 
     assert (found.status, found.problem) == (FAIL, problem)
 
 
+@pytest.mark.parametrize("line", [b"no field\r\n", b"From ada@example.is Thu Jan  2\r\n", b"Sub ject: x\r\n", b":\r\n"])
+async def test_a_line_that_is_no_field_spoils_every_signature(line: bytes) -> None:
+    # Some readers end the header there, and would show the signed fields behind it as text.
+    message = signed()
+    for at in (0, message.index(b"Subject:"), message.index(b"\r\n\r\n") + 2):
+        found = await only(message[:at] + line + message[at:])
+        assert (found.status, found.problem) == (PERMERROR, "the header holds a line that is no field")
+
+
 async def test_relaxed_survives_folding_and_white_space() -> None:
     message = signed()
     head, _, body = message.partition(b"\r\n\r\n")
