@@ -9,18 +9,14 @@ vanishes does not interrupt a command: what it asked for is stored or not, and t
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from typing import cast
 
 from mailhost.imap.compression import BadStream, Deflater, Inflater
-from mailhost.imap.conversation import Conversation, Metrics
-from mailhost.imap.limits import Gate, Limits, MemoryBudget, is_loopback, source_of
+from mailhost.imap.conversation import Conversation
+from mailhost.imap.endpoint import Endpoint
+from mailhost.imap.limits import is_loopback, source_of
 from mailhost.imap.session import Session, report
-from mailhost.imap.store import Accounts
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import SMALL_LITERAL, Event, LiteralAsked, Refused, Request, Splitter
 
@@ -29,54 +25,6 @@ PATIENCE = 20
 # Writing pauses at four chunks in the transport's buffer and goes on at one.
 HIGH_WATER = 512 * 1024
 LOW_WATER = 128 * 1024
-
-
-class Roster:
-    """The open connections of a process, and a way to wait until there are none."""
-
-    def __init__(self) -> None:
-        self._open: set[Connection] = set()
-        self._empty: asyncio.Event = asyncio.Event()
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._open))
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def add(self, connection: Connection) -> None:
-        """A connection was made."""
-        self._open.add(connection)
-        self._empty.clear()
-
-    def discard(self, connection: Connection) -> None:
-        """A connection is closed and forgotten."""
-        self._open.discard(connection)
-        if not self._open:
-            self._empty.set()
-
-    async def gone(self, seconds: float) -> None:
-        """Wait until the last one is closed, or so long."""
-        if self._open:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._empty.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What the connections of one listener share."""
-
-    accounts: Accounts
-    gate: Gate
-    budget: MemoryBudget
-    limits: Limits
-    metrics: Metrics
-    clock: Callable[[], datetime]
-    connections: Roster
-    tls: ssl.SSLContext | None = None
-    clear_on_loopback: bool = False
-    disabled: frozenset[str] = frozenset()
 
 
 class Connection(asyncio.Protocol):

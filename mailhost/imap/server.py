@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailhost.imap.connection import Connection, Endpoint, Roster
+from mailhost.imap.connection import Connection
 from mailhost.imap.conversation import Metrics
+from mailhost.imap.endpoint import Endpoint, Roster
 from mailhost.imap.limits import Gate, Limits, MemoryBudget
 from mailhost.imap.store import Accounts
 

@@ -28,7 +28,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mailhost.imap.connection import Connection, Endpoint, Roster
+from mailhost.imap.connection import Connection
+from mailhost.imap.endpoint import Endpoint, Roster
 from mailhost.imap.limits import Gate, Limits, MemoryBudget
 from mailhost.imap.server import NoMetrics
 from tests.imap.memory import MemoryStore
