@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 
 from mailhost.mailauth.resolver import DnsAnswer, DnsFailure, Lookup, Resolver, Txt
-from mailhost.mailauth.tagvalue import BadTagList, binary, parse_tags, words
+from mailhost.mailauth.tagvalue import BadTagList, binary, parse_tags, words, write_tags
 
 # RFC 8301 §3.2: signatures by shorter keys are never valid; signers use at least 2048.
 MIN_RSA_BITS = 1024
@@ -60,7 +60,6 @@ class KeyRecord:
     hashes: tuple[str, ...] = ()
     testing: bool = False
     same_domain: bool = False
-    authentic: bool = False
 
     def public_key(self, algorithm: Algorithm) -> PublicKey:
         """The key, if it may be used with `algorithm`.  Raises BadKey."""
@@ -96,7 +95,7 @@ def _rsa(data: bytes) -> RSAPublicKey:
     return key
 
 
-def parse_key_record(text: bytes, *, authentic: bool = False) -> KeyRecord:
+def parse_key_record(text: bytes) -> KeyRecord:
     """The record in one TXT answer.  Raises BadKey; for a record of another protocol too."""
     if len(text) > MAX_KEY_RECORD:
         raise BadKey(f"the record is longer than {MAX_KEY_RECORD} octets")
@@ -119,7 +118,6 @@ def parse_key_record(text: bytes, *, authentic: bool = False) -> KeyRecord:
         words(tags.get("h", "")),
         testing="y" in flags,
         same_domain="s" in flags,
-        authentic=authentic,
     )
 
 
@@ -145,7 +143,7 @@ def read_key(answer: Lookup[Txt]) -> KeyRecord:
     problem = ""
     for record in answer.records[:10]:
         try:
-            return parse_key_record(record.text, authentic=answer.authentic)
+            return parse_key_record(record.text)
         except BadKey as wrong:
             problem = problem or str(wrong)
     raise NoKey(problem)
@@ -191,5 +189,5 @@ def key_record(key: PrivateKey, *, testing: bool = False) -> str:
         )
     else:
         public = key.public_key().public_bytes_raw()
-    flags = " t=y;" if testing else ""
-    return f"v=DKIM1; k={algorithm_of(key).key_type};{flags} p={base64.b64encode(public).decode()}"
+    tags = {"v": "DKIM1", "k": algorithm_of(key).key_type} | ({"t": "y"} if testing else {})
+    return write_tags(tags | {"p": base64.b64encode(public).decode()})

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailhost.mailauth.tagvalue import BadTagList, parse_tags
+from mailhost.mailauth.tagvalue import BadTagList, parse_tags, write_tags
 
 # Room for a dozen report addresses; a longer record is no record.
 MAX_RECORD = 4096
@@ -118,9 +118,9 @@ def _uris(value: str) -> tuple[str, ...]:
 
 def write_record(policy: Policy, *, reports: str = "", testing: bool = False) -> str:
     """The text of a record of our own."""
-    tags = ["v=DMARC1", f"p={policy}"]
+    tags = {"v": "DMARC1", "p": str(policy)}
     if testing:
-        tags.append("t=y")
+        tags["t"] = "y"
     if reports:
-        tags.append(f"rua=mailto:{reports}")
-    return "; ".join(tags)
+        tags["rua"] = f"mailto:{reports}"
+    return write_tags(tags)

@@ -57,8 +57,8 @@ def test_we_verify_what_dkimpy_signs(message: bytes, key: SigningKey, header: by
 def test_both_agree_about_damage(message: bytes, key: SigningKey, draw: st.DataObject) -> None:
     whole = bytearray(signed(message, key))
     at = draw.draw(st.integers(len(whole) - len(message), len(whole) - 1))
-    # Line ends stay: a bare CR or LF cannot arrive by SMTP, and everybody reads it differently. No space or colon comes in:
-    # dkimpy refuses a space before a colon, which RFC 6376 §3.4.2 allows, and takes a field without a name.
+    # Line ends stay: a bare CR or LF cannot arrive by SMTP, and everybody reads it differently. No space or colon
+    # comes in: dkimpy refuses a space before a colon, which RFC 6376 §3.4.2 allows, and takes a field without a name.
     if whole[at] not in b"\r\n":
         whole[at] = draw.draw(st.sampled_from(list(b"aZ;=")))
     assert (ours(bytes(whole)) is DkimStatus.PASS) == theirs(bytes(whole))
