@@ -5,14 +5,15 @@ values are defaults of a frozen dataclass, so that a test or an operator replace
 
 `Occupancy` counts what is open now per source, `Rate` what happened lately. Both know a source only as a keyed
 hash made with a key that lives as long as the process, hold a bounded number of entries and take the time as an
-argument. Nothing here does I/O.
+argument. `FailedLogins` is the throttle of passwords that IMAP and submission share. Nothing here does I/O.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections import Counter
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
@@ -63,6 +64,8 @@ class SmtpLimits:
     errors: int = 20
     # Commands in one session that bring no mail forward (NOOP, RSET, VRFY, HELP, EHLO) before it is closed.
     idle_commands: int = 200
+    # Wrong passwords of one source in `rate_window` on the submission ports.
+    failed_logins: int = 5
     # TLS handshake.
     handshake: float = 20.0
     # When the process stops, sessions that store a message get this long to answer.
@@ -137,3 +140,33 @@ class Rate:
             self._since = now
         self._events[source] += 1
         return self._events[source] <= self._allowed
+
+
+class FailedLogins:
+    """How often a source tried a wrong password lately. Counted by source and never by user, so that nobody can lock
+    somebody else out; `source` is a keyed hash, `now` a monotonic clock. Of more than `sources` the oldest go first.
+    """
+
+    def __init__(self, allowed: int, window: float, *, now: Callable[[], float], sources: int = 100_000) -> None:
+        self._allowed = allowed
+        self._window = window
+        self._now = now
+        self._sources = sources
+        self._failures: OrderedDict[bytes, deque[float]] = OrderedDict()
+
+    def may_try(self, source: bytes) -> bool:
+        """Whether a password may be tried from this source now."""
+        failures = self._failures.get(source)
+        if failures is None:
+            return True
+        while failures and failures[0] <= self._now() - self._window:
+            failures.popleft()
+        return len(failures) < self._allowed
+
+    def failed(self, source: bytes) -> None:
+        """A login failed."""
+        failures = self._failures.setdefault(source, deque(maxlen=self._allowed))
+        failures.append(self._now())
+        self._failures.move_to_end(source)
+        if len(self._failures) > self._sources:
+            self._failures.popitem(last=False)

@@ -10,7 +10,7 @@ Who does what on the receiving side:
   `mailhost.routing` decides what the rows mean (sub-address, alias, catch-all, postmaster) and caches answers.
 * `Mailstore.commit` makes sealed messages durable. When it returns, 250 may be said; when it raises, nothing of
   that call is stored. Group commit over concurrent calls happens inside.
-* `Logins` finds out who hands mail in, `Tally` how much they sent today, `Queue` keeps what must leave the cell.
+* `Logins` finds out who hands mail in, `Tally` how much they sent today.
 * `LostAnswers` remembers, across processes and restarts, deliveries whose 250 never reached the sender.
 """
 
@@ -197,39 +197,6 @@ class Logins(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message that leaves the cell. `sender` is the path without brackets, "" the null path; `recipients` are
-    distinct, `notify` their NOTIFY words (RFC 3461 §4.1) where given; `content` is what will be sent.
-    """
-
-    opaque_id: str
-    tenant_id: int
-    mailbox_id: int
-    sender: str
-    recipients: tuple[Forward, ...]
-    content: bytes
-    smtputf8: bool = False
-    envid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """A recipient elsewhere; `domain` is in A-labels."""
-
-    address: str
-    domain: str
-    notify: str = ""
-    orcpt: str = ""
-
-
-class Queue(Protocol):
-    """Where mail waits to leave."""
-
-    async def put(self, message: Outgoing, *, now: datetime) -> None:
-        """Durable on return; all recipients or none. Raises StoreFull, StoreUnavailable."""
-
-
-@dataclass(frozen=True, slots=True)
 class Allowance:
     """Recipients a day: in all and never written to before, of a mailbox and of its whole tenant."""
 
@@ -242,7 +209,9 @@ class Allowance:
 class Tally(Protocol):
     """How many recipients were written to today. Recipients are known as keyed hashes only, and for a time."""
 
-    async def count(self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime) -> Tallied:
+    async def count(
+        self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
+    ) -> Tallied:
         """Count all of them, or none when that would pass a limit. Raises StoreUnavailable."""
 
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
-from mailhost.ports import Delivery, Found, HostedDomain, KeyChanged, MailboxFull, Route, StoreError
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, State
+from mailhost.ports import (
+    Account,
+    Allowance,
+    Delivery,
+    Found,
+    HostedDomain,
+    KeyChanged,
+    MailboxFull,
+    Route,
+    StoreError,
+    Tallied,
+)
 from webadmin.metrics import COUNTERS
 
 
@@ -98,3 +111,149 @@ class CountedMetrics:
     def count(self, name: str, label: str = "") -> None:
         COUNTERS[name]
         self.counts[name, label] += 1
+
+
+class MemoryLogins:
+    """App passwords in clear: (address, password) -> account."""
+
+    def __init__(self, *accounts: Account, password: str = "right") -> None:
+        self.accounts = {account.address: account for account in accounts}
+        self.password = password
+
+    async def login(self, username: str, password: str) -> Account | None:
+        return self.accounts.get(username.lower()) if password == self.password else None
+
+
+class MemoryTally:
+    """Counts by mailbox and day; `known` are the digests that are not new."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[int, date]] = Counter()
+        self.new: Counter[tuple[int, date]] = Counter()
+        self.tenants: Counter[tuple[int, date]] = Counter()
+        self.tenants_new: Counter[tuple[int, date]] = Counter()
+        self.known: set[tuple[int, bytes]] = set()
+
+    async def count(
+        self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
+    ) -> Tallied:
+        box, tenant = (account.mailbox_id, now.date()), (account.tenant_id, now.date())
+        new = {(account.mailbox_id, digest) for digest in digests} - self.known
+        if self.counts[box] + len(digests) > allowed.mailbox or self.tenants[tenant] + len(digests) > allowed.tenant:
+            return Tallied.TOO_MANY
+        if self.new[box] + len(new) > allowed.mailbox_new or self.tenants_new[tenant] + len(new) > allowed.tenant_new:
+            return Tallied.TOO_MANY_NEW
+        for counter, key, amount in (
+            (self.counts, box, len(digests)),
+            (self.tenants, tenant, len(digests)),
+            (self.new, box, len(new)),
+            (self.tenants_new, tenant, len(new)),
+        ):
+            counter[key] += amount
+        self.known |= new
+        return Tallied.OK
+
+
+@dataclass
+class _Queued:
+    """One item of `MemoryOutbox`."""
+
+    item: Item
+    content: bytes
+    due: datetime
+    state: State = State.WAITING
+
+
+class MemoryOutbox:
+    """The queue in dictionaries. `failure` is raised by `put` when set."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, _Queued] = {}
+        self.claims: dict[bytes, datetime] = {}
+        self.failures: Counter[bytes] = Counter()
+        self.not_before: dict[bytes, datetime] = {}
+        self.failure: Exception | None = None
+        self._next = 0
+
+    async def put(self, message: Outgoing, *, now: datetime) -> None:
+        if self.failure is not None:
+            raise self.failure
+        domains: dict[str, list[Forward]] = {}
+        for forward in message.recipients:
+            domains.setdefault(forward.domain, []).append(forward)
+        first = self._next + 1
+        for forwards in domains.values():
+            self._next += 1
+            item = Item(
+                id=self._next,
+                message=first,
+                opaque_id=message.opaque_id,
+                tenant_id=message.tenant_id,
+                sender=message.sender,
+                recipients=tuple(forwards),
+                smtputf8=message.smtputf8,
+                envid=message.envid,
+                queued=now,
+                attempts=0,
+                told=False,
+                sealed=message.sealed,
+            )
+            self.items[item.id] = _Queued(item, message.content, now)
+
+    async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
+        found: list[Claim] = []
+        for destination in sorted({self._destination(row) for row in self.items.values()}):
+            if self.claims.get(destination, now) > now or len(found) >= destinations:
+                continue
+            rows = [row for row in self.items.values() if self._destination(row) == destination and row.due <= now]
+            open_ = self.not_before.get(destination, now) <= now
+            due = [r.item for r in rows if open_ and r.state is State.WAITING and now - r.item.queued < GIVE_UP]
+            old = [
+                r.item
+                for r in rows
+                if now - r.item.queued >= GIVE_UP or (not r.item.told and now - r.item.queued >= DELAY_NOTICE)
+            ]
+            if due or old:
+                self.claims[destination] = now + lease
+                found.append(
+                    Claim(destination, self.failures[destination], now + lease, tuple(due[:items]), tuple(old[:items]))
+                )
+        return found
+
+    def _destination(self, row: _Queued) -> bytes:
+        return row.item.recipients[0].domain.encode()
+
+    async def renew(self, destination: bytes, *, until: datetime) -> None:
+        self.claims[destination] = until
+
+    async def release(self, destination: bytes, *, failures: int, not_before: datetime | None) -> None:
+        del self.claims[destination]
+        left = any(self._destination(row) == destination for row in self.items.values())
+        self.failures[destination] = failures if left else 0
+        self.not_before.pop(destination, None)
+        if left and not_before is not None:
+            self.not_before[destination] = not_before
+
+    async def content(self, item: Item) -> bytes | None:
+        row = self.items.get(item.id)
+        return row.content if row else None
+
+    async def done(self, item: Item) -> None:
+        self.items.pop(item.id, None)
+
+    async def defer(self, item: Item, recipients: Sequence[Forward], *, due: datetime, reason: str) -> None:
+        row = self.items[item.id]
+        row.item = replace(row.item, recipients=tuple(recipients), attempts=row.item.attempts + 1, reason=reason)
+        row.due = due
+
+    async def postpone(self, items: Collection[Item], *, due: datetime, reason: str) -> None:
+        for item in items:
+            await self.defer(item, item.recipients, due=due, reason=reason)
+
+    async def hold(self, item: Item, *, reason: str) -> None:
+        row = self.items[item.id]
+        row.state, row.item = State.HELD, replace(row.item, reason=reason)
+
+    async def tell(self, item: Item) -> None:
+        row = self.items[item.id]
+        row.item = replace(row.item, told=True)

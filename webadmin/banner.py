@@ -16,6 +16,7 @@ def text(environ: Environ, version: str, logins: Sequence[demo.Login], *, with_d
         "",
         f"  web           http://{host}:{environ.web_port}/",
         f"  mail comes in smtp://{host}:{environ.mx_port}",
+        f"  mail is sent  smtp://{host}:{environ.submission_port} (STARTTLS), smtps://{host}:{environ.submissions_port}",
         f"  mail is read  imap://{host}:{environ.imap_port} (STARTTLS), imaps://{host}:{environ.imaps_port}",
         f"  data          {environ.cell_dir}",
     ]

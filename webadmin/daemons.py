@@ -13,13 +13,14 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from django.core.management.base import CommandParser
 from django.db import connections
 
 from mailhost.wiring import Secrets, Surroundings
-from webadmin import identity, logs, metrics, supervised, tls
+from webadmin import identity, logs, metrics, notarial, supervised, tls
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
@@ -48,6 +49,8 @@ def run(
         metrics=metrics.begin(environ.run),
         tls=lambda: certificates.context,
         ready=ready,
+        notary=lambda: notarial.notary(environ, today=datetime.now(UTC).date()),
+        read_or_make=read_or_make,
     )
     # The connection of the checks: the daemon's threads open their own.
     connections.close_all()

@@ -60,6 +60,21 @@ class Environ(BaseSettings):
     tls_cert: Path | None = Field(None, description="PEM certificate chain; empty: a self-signed one is made.")
     tls_key: Path | None = Field(None, description="PEM private key that belongs to SKERRY_TLS_CERT.")
     resolver: str = Field("", description="host:port of a validating resolver; empty: nothing is looked up.")
+    smarthost: str = Field(
+        "",
+        description="host:port of a relay that takes all outgoing mail. Empty: it is delivered to each domain's own"
+        " hosts, which needs SKERRY_RESOLVER.",
+    )
+    private_targets: bool = Field(
+        default=False,
+        description="Deliver to loopback and private addresses too, for a laboratory; a domain could else have this"
+        " host talk to itself or to a machine behind its firewall.",
+    )
+    queue_keys_dir: Path | None = Field(
+        None,
+        description="Folder of the outbound queue's daily keys, which come and go; outside database and backups."
+        " Empty: queue/ in the folder of key files.",
+    )
     imap_clear_on_loopback: bool = Field(
         default=False, description="Allow LOGIN without TLS from loopback, for a local proxy or a benchmark."
     )
@@ -123,6 +138,20 @@ class Environ(BaseSettings):
     def _cell_is_country_and_number(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}", value):
             raise ValueError("a cell is a country code, a dash and a number, such as is-1 or no-1")
+        return value
+
+    @field_validator("resolver", "smarthost")
+    @classmethod
+    def _is_host_and_port(cls, value: str) -> str:
+        if value:
+            host_and_port(value)
+        return value
+
+    @field_validator("resolver")
+    @classmethod
+    def _resolver_is_an_address(cls, value: str) -> str:
+        if value:
+            ipaddress.ip_address(host_and_port(value)[0])
         return value
 
     @field_validator("controllers", "operator_country")
@@ -205,6 +234,10 @@ class Environ(BaseSettings):
         return self.keys_dir or self.cell_dir / "keys"
 
     @property
+    def queue_keys(self) -> Path:
+        return self.queue_keys_dir or self.keys / "queue"
+
+    @property
     def blobs(self) -> Path:
         return self.cell_dir / "blobs"
 
@@ -220,6 +253,15 @@ class Environ(BaseSettings):
 def split(value: str) -> tuple[str, ...]:
     """The items of a setting that is a list with commas."""
     return tuple(item for item in (part.strip() for part in value.split(",")) if item)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """`host:port` or `[IPv6]:port` as a pair. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:53")
+    return host, int(port)
 
 
 def read(values: dict[str, object] | None = None) -> Environ:

@@ -26,6 +26,9 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "smtp_messages": ("reason", "Messages offered by SMTP, by what became of them."),
     "smtp_recipients": ("reason", "Recipients offered by SMTP, by the answer."),
     "smtp_refused": ("code", "SMTP commands refused, by reply code."),
+    "submission_logins": ("event", "Logins at the submission ports."),
+    "queue_attempts": ("outcome", "Attempts to deliver to one recipient elsewhere, by what became of them."),
+    "queue_connections": ("outcome", "Connections to other hosts, by what became of them."),
     "imap_events": ("event", "What IMAP sessions did: logins, refusals, commands, appends, faults."),
 }
 MAX_LABELS = 100

@@ -31,6 +31,8 @@ from webadmin.version import VERSION
 PORTS = (
     ("web", "web_port"),
     ("SMTP, mail from other hosts", "mx_port"),
+    ("submission with STARTTLS", "submission_port"),
+    ("submission over TLS", "submissions_port"),
     ("IMAP with STARTTLS", "imap_port"),
     ("IMAP over TLS", "imaps_port"),
 )
@@ -64,7 +66,9 @@ def programs(environ: Environ, *, with_demo: bool) -> list[supervisor.Program]:
     wanted = [
         *((f"smtpd-{number}", "smtpd") for number in range(1, environ.workers(environ.smtpd_workers) + 1)),
         *((f"imapd-{number}", "imapd") for number in range(1, environ.workers(environ.imapd_workers) + 1)),
+        ("dispatchd", "dispatchd"),
         ("web", "web"),
+        ("worker", "worker"),
     ]
     return [supervisor.Program(name, command(word), inherited) for name, word in wanted]
 

@@ -4,6 +4,7 @@ from mailhost.models.cell import CellIdentity, LostAnswer, RouteVersion
 from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
 from mailhost.models.mail import Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
+from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
 
 __all__ = [
@@ -20,9 +21,14 @@ __all__ = [
     "MailboxKey",
     "MailboxUsage",
     "Message",
+    "QueueDestination",
+    "QueueItem",
+    "QueuedMessage",
     "RouteVersion",
     "SealedMessage",
+    "SentToday",
     "Subscription",
     "Tenant",
     "Vanished",
+    "WrittenTo",
 ]

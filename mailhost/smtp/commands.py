@@ -55,8 +55,8 @@ class Rcpt:
     dsn: Mapping[str, str] = field(default_factory=dict)  # NOTIFY, ORCPT
 
 
-def parse_mail(argument: str, *, extended: bool) -> Mail:
-    """MAIL's argument (`FROM:<…> …`). Raises Refused."""
+def parse_mail(argument: str, *, extended: bool, authenticated: bool = False) -> Mail:
+    """MAIL's argument (`FROM:<…> …`); AUTH= is a parameter of sessions that can log in. Raises Refused."""
     text = _behind(argument, "FROM:", replies.MAIL_SYNTAX)
     try:
         sender, rest = parse_path(text, literals=True)
@@ -74,6 +74,9 @@ def parse_mail(argument: str, *, extended: bool) -> Mail:
         smtputf8=_flag(given, "SMTPUTF8"),
         dsn={name: given.pop(name) or "" for name in ("RET", "ENVID") if name in given},
     )
+    if authenticated:
+        # RFC 4954 §5: who wrote it originally, which nobody but a trusted relay could know; checked and not kept.
+        _check_xtext(given.pop("AUTH", "<>"))
     _check_body(given.pop("BODY", "7BIT"))
     _check_dsn(mail.dsn)
     if given:
@@ -166,6 +169,11 @@ def _check_body(value: str | None) -> None:
     if body == "BINARYMIME":
         raise Refused(replies.NO_BINARY)
     if body not in {"7BIT", "8BITMIME"}:
+        raise Refused(replies.BAD_PARAMETER)
+
+
+def _check_xtext(value: str | None) -> None:
+    if value is None or len(value) > MAX_ORCPT or not _XTEXT.fullmatch(value):
         raise Refused(replies.BAD_PARAMETER)
 
 

@@ -22,7 +22,8 @@ from mailhost.outcomes import Accepted, Deferred, Reason, Rejected
 from mailhost.smtp import replies
 from mailhost.smtp.commands import Refused, parse_bdat, parse_mail, parse_rcpt
 from mailhost.smtp.content import ChunkSink, DataSink
-from mailhost.smtp.floor import House
+from mailhost.smtp.floor import House, Intake
+from mailhost.smtp.submission import Ask, Authentication
 
 
 class State(Enum):
@@ -62,7 +63,7 @@ ORDER: Final[dict[str, dict[State, bytes]]] = {
 }
 
 # Commands of RFC 821, RFC 1985 and others that exist and are not offered (RFC 5321 §4.2.4: 502).
-NOT_OFFERED = frozenset({"EXPN", "SEND", "SOML", "SAML", "TURN", "ETRN", "ATRN", "AUTH", "BURL"})
+NOT_OFFERED = frozenset({"EXPN", "SEND", "SOML", "SAML", "TURN", "ETRN", "ATRN", "BURL"})
 # What a browser or a proxy says first: someone makes it talk to us across protocols.
 NOT_SMTP = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "HOST:", "USER-AGENT:", "CONTENT-TYPE:"})
 _NAME = re.compile(r"[!-~]{1,255}")
@@ -97,14 +98,16 @@ class Close:
     reply: bytes
 
 
-type Step = bytes | ReadContent | ReadChunk | StartTls | Close
+type Step = bytes | ReadContent | ReadChunk | StartTls | Close | Ask
 
 
 class Dialogue:
-    """One session. `peer` is the client's IP address ("" when it has none)."""
+    """One session. `peer` is the client's IP address ("" when it has none); `login` makes it a submission."""
 
-    def __init__(self, house: House, peer: str, *, loopback: bool = False) -> None:
+    def __init__(self, house: House, peer: str, *, loopback: bool = False, login: Authentication | None = None) -> None:
         self._house = house
+        self._login = login
+        self.intake: Intake = house.receiver
         self._peer = peer
         self._loopback = loopback
         self.start()
@@ -172,6 +175,9 @@ class Dialogue:
         ]
         if not self.tls and self._house.tls() is not None:
             lines.insert(-1, "STARTTLS")
+        if self._login is not None and self.tls:
+            # RFC 4954 §4: offered only where it works, so no client sends a password in clear.
+            lines.insert(-1, "AUTH PLAIN LOGIN")
         return self._idle(replies.several(250, lines))
 
     async def _helo(self, argument: str) -> Step:
@@ -187,11 +193,16 @@ class Dialogue:
         self.reset()
 
     async def _mail(self, argument: str) -> Step:
-        mail = parse_mail(argument, extended=self._extended)
+        mail = parse_mail(argument, extended=self._extended, authenticated=self._login is not None)
         if mail.size is not None and mail.size > self._house.limits.message:
             # RFC 1870 §6.1: refused before a single octet of it is sent.
             raise Refused(replies.of_reason(Reason.TOO_LARGE))
-        client = Client(self._peer, self._name, self._protocol(utf8=mail.smtputf8), self.tls, self._loopback)
+        protocol = self._protocol(utf8=mail.smtputf8)
+        if self._login is not None:
+            self.intake = await self._login.sender(mail.sender)
+            client = self._login.client(protocol, self.tls)
+        else:
+            client = Client(self._peer, self._name, protocol, self.tls, self._loopback)
         self._envelope = Envelope(mail.sender, client, mail.size, mail.smtputf8, mail.dsn)
         self.state = State.SENDER
         return replies.SENDER_OK
@@ -213,7 +224,7 @@ class Dialogue:
             smtputf8=envelope.smtputf8,
             postmaster_at=house.postmaster_domain,
         )
-        answer = await house.receiver.recipient(rcpt.recipient, envelope.size or 0)
+        answer = await self.intake.recipient(rcpt.recipient, envelope.size or 0)
         if isinstance(answer, Accepted | Deferred | Rejected):
             house.metrics.count("smtp_recipients", answer.reason)
             raise Refused(replies.of_outcome(answer))
@@ -271,6 +282,22 @@ class Dialogue:
             raise Refused(replies.NO_TLS)
         return StartTls()
 
+    async def _auth(self, argument: str) -> Step:
+        if self._login is None:
+            return self.refuse(replies.NOT_IMPLEMENTED)
+        if self.state is State.CONNECTED:
+            raise Refused(replies.HELLO_FIRST)
+        if self.state is not State.GREETED:
+            raise Refused(replies.NOT_WHILE_SENDING)
+        return await self._login.command(argument, tls=bool(self.tls))
+
+    async def answer(self, ask: Ask, line: str) -> Step:
+        """What follows from the client's answer to a challenge."""
+        try:
+            return await ask.answer(line)
+        except Refused as refused:
+            return self.refuse(refused.reply)
+
     # What the server read.
 
     async def content(self, sink: DataSink | ChunkSink) -> tuple[Step, Envelope | None]:
@@ -282,9 +309,9 @@ class Dialogue:
         elif sink.bare_newline:
             reason = Reason.BARE_NEWLINE
         else:
-            reason = (await self._house.receiver.message(envelope, sink.content)).reason
+            reason = (await self.intake.message(envelope, sink.content)).reason
         self._house.metrics.count("smtp_messages", reason)
-        if reason is not Reason.OK:
+        if reason not in {Reason.OK, Reason.QUEUED}:
             return self.refuse(replies.of_reason(reason)), None
         # A client that brings mail may go on: its mistakes about other recipients are forgiven.
         self._errors = self._idle_commands = 0
@@ -330,6 +357,7 @@ class Dialogue:
         "HELP": _help,
         "QUIT": _quit,
         "STARTTLS": _starttls,
+        "AUTH": _auth,
     }
 
 

@@ -1,4 +1,4 @@
-"""The MX of one process: sockets in, sessions until told to stop.
+"""The SMTP doors of one process, MX and submission: sockets in, sessions until told to stop.
 
 The caller opens the sockets (SO_REUSEPORT, so that N processes share a port), makes the use-cases and sets `stop`.
 A stop is orderly: no new connections, sessions that wait are told 421, a message that is being stored gets its
@@ -12,10 +12,12 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mailhost.limits import SmtpLimits
 from mailhost.ports import Metrics
 from mailhost.receive import Receiver
+from mailhost.smtp.budget import Budget
 from mailhost.smtp.floor import Floor, House
 from mailhost.smtp.server import Session
 
@@ -40,35 +42,66 @@ async def serve_mx(
     `tls_context_provider` is asked at each STARTTLS, so a renewed certificate serves from the next one on.
     """
     house = House(hostname, receiver, limits, metrics, tls_context_provider, postmaster_domain)
-    floor = Floor(house, secrets.token_bytes(16))
+    await serve([Door(sockets, house)], stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Bound sockets and the house behind them; `implicit` says that TLS comes first (RFC 8314 §3.3)."""
+
+    sockets: Sequence[socket.socket]
+    house: House
+    implicit: bool = False
+
+
+async def serve(doors: Sequence[Door], stop: asyncio.Event) -> None:
+    """Serve all doors until `stop` is set; they share one memory budget. The sockets are closed on return."""
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: Session(floor, loop), sock=sock, backlog=BACKLOG) for sock in sockets]
-    watching = asyncio.create_task(_watch(floor))
+    limits = doors[0].house.limits
+    budget = Budget(limits.in_flight, limits.in_flight_free)
+    floors = {id(door.house): Floor(door.house, secrets.token_bytes(16), budget) for door in doors}
+    servers = [
+        await loop.create_server(
+            _session_of(floors[id(door.house)], loop),
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=door.house.tls() if door.implicit else None,
+            ssl_handshake_timeout=limits.handshake if door.implicit else None,
+        )
+        for door in doors
+        for sock in door.sockets
+    ]
+    watching = asyncio.create_task(_watch(list(floors.values())))
     try:
         await stop.wait()
     finally:
         for server in servers:
             server.close()
         watching.cancel()
-        await _send_home(floor)
+        await _send_home(list(floors.values()), limits.farewell)
 
 
-async def _watch(floor: Floor) -> None:
+def _session_of(floor: Floor, loop: asyncio.AbstractEventLoop) -> Callable[[], Session]:
+    return lambda: Session(floor, loop)
+
+
+async def _watch(floors: Sequence[Floor]) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(WATCH_EVERY)
-        floor.watch(loop.time())
+        for floor in floors:
+            floor.watch(loop.time())
 
 
-async def _send_home(floor: Floor) -> None:
-    tasks = []
-    for session in tuple(floor.sessions):
+async def _send_home(floors: Sequence[Floor], farewell: float) -> None:
+    sessions = [session for floor in floors for session in tuple(floor.sessions)]
+    for session in sessions:
         session.stop()
-        if session.task is not None:
-            tasks.append(session.task)
+    tasks = [session.task for session in sessions if session.task is not None]
     if tasks:
-        _, late = await asyncio.wait(tasks, timeout=floor.house.limits.farewell)
+        _, late = await asyncio.wait(tasks, timeout=farewell)
         for task in late:
             task.cancel()
-    for session in tuple(floor.sessions):
-        session.cut()
+    for floor in floors:
+        for session in tuple(floor.sessions):
+            session.cut()

@@ -37,6 +37,7 @@ from mailhost.smtp.dialogue import Close, Dialogue, ReadChunk, ReadContent, Star
 from mailhost.smtp.floor import Floor, Place
 from mailhost.smtp.inbox import Inbox
 from mailhost.smtp.proof import answer_was_lost
+from mailhost.smtp.submission import Ask
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,11 @@ class Session(SMTP):
         if self._place is None:
             self._give_up(replies.TOO_MANY_CONNECTIONS)
             return
-        self._dialogue = Dialogue(self._floor.house, peer, loopback=self._place.source is None)
+        house, source = self._floor.house, self._place.source
+        self._dialogue = Dialogue(house, peer, loopback=source is None, login=house.authentication(source))
+        # RFC 8314 §3.3: a submission port where TLS comes before the first word.
+        if transport.get_extra_info("sslcontext") is not None:
+            self._dialogue.start(tls=_cipher(transport))
         self._floor.sessions.add(self)
         self.task = self.loop.create_task(self._handle_client())
 
@@ -235,6 +240,14 @@ class Session(SMTP):
                 await self._answer(step.sink, *await self._dialogue.chunk(step))
             case StartTls():
                 await self._start_tls()
+            case Ask():
+                self._out.append(step.challenge)
+                line = await self._read_line()
+                if line is not None:
+                    text = _text(line) if line.endswith(b"\r\n") else None
+                    refused = replies.LINE_TOO_LONG if not line else replies.BAD_CHARACTERS
+                    dialogue = self._dialogue
+                    await self._do(await dialogue.answer(step, text) if text is not None else dialogue.refuse(refused))
 
     async def _answer(self, sink: DataSink | ChunkSink, step: Step, envelope: Envelope | None) -> None:
         await self._do(step)
@@ -247,7 +260,7 @@ class Session(SMTP):
             lost = True
         if lost:
             self._count("messages", "answer_lost")
-            await self._floor.house.receiver.answer_lost(envelope, sink.content)
+            await self._dialogue.intake.answer_lost(envelope, sink.content)
 
     def _fault(self, error: Exception) -> None:
         # No text of the exception: a database error, say, quotes the row it is about.
@@ -340,8 +353,7 @@ class Session(SMTP):
         wire = cast("asyncio.Transport", self._writer.transport)
         self._wire = wire
         self._inbox.moved(wire)
-        cipher = wire.get_extra_info("cipher")
-        self._dialogue.start(tls=f"{cipher[1]} {cipher[0]}" if cipher else "TLS")
+        self._dialogue.start(tls=_cipher(wire))
 
     async def _flush(self) -> None:
         """Write what is to be said. Raises Gone."""
@@ -382,6 +394,12 @@ class Session(SMTP):
 
     def _count(self, name: str, label: str) -> None:
         self._floor.house.metrics.count(f"smtp_{name}", label)
+
+
+def _cipher(transport: asyncio.BaseTransport) -> str:
+    """What TLS agreed on, as the Received field says it."""
+    cipher = transport.get_extra_info("cipher")
+    return f"{cipher[1]} {cipher[0]}" if cipher else "TLS"
 
 
 def _text(line: bytes) -> str | None:

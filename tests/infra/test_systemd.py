@@ -17,7 +17,13 @@ from webadmin import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "infra" / "systemd"
-DAEMONS = ("skerry-smtpd@.service", "skerry-imapd@.service", "skerry-web@.service")
+DAEMONS = (
+    "skerry-smtpd@.service",
+    "skerry-dispatchd@.service",
+    "skerry-imapd@.service",
+    "skerry-web@.service",
+    "skerry-worker@.service",
+)
 SERVICES = (*DAEMONS, "skerry-prepare@.service")
 # systemd-analyze rates from 0.0 (nothing allowed) to 10.0; what is left is the network, which mail needs.
 EXPOSURE_LIMIT = 1.5
@@ -141,7 +147,9 @@ def test_each_command_is_one_of_the_programs_own(name: str) -> None:
 
 
 def test_the_web_process_listens_on_loopback_whatever_the_settings_say() -> None:
-    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service").get("Service", "ExecStart")
+    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service", "skerry-worker@.service").get(
+        "Service", "ExecStart"
+    )
 
 
 @pytest.mark.parametrize("name", DAEMONS)

@@ -27,8 +27,8 @@ MAIL = b"From: Cleo <cleo@example.no>\r\nTo: ada@example.is\r\nSubject: Tides\r\
 class Wire(asyncio.Transport):
     """A connected socket without a network."""
 
-    def __init__(self, peer: tuple[str, int]) -> None:
-        super().__init__({"peername": peer})
+    def __init__(self, peer: tuple[str, int], **about: object) -> None:
+        super().__init__({"peername": peer, **about})
         self.session: Session
         self.sent = bytearray()
         self.closed = False
@@ -68,8 +68,8 @@ class Wire(asyncio.Transport):
 class Client:
     """The other end of one connection."""
 
-    def __init__(self, floor: Floor, peer: str) -> None:
-        self.wire = Wire((peer, 50000))
+    def __init__(self, floor: Floor, peer: str, **about: object) -> None:
+        self.wire = Wire((peer, 50000), **about)
         self.session = Session(floor, asyncio.get_running_loop())
         self.wire.session = self.session
         self.session.connection_made(self.wire)

@@ -18,7 +18,7 @@ def test_every_reply_is_a_reply_with_an_enhanced_code_of_its_class(name: str) ->
     assert lines.pop() == b""
     for number, line in enumerate(lines, 1):
         # RFC 2034 §4: not before the greeting's code, not in 3yz.
-        form = rb"(\d)\d\d([ -])(?:(\d)\.\d{1,3}\.\d{1,3} )?[ -~]+" if line[:1] != b"3" else rb"(3)\d\d( )()[ -~]+"
+        form = rb"(\d)\d\d([ -])(?:(\d)\.\d{1,3}\.\d{1,3} )?[ -~]+" if line[:1] != b"3" else rb"(3)\d\d( )()[ -~]*"
         found = re.fullmatch(form, line)
         assert found is not None, line
         assert found[2] == (b" " if number == len(lines) else b"-")

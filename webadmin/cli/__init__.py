@@ -26,6 +26,7 @@ NOUNS = {
     "mailbox": ("webadmin.cli.mailbox", "Mailboxes: add, list, delete, export, show their keys to their owner."),
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
+    "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
     "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),

@@ -1,0 +1,332 @@
+"""Sending what waits: destinations are claimed, hosts found and asked, and each recipient comes to one end.
+
+For a destination: the MX walk, the egress decision for each tenant's message and each host, a connection (a few for
+much mail), the messages one behind the other. For a recipient: delivered, refused for good (the author gets a
+notice), or not now (tried again later, the author hears of it after some hours, and of the end after five days).
+
+A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
+destination and not one a message. Each end is written down before the next message goes over the same connection:
+a crash repeats at most what was in flight on each, and loses nothing (RFC 5321 §6.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from mailhost.message.dsn import Fate
+from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
+from mailhost.notices import EXPIRED, Notices, fate
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox
+from mailhost.ports import Metrics, StoreError
+from mailhost.transport import Answer, ConnectionFailed, Decider, Link, MailTransport, Permission, Verdict
+
+log = logging.getLogger(__name__)
+
+# RFC 5321 §4.5.4.1 asks for 30 minutes between attempts, and sooner ones at first; what is between is ours.
+BACKOFF: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 120, 240))
+# A host that offers no TLS may have a bad moment, or somebody in between: so many attempts before it is believed.
+CLEAR_ATTEMPTS: Final = 3
+# A notice that finds no room now is written again after this long.
+NOTICE_AGAIN: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchLimits:
+    """Times in seconds unless they say otherwise."""
+
+    destinations: int = 20  # worked on together
+    items: int = 100  # of one destination in one claim
+    connections: int = 4  # to one destination
+    items_per_connection: int = 10  # fewer do not open another one
+    lease: timedelta = timedelta(seconds=30)
+    renewal: float = 10.0
+    poll: float = 0.5
+    farewell: float = 1.0
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many failures in a row."""
+    return BACKOFF[min(attempts, len(BACKOFF) - 1)]
+
+
+class Dispatcher:
+    """One process's share of the outbound work. `find` is the MX walk."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        find: Callable[[str], Awaitable[Walk]],
+        transport: MailTransport,
+        decider: Decider,
+        notices: Notices,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        limits: DispatchLimits,
+    ) -> None:
+        self._outbox = outbox
+        self._find = find
+        self._transport = transport
+        self._decider = decider
+        self._notices = notices
+        self._metrics = metrics
+        self._now = now
+        self._limits = limits
+        self._stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; then what is in flight gets `farewell` seconds to be answered."""
+        working: set[asyncio.Task[None]] = set()
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                working |= {asyncio.create_task(self._safely(claim)) for claim in await self._claim(len(working))}
+                done, _ = await asyncio.wait(
+                    {stopped, *working}, timeout=self._limits.poll, return_when=asyncio.FIRST_COMPLETED
+                )
+                working -= done
+        finally:
+            self._stopping = True
+            stopped.cancel()
+            if working:
+                _, late = await asyncio.wait(working, timeout=self._limits.farewell)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+
+    async def _claim(self, working: int) -> Sequence[Claim]:
+        free = self._limits.destinations - working
+        if free <= 0:
+            return ()
+        try:
+            return await self._outbox.claim(
+                now=self._now(), lease=self._limits.lease, destinations=free, items=self._limits.items
+            )
+        except StoreError:
+            return ()
+
+    async def _safely(self, claim: Claim) -> None:
+        try:
+            await self.work(claim)
+        except StoreError:
+            # The claim runs out by itself, and somebody tries again.
+            self._metrics.count("queue_attempts", "store_unavailable")
+        except Exception as error:  # noqa: BLE001 - one destination must not stop the others
+            # No text of the exception: it may quote an address.
+            log.error("fault in dispatch: %s", type(error).__name__)  # noqa: TRY400
+            self._metrics.count("queue_attempts", "fault")
+
+    async def work(self, claim: Claim) -> None:
+        """Everything that is due for one claimed destination."""
+        renewing = asyncio.create_task(self._renew(claim.destination))
+        work = _Work(claim)
+        try:
+            if claim.due:
+                await self._deliver(work)
+            for item in claim.old:
+                if item.id in work.left and not self._stopping:
+                    await self._overdue(work, work.left[item.id])
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+        await self._outbox.release(claim.destination, failures=work.failures, not_before=work.not_before)
+
+    async def _renew(self, destination: bytes) -> None:
+        while True:
+            await asyncio.sleep(self._limits.renewal)
+            with suppress(StoreError):
+                await self._outbox.renew(destination, until=self._now() + self._limits.lease)
+
+    async def _deliver(self, work: _Work) -> None:
+        match await self._find(work.claim.due[0].recipients[0].domain):
+            case NoMail(reason):
+                for item in work.claim.due:
+                    await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
+            case Later(reason):
+                await self._all_later(work, reason)
+            case Targets(targets):
+                ready = deque([item for item in work.claim.due if await self._permitted(work, item, targets)])
+                if ready:
+                    await self._send_all(work, ready, targets)
+
+    # The egress decision.
+
+    async def _permitted(self, work: _Work, item: Item, targets: Sequence[Target]) -> bool:
+        """Whether the message may go to every host of the destination: a backup hands it on to the first."""
+        found = [await self._ask(work, item, target, secure=True) for target in targets]
+        worst = next((p for p in found if p.verdict is Verdict.DENY), None)
+        worst = worst or next((p for p in found if p.verdict is Verdict.HOLD), None)
+        if worst is None:
+            return True
+        if worst.verdict is Verdict.HOLD:
+            await self._outbox.hold(item, reason=" ".join(("egress_held", *worst.because))[:60])
+            self._metrics.count("queue_attempts", "held")
+            del work.left[item.id]
+        else:
+            await self._settle(work, item, {}, [fate(each, "failed", "egress_denied") for each in item.recipients])
+        return False
+
+    async def _ask(self, work: _Work, item: Item, target: Target, *, secure: bool) -> Permission:
+        key = (item.tenant_id, target, secure, item.sealed)
+        if key not in work.asked:
+            work.asked[key] = await self._decider.may_leave(
+                item.tenant_id, target, secure=secure, sealed=item.sealed, now=self._now()
+            )
+        return work.asked[key]
+
+    # Connections.
+
+    async def _send_all(self, work: _Work, ready: deque[Item], targets: Sequence[Target]) -> None:
+        limits = self._limits
+        lanes = min(limits.connections, 1 + len(ready) // limits.items_per_connection)
+        await asyncio.gather(*(self._lane(work, ready, targets) for _ in range(lanes)))
+        if work.failed_with:
+            await self._all_later(work, work.failed_with)
+
+    async def _lane(self, work: _Work, ready: deque[Item], targets: Sequence[Target]) -> None:
+        """Messages over one connection, and over a new one when that broke, until none is left."""
+        link: Link | None = None
+        try:
+            while ready and not self._stopping and not work.failed_with:
+                if link is None or link.broken:
+                    if link is not None:
+                        await link.close()
+                    link = await self._connect(work, targets)
+                    if link is None or not ready:
+                        return
+                item = ready.popleft()
+                work.in_flight.add(item.id)
+                await self._send(work, item, link)
+                work.in_flight.discard(item.id)
+        finally:
+            if link is not None:
+                await link.close()
+
+    async def _connect(self, work: _Work, targets: Sequence[Target]) -> Link | None:
+        reason = "unreachable"
+        for target in targets:
+            try:
+                link = await self._transport.connect(target)
+            except ConnectionFailed as failed:
+                reason = failed.reason
+                self._metrics.count("queue_connections", reason)
+                continue
+            self._metrics.count("queue_connections", "tls" if link.secure else "clear")
+            return link
+        # Where one connection stands, another that is refused is no failure of the destination.
+        if not work.in_flight:
+            work.failed_with = reason
+        return None
+
+    async def _send(self, work: _Work, item: Item, link: Link) -> None:
+        # To this very machine there is no wire to read along.
+        secure = link.secure or link.target.loopback
+        if not secure and (await self._ask(work, item, link.target, secure=False)).verdict is not Verdict.ALLOW:
+            await self._no_tls(work, item)
+            return
+        content = await self._outbox.content(item)
+        if content is None:
+            await self._outbox.done(item)
+            del work.left[item.id]
+            return
+        names = [forward.address for forward in item.recipients]
+        utf8 = item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and content.isascii())
+        try:
+            answers = await link.send(item.sender, names, content, smtputf8=utf8)
+        except ConnectionFailed as failed:
+            link.broken = True
+            await self._settle(work, item, dict.fromkeys(item.recipients, failed.reason), [])
+            return
+        work.failures = 0
+        await self._answered(work, item, link, answers)
+
+    async def _no_tls(self, work: _Work, item: Item) -> None:
+        if item.attempts < CLEAR_ATTEMPTS:
+            await self._settle(work, item, dict.fromkeys(item.recipients, "tls_required"), [])
+        else:
+            await self._settle(work, item, {}, [fate(each, "failed", "tls_required") for each in item.recipients])
+
+    # What becomes of an item.
+
+    async def _answered(self, work: _Work, item: Item, link: Link, answers: Sequence[Answer]) -> None:
+        later: dict[Forward, str] = {}
+        failed = []
+        for forward, answer in zip(item.recipients, answers, strict=True):
+            if answer.accepted:
+                self._metrics.count("queue_attempts", "delivered")
+            elif answer.permanent:
+                said = f"{answer.code} {answer.enhanced} {answer.text}".replace("  ", " ")
+                status = answer.enhanced or "5.0.0"
+                failed.append(
+                    fate(forward, "failed", "refused_by_host", status=status, host=link.target.name, said=said)
+                )
+            else:
+                later[forward] = "deferred_by_host"
+        await self._settle(work, item, later, failed)
+
+    async def _settle(self, work: _Work, item: Item, later: dict[Forward, str], fates: Sequence[Fate]) -> None:
+        """Write down one attempt: notices first, so that a crash repeats one and never swallows it."""
+        for _ in fates:
+            self._metrics.count("queue_attempts", "failed")
+        for reason in later.values():
+            self._metrics.count("queue_attempts", reason)
+        if fates and not await self._notices.send(item, fates):
+            lost = {each.recipient for each in fates}
+            later |= {each: "notice_waits" for each in item.recipients if each.address in lost}
+        if not later:
+            await self._outbox.done(item)
+            del work.left[item.id]
+            return
+        due = self._now() + backoff(item.attempts)
+        reason = next(iter(later.values()))
+        await self._outbox.defer(item, tuple(later), due=due, reason=reason)
+        work.left[item.id] = replace(item, recipients=tuple(later), reason=reason, attempts=item.attempts + 1)
+
+    async def _all_later(self, work: _Work, reason: str) -> None:
+        """The destination cannot be reached: everything for it waits, whatever is in the queue beyond this claim."""
+        due = self._now() + backoff(work.failures)
+        work.failures += 1
+        work.not_before = due
+        waiting = [item for item in work.claim.due if work.left.get(item.id) is item]
+        if waiting:
+            await self._outbox.postpone(waiting, due=due, reason=reason)
+        for item in waiting:
+            work.left[item.id] = replace(item, reason=reason, attempts=item.attempts + 1)
+            self._metrics.count("queue_attempts", reason)
+
+    async def _overdue(self, work: _Work, item: Item) -> None:
+        """End an item that waited too long, or tell its author that it is late."""
+        age = self._now() - item.queued
+        reason = item.reason.partition(" ")[0]
+        if age >= GIVE_UP - timedelta(hours=1):
+            fates = [fate(each, "failed", reason, status=EXPIRED) for each in item.recipients]
+            if await self._notices.send(item, fates):
+                await self._outbox.done(item)
+                del work.left[item.id]
+                self._metrics.count("queue_attempts", "expired")
+            else:
+                await self._outbox.postpone([item], due=self._now() + NOTICE_AGAIN, reason=item.reason)
+        elif age >= DELAY_NOTICE and not item.told:
+            await self._notices.send(item, [fate(each, "delayed", reason) for each in item.recipients])
+            await self._outbox.tell(item)
+
+
+class _Work:
+    """One claim while it is worked on. `left` are its items that are still in the queue."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.left = {item.id: item for item in (*claim.old, *claim.due)}
+        self.failures = claim.failures
+        self.not_before: datetime | None = None
+        self.failed_with = ""
+        self.in_flight: set[int] = set()
+        self.asked: dict[tuple[int, Target, bool, bool], Permission] = {}

@@ -1,0 +1,137 @@
+"""Notices about mail that could not be delivered, or not yet: delivery status notifications (RFC 3464, RFC 6522).
+
+In: what was sent, to whom, and what became of each recipient.  Out: a complete message of three parts: sentences for
+a person, the same facts for a program, and the header of the original.  Never its body: whoever cannot be reached
+by the message must not be reached by a copy of it either, and a notice of 50 MiB helps nobody.
+
+Words of other hosts stand in it as one line of printable ASCII.  The envelope sender of a notice is the null path, so
+nothing ever answers it (RFC 5321 §6.1).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailhost.message.dates import format_date
+from mailhost.message.headers import Buffer, header_end, searchable
+
+# Of the original header this much is given back; a longer one is cut at a line end.
+MAX_HEADER = 32 * 1024
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one recipient.  `action` is `failed` or `delayed` (RFC 3464 §2.3.3), `status` the enhanced code,
+    `why` a sentence for the author, `host` and `said` the other side's name and words where there was one."""
+
+    recipient: str
+    action: str
+    status: str
+    why: str
+    host: str = ""
+    said: str = ""
+    original: str = ""  # ORCPT as given, xtext
+
+
+def notice(
+    *,
+    to: str,
+    hostname: str,
+    domain: str,
+    message_id: str,
+    boundary: str,
+    now: datetime,
+    queued: datetime,
+    fates: Sequence[Fate],
+    original: Buffer,
+    envid: str = "",
+    gives_up: datetime | None = None,
+) -> bytes:
+    """The notice to the author `to`.  `boundary` must not occur in the original: give random letters."""
+    failed = any(fate.action == "failed" for fate in fates)
+    subject = "Your message was not delivered" if failed else "Your message is delayed"
+    utf8 = not all(text.isascii() for text in (to, *(fate.recipient for fate in fates)))
+    lines = [
+        f"From: Mail delivery <postmaster@{domain}>",
+        f"To: <{to}>",
+        f"Subject: {subject}",
+        f"Date: {format_date(now)}",
+        f"Message-ID: <{message_id}>",
+        # RFC 3834 §5: no autoresponder answers this.
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        "Content-Type: multipart/report; report-type=delivery-status;",
+        f'\tboundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        *_for_people(fates, hostname, failed=failed, gives_up=gives_up),
+        f"--{boundary}",
+        f"Content-Type: message/{'global-' if utf8 else ''}delivery-status",
+        "",
+        *_for_programs(fates, hostname, queued, envid, gives_up),
+        f"--{boundary}",
+        # RFC 6522 §4: headers alone; RFC 6533 §6 for those with UTF-8 in them.
+        f"Content-Type: {'message/global-headers' if utf8 else 'text/rfc822-headers'}",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+    ]
+    return "\r\n".join([*lines, ""]).encode() + _header(original) + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _for_people(fates: Sequence[Fate], hostname: str, *, failed: bool, gives_up: datetime | None) -> list[str]:
+    lines = [f"This is the mail system of {hostname}.", ""]
+    if failed:
+        lines += ["Your message could not be delivered to:", ""]
+    else:
+        lines += ["Your message has not been delivered yet. You need do nothing: it is tried again", ""]
+        if gives_up is not None:
+            lines[-2] += f" until {format_date(gives_up)}."
+        lines += ["Still waiting:", ""]
+    for fate in fates:
+        lines += [f"  {fate.recipient}", f"    {fate.why}"]
+        if fate.said:
+            lines.append(f"    {_clean(fate.host) or 'The other host'} said: {_clean(fate.said)}")
+        lines.append("")
+    return lines
+
+
+def _for_programs(
+    fates: Sequence[Fate], hostname: str, queued: datetime, envid: str, gives_up: datetime | None
+) -> list[str]:
+    lines = [f"Reporting-MTA: dns; {hostname}"]
+    if envid:
+        lines.append(f"Original-Envelope-Id: {_clean(envid)}")
+    lines.append(f"Arrival-Date: {format_date(queued)}")
+    for fate in fates:
+        lines.append("")
+        if fate.original:
+            kind, _, value = _clean(fate.original).partition(";")
+            lines.append(f"Original-Recipient: {kind}; {value}")
+        # RFC 6533 §3: an address beyond ASCII has a type of its own.
+        lines.append(f"Final-Recipient: {'rfc822' if fate.recipient.isascii() else 'utf-8'}; {fate.recipient}")
+        lines += [f"Action: {fate.action}", f"Status: {fate.status}"]
+        if fate.host:
+            lines.append(f"Remote-MTA: dns; {_clean(fate.host)}")
+        if fate.said:
+            lines.append(f"Diagnostic-Code: smtp; {_clean(fate.said)}")
+        if gives_up is not None and fate.action == "delayed":
+            lines.append(f"Will-Retry-Until: {format_date(gives_up)}")
+    return [*lines, ""]
+
+
+def _header(original: Buffer) -> bytes:
+    data = searchable(original)
+    end = header_end(data)
+    block = bytes(data[: min(end, MAX_HEADER)])
+    if end > MAX_HEADER:
+        block = block[: block.rfind(b"\n") + 1]
+    return block.rstrip(b"\r\n") + b"\r\n"
+
+
+def _clean(text: str) -> str:
+    return _UNPRINTABLE.sub("?", text)

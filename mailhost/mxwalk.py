@@ -1,0 +1,117 @@
+"""Which hosts take mail for a domain: the walk of RFC 5321 §5.1, over the DNS port.
+
+Mail exchangers by preference, equal ones in an order the caller's `shuffle` gives; without any, the domain's own
+addresses (RFC 5321 §5.1); the null MX of RFC 7505 says that there is no mail at all. A name that does not exist is
+final, a look-up that failed is not: `Later` never becomes a bounce by itself.
+
+Addresses that cannot be another mail host (loopback, private, link-local, multicast: RFC 6890) are left out unless
+`private` allows them: a domain may point its MX at 127.0.0.1 and have us talk to ourselves, or to a machine behind
+our firewall.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, DnsFailure, Mx, NoSuchName, Resolver
+
+# RFC 5321 §5.1 leaves the number open; nobody needs more, and each costs connections.
+MAX_EXCHANGERS: Final = 10
+MAX_ADDRESSES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address of one exchanger."""
+
+    name: str
+    address: str
+    port: int = 25
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is this machine: there is no wire to listen on."""
+        return ipaddress.ip_address(self.address).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """At least one, in the order to try."""
+
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoMail:
+    """The DNS says for certain that mail cannot be delivered; `reason` is a code."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The DNS did not say."""
+
+    reason: str
+
+
+type Walk = Targets | NoMail | Later
+
+
+async def walk(
+    resolver: Resolver, domain: str, *, private: bool, shuffle: Callable[[list[Mx]], None] = lambda _: None
+) -> Walk:
+    """Where mail for `domain` (A-labels) goes."""
+    answer = await resolver.lookup(domain, Mx)
+    match answer:
+        case DnsAnswer(records):
+            # RFC 7505 §3: one record, preference 0, exchange ".".
+            if all(record.exchange.rstrip(".") == "" for record in records):
+                return NoMail("null_mx")
+            names = _ordered([record for record in records if record.exchange.rstrip(".")], shuffle)
+        case NoSuchName():
+            return NoMail("no_such_domain")
+        case DnsFailure():
+            return Later("dns_failed")
+        case _:
+            names = [domain]
+    return await _addresses(resolver, names, private=private)
+
+
+def _ordered(records: list[Mx], shuffle: Callable[[list[Mx]], None]) -> list[str]:
+    names: list[str] = []
+    for _, equal in groupby(sorted(records, key=lambda one: one.preference), key=lambda one: one.preference):
+        group = list(equal)
+        shuffle(group)
+        names += [record.exchange.rstrip(".").lower() for record in group]
+    return list(dict.fromkeys(names))[:MAX_EXCHANGERS]
+
+
+async def _addresses(resolver: Resolver, names: list[str], *, private: bool) -> Walk:
+    found: list[Target] = []
+    failed = left_out = False
+    for name in names:
+        for answer in (await resolver.lookup(name, Aaaa), await resolver.lookup(name, A)):
+            if isinstance(answer, DnsFailure):
+                failed = True
+            elif isinstance(answer, DnsAnswer):
+                for record in answer.records:
+                    if private or is_public(record.address):
+                        found.append(Target(name, str(record.address)))
+                    else:
+                        left_out = True
+    if found:
+        return Targets(tuple(found[:MAX_ADDRESSES]))
+    if failed:
+        return Later("dns_failed")
+    return NoMail("private_target" if left_out else "no_address")
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether another host on the internet can have this address."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_global and not address.is_multicast

@@ -1,0 +1,135 @@
+"""The outbound queue as its operator sees and handles it: whose mail waits, since when, why; try again, or drop.
+
+Nothing here opens a message. `show` opens the envelope for the destination's domain, which an operator needs to find
+out what is wrong; the recipients' names stay where they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.models import QueueDestination, QueuedMessage, QueueItem
+from mailhost.provision import tenants
+from mailhost.provision.errors import NotFound
+from mailhost.seal import CannotOpen
+from mailhost.seal.age import decrypt
+
+# A list is for a person to read; the oldest come first.
+MAX_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item. `queued` is rounded down to the hour; `due` is the next attempt, None while the item is held."""
+
+    id: int
+    tenant: str
+    sender: str
+    state: str
+    queued: str
+    attempts: int
+    due: str | None
+    told: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """An item and where it is to go; "" when its key is gone."""
+
+    id: int
+    tenant: str
+    sender: str
+    state: str
+    queued: str
+    attempts: int
+    due: str | None
+    reason: str
+    destination: str
+    recipients: int
+    failures: int  # of the destination, in a row
+
+
+def listing(tenant: str | None = None) -> list[ItemView]:
+    """What waits, the oldest first. Raises NotFound for an unknown tenant."""
+    rows = QueueItem.objects.select_related("message__mailbox", "message__tenant").defer("envelope", "message__content")
+    if tenant is not None:
+        rows = rows.filter(message__tenant=tenants.get(tenant))
+    return [_view(row) for row in rows.order_by("queued", "id")[:MAX_LISTED]]
+
+
+def show(item: int, keys: QueueKeys) -> OpenedView:
+    """One item with its destination. Raises NotFound."""
+    row = _get(item)
+    view = _view(row)
+    identity = keys.identity(row.queued.astimezone(UTC).date())
+    try:
+        values = json.loads(decrypt([identity] if identity else [], bytes(row.envelope)))
+    except CannotOpen:
+        values = {"recipients": []}
+    forwards = values["recipients"]
+    return OpenedView(
+        id=view.id,
+        tenant=view.tenant,
+        sender=view.sender,
+        state=view.state,
+        queued=view.queued,
+        attempts=view.attempts,
+        due=view.due,
+        reason=view.reason,
+        destination=forwards[0]["domain"] if forwards else "",
+        recipients=len(forwards),
+        failures=row.destination.failures,
+    )
+
+
+def retry(item: int, *, now: datetime) -> ItemView:
+    """Make an item due now, a held one too, and forget that its destination failed. Raises NotFound."""
+    with transaction.atomic():
+        row = _get(item)
+        row.state, row.due = QueueItem.State.WAITING, now
+        row.save(update_fields=["state", "due"])
+        QueueDestination.objects.filter(pk=row.destination_id).update(due=now, failures=0)
+    return _view(row)
+
+
+def drop(item: int) -> ItemView:
+    """Remove an item, and its message with the last one. Raises NotFound."""
+    with transaction.atomic():
+        row = _get(item)
+        view = _view(row)
+        row.delete()
+        if not QueueItem.objects.filter(message=row.message_id).exists():
+            QueuedMessage.objects.filter(pk=row.message_id).delete()
+    return view
+
+
+def _get(item: int) -> QueueItem:
+    try:
+        return (
+            QueueItem.objects.select_related("message__mailbox", "message__tenant", "destination")
+            .defer("message__content")
+            .get(pk=item)
+        )
+    except QueueItem.DoesNotExist:
+        raise NotFound(f"there is no item {item} in the queue; `skerry queue list` shows what waits") from None
+
+
+def _view(row: QueueItem) -> ItemView:
+    held = row.state == QueueItem.State.HELD
+    return ItemView(
+        id=row.pk,
+        tenant=row.message.tenant.slug,
+        sender=row.message.mailbox.address,
+        state=row.state,
+        queued=row.queued.isoformat(),
+        attempts=row.attempts,
+        due=None if held else row.due.isoformat(),
+        told=row.told,
+        reason=row.reason,
+    )

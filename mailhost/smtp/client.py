@@ -1,0 +1,280 @@
+"""Delivering to another host: one SMTP connection, used for one message after the other.
+
+RFC 5321 from the client's side, with PIPELINING, SIZE, 8BITMIME, SMTPUTF8 and STARTTLS where the server offers
+them. In: addresses to connect to, envelopes, contents. Out: an `Answer` for each recipient, or `ConnectionFailed`,
+which says nothing about the message and lets the caller try the next host.
+
+The server is not trusted. A line of a reply may have `MAX_LINE` octets, a reply `MAX_LINES` lines; every wait has
+the time-out of RFC 5321 §4.5.3.2; what was sent in clear behind the answer to STARTTLS ends the connection; text of
+the server is reduced to printable ASCII before anybody else sees it.
+
+TLS is opportunistic here: the certificate is not checked, because without a policy of the receiving domain nothing
+says which name it should have. Whether a message may go over a connection is the caller's decision (`secure`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from mailhost.mxwalk import Target
+from mailhost.transport import Answer, ConnectionFailed
+
+MAX_LINE: Final = 4096
+MAX_LINES: Final = 100
+# Of a server's words, this much goes into a notice.
+MAX_TEXT: Final = 300
+# Octets written before the socket is waited for.
+BLOCK: Final = 256 * 1024
+
+_REPLY = re.compile(rb"([2-5]\d\d)([ -])?(.*)")
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds, RFC 5321 §4.5.3.2; `block` is for each part of the content, `connect` has no figure there."""
+
+    connect: float = 30
+    greeting: float = 300
+    command: float = 300
+    data: float = 120
+    block: float = 180
+    final: float = 600
+    quit: float = 5
+
+
+@dataclass(slots=True)
+class Connection:
+    """One greeted connection. Made by `connect`."""
+
+    target: Target
+    secure: bool
+    extensions: dict[str, str]
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+    _timeouts: Timeouts
+    broken: bool = field(default=False)
+
+    async def send(
+        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
+    ) -> list[Answer]:
+        """As `transport.Link`."""
+        try:
+            async with asyncio.timeout(None) as clock:
+                return await self._transaction(clock, sender, recipients, content, smtputf8=smtputf8)
+        except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError) as error:
+            self.broken = True
+            raise ConnectionFailed(_reason(error)) from None
+        except ConnectionFailed:
+            self.broken = True
+            raise
+
+    async def _transaction(
+        self, clock: asyncio.Timeout, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool
+    ) -> list[Answer]:
+        refused = self._refused_at_once(content, smtputf8=smtputf8)
+        if refused is not None:
+            return [refused] * len(recipients)
+        mail = f"MAIL FROM:<{sender}>" + self._parameters(content, smtputf8=smtputf8)
+        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients)]
+        replies = await self._say_all(clock, commands)
+        answers = replies[1:]
+        if not replies[0].accepted:
+            answers = [replies[0]] * len(recipients)
+        if not any(answer.accepted for answer in answers):
+            await self._say(clock, "RSET", self._timeouts.command)
+            return answers
+        go_on = await self._say(clock, "DATA", self._timeouts.data)
+        if go_on.code != 354:
+            return [go_on if answer.accepted else answer for answer in answers]
+        await self._write_content(clock, content)
+        final = await self._reply(clock, self._timeouts.final)
+        return [final if answer.accepted else answer for answer in answers]
+
+    def _refused_at_once(self, content: bytes, *, smtputf8: bool) -> Answer | None:
+        # RFC 6531 §3.2: an internationalised envelope cannot go where SMTPUTF8 is not offered.
+        if smtputf8 and "SMTPUTF8" not in self.extensions:
+            return Answer(550, "5.6.7", "the receiving host does not take internationalised addresses")
+        # RFC 1870 §6.2: a message over the server's limit need not be sent to be refused.
+        size = self.extensions.get("SIZE", "")
+        if size.isdigit() and 0 < int(size[:20]) < len(content):
+            return Answer(552, "5.3.4", "the message is larger than the receiving host takes")
+        return None
+
+    def _parameters(self, content: bytes, *, smtputf8: bool) -> str:
+        text = f" SIZE={len(content)}" if "SIZE" in self.extensions else ""
+        # RFC 6152 §3. Where it is not offered the octets are sent as they are, as every host does by now.
+        if not content.isascii() and "8BITMIME" in self.extensions:
+            text += " BODY=8BITMIME"
+        return text + (" SMTPUTF8" if smtputf8 else "")
+
+    async def _say_all(self, clock: asyncio.Timeout, commands: Sequence[str]) -> list[Answer]:
+        if "PIPELINING" not in self.extensions:
+            return [await self._say(clock, command, self._timeouts.command) for command in commands]
+        # RFC 2920 §3.1: all in one write, then as many replies.
+        self._writer.write("".join(f"{command}\r\n" for command in commands).encode())
+        return [await self._reply(clock, self._timeouts.command) for _ in commands]
+
+    async def _say(self, clock: asyncio.Timeout, command: str, wait: float) -> Answer:
+        self._writer.write(f"{command}\r\n".encode())
+        return await self._reply(clock, wait)
+
+    async def _write_content(self, clock: asyncio.Timeout, content: bytes) -> None:
+        # RFC 5321 §4.5.2: a period that begins a line is doubled.
+        stuffed = content.replace(b"\r\n.", b"\r\n..")
+        if stuffed.startswith(b"."):
+            stuffed = b"." + stuffed
+        for start in range(0, len(stuffed), BLOCK):
+            self._writer.write(stuffed[start : start + BLOCK])
+            _wait(clock, self._timeouts.block)
+            await self._writer.drain()
+        self._writer.write(b".\r\n" if stuffed.endswith(b"\r\n") or not stuffed else b"\r\n.\r\n")
+
+    async def _reply(self, clock: asyncio.Timeout, wait: float) -> Answer:
+        _wait(clock, wait)
+        answer, _ = await _read_reply(self._reader)
+        # RFC 5321 §3.8: with 421 the server says that it closes.
+        if answer.code == 421:
+            self.broken = True
+        return answer
+
+    async def close(self) -> None:
+        """Say goodbye, unless nobody listens any more."""
+        with suppress(OSError, EOFError, ssl.SSLError, TimeoutError, ValueError, ConnectionFailed):
+            if not self.broken:
+                async with asyncio.timeout(self._timeouts.quit) as clock:
+                    await self._say(clock, "QUIT", self._timeouts.quit)
+        self._writer.close()
+
+
+async def connect(
+    target: Target, *, helo: str, context: ssl.SSLContext | None, timeouts: Timeouts | None = None
+) -> Connection:
+    """A connection that said EHLO, under TLS where the server offers it. Raises ConnectionFailed.
+
+    `context` None leaves STARTTLS out.
+    """
+    timeouts = timeouts or Timeouts()
+    try:
+        async with asyncio.timeout(timeouts.connect):
+            reader, writer = await asyncio.open_connection(target.address, target.port, limit=MAX_LINE)
+    except (OSError, TimeoutError) as error:
+        raise ConnectionFailed(_reason(error)) from None
+    made = Connection(target, False, {}, reader, writer, timeouts)
+    try:
+        async with asyncio.timeout(None) as clock:
+            await _greet(made, clock, helo, context)
+    except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError) as error:
+        writer.close()
+        raise ConnectionFailed(_reason(error)) from None
+    except BaseException:
+        made._writer.close()  # noqa: SLF001 - made here
+        raise
+    return made
+
+
+async def _greet(made: Connection, clock: asyncio.Timeout, helo: str, context: ssl.SSLContext | None) -> None:
+    greeting = await made._reply(clock, made._timeouts.greeting)  # noqa: SLF001 - made here
+    if not greeting.accepted:
+        raise ConnectionFailed("greeting_refused", f"{greeting.code} {greeting.text}")
+    await _hello(made, clock, helo)
+    if context is None or "STARTTLS" not in made.extensions:
+        return
+    answer = await made._say(clock, "STARTTLS", made._timeouts.command)  # noqa: SLF001
+    if answer.code != 220:
+        raise ConnectionFailed("tls_refused", f"{answer.code} {answer.text}")
+    _wait(clock, made._timeouts.connect)  # noqa: SLF001
+    # A new reader: whatever was sent in clear behind the 220 stays in the old one (RFC 3207 §6).
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=MAX_LINE, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    wire = await loop.start_tls(made._writer.transport, protocol, context, server_hostname=made.target.name)  # noqa: SLF001
+    if wire is None:
+        raise ConnectionFailed("tls_failed")
+    protocol.connection_made(wire)
+    made._reader, made._writer = reader, asyncio.StreamWriter(wire, protocol, reader, loop)  # noqa: SLF001
+    made.secure = True
+    # RFC 3207 §4.2: what was learned before TLS is forgotten.
+    await _hello(made, clock, helo)
+
+
+async def _hello(made: Connection, clock: asyncio.Timeout, helo: str) -> None:
+    made._writer.write(f"EHLO {helo}\r\n".encode())  # noqa: SLF001 - made here
+    _wait(clock, made._timeouts.command)  # noqa: SLF001
+    answer, lines = await _read_reply(made._reader)  # noqa: SLF001
+    made.extensions = {}
+    if answer.accepted:
+        for line in lines[1:]:
+            name, _, value = line.partition(" ")
+            made.extensions[name.upper()] = value
+        return
+    # RFC 5321 §3.2: a host that does not know EHLO may know HELO.
+    answer = await made._say(clock, f"HELO {helo}", made._timeouts.command)  # noqa: SLF001
+    if not answer.accepted:
+        raise ConnectionFailed("hello_refused", f"{answer.code} {answer.text}")
+
+
+async def _read_reply(reader: asyncio.StreamReader) -> tuple[Answer, list[str]]:
+    """One reply and the texts of its lines. Raises EOFError, ValueError (a line too long), ConnectionFailed."""
+    lines: list[str] = []
+    while True:
+        line = await reader.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError
+        found = _REPLY.fullmatch(line.rstrip(b"\r\n"))
+        if found is None or len(lines) >= MAX_LINES:
+            raise ConnectionFailed("not_smtp")
+        lines.append(found[3].decode("ascii", "replace"))
+        if found[2] != b"-":
+            break
+    enhanced = _ENHANCED.match(lines[-1])
+    code = int(found[1])
+    words = " ".join(_ENHANCED.sub("", text, count=1) for text in lines)
+    status = enhanced[1] if enhanced and enhanced[1][0] == str(code)[0] else ""
+    return Answer(code, status, _UNPRINTABLE.sub("?", words)[:MAX_TEXT].strip()), lines
+
+
+def _wait(clock: asyncio.Timeout, seconds: float) -> None:
+    clock.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "timeout"
+        case ssl.SSLError():
+            return "tls_failed"
+        case EOFError():
+            return "closed"
+        case ConnectionRefusedError():
+            return "refused"
+        case ValueError():
+            return "not_smtp"
+    return "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialer:
+    """`transport.MailTransport`: connections that say `helo`, under TLS with `context`."""
+
+    helo: str
+    context: ssl.SSLContext | None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    async def connect(self, target: Target) -> Connection:
+        return await connect(target, helo=self.helo, context=self.context, timeouts=self.timeouts)
+
+
+def opportunistic_context() -> ssl.SSLContext:
+    """TLS for hosts whose name nothing vouches for: against listeners, not against impostors."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,220 @@
+"""Submitting: may this login send this, and where does each recipient's copy go?
+
+A submission goes through four questions. May the login use the envelope sender (its mailbox, an alias that leads to
+it, a sub-address of either)? May it use every address in From? Is there room in today's allowance of recipients, of
+those never written to before in particular? And for each recipient: hosted in this cell or elsewhere.
+
+What is hosted here is sealed and stored by the same `receive` and `deliver` that serve the MX, and never leaves the
+cell; what is not goes to the queue. Accepted means that both are durable. The message is prepared first: blind
+copies, author's machine and program removed, Date and Message-ID completed (`message.submitted`).
+
+Local copies are stored before the queue takes the rest. If the queue then fails, the answer is 451 and the local
+deliveries are remembered, so that the client's second try does not deliver them twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from mailhost.deliver import Envelope
+from mailhost.limits import SmtpLimits
+from mailhost.message.address import Address
+from mailhost.message.headers import Headers, read_headers, with_fields
+from mailhost.message.submitted import authors, is_sealed, prepared
+from mailhost.message.trace import received
+from mailhost.outbox import Forward, Outgoing, Queue
+from mailhost.outcomes import Outcome, Reason, outcome
+from mailhost.ports import (
+    Account,
+    Allowance,
+    MailboxState,
+    Route,
+    StoreFull,
+    StoreUnavailable,
+    Tallied,
+    Tally,
+)
+from mailhost.receive import Receiver, check_header
+from mailhost.routing import NotLocal, RouteCache, Routes
+
+_TALLIED = {
+    Tallied.OK: Reason.OK,
+    Tallied.TOO_MANY: Reason.DAILY_LIMIT,
+    Tallied.TOO_MANY_NEW: Reason.NEW_RECIPIENTS_LIMIT,
+}
+
+
+class Submitter:
+    """What every login shares. `key` is a secret of the cell that turns recipients into digests."""
+
+    def __init__(
+        self,
+        *,
+        hostname: str,
+        routes: RouteCache,
+        receiver: Receiver,
+        queue: Queue,
+        tally: Tally,
+        key: bytes,
+        now: Callable[[], datetime],
+        limits: SmtpLimits,
+        allowance: Allowance,
+        opaque_id: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> None:
+        self.hostname = hostname
+        self.routes = routes
+        self.receiver = receiver
+        self.queue = queue
+        self.tally = tally
+        self.now = now
+        self.limits = limits
+        self.allowance = allowance
+        self.opaque_id = opaque_id
+        self._key = key
+
+    def digest(self, account: Account, recipient: Address) -> bytes:
+        """A recipient as the tally knows it: two mailboxes that write to one person share nothing."""
+        text = f"{account.mailbox_id}\0{recipient.lookup}".encode()
+        return hashlib.blake2b(text, key=self._key, digest_size=16, person=b"sent").digest()
+
+
+class Submission:
+    """The mail of one login: the questions of the SMTP edge, answered as `receive.Receiver` answers them."""
+
+    def __init__(self, submitter: Submitter, account: Account) -> None:
+        self._with = submitter
+        self._account = account
+
+    @property
+    def domain(self) -> str:
+        """The login's domain: what a Received field says the mail came from."""
+        return self._account.address.rpartition("@")[2]
+
+    async def owns(self, address: Address) -> bool:
+        """Whether mail to this very address reaches the login's mailbox; a catch-all owns nothing.
+
+        Raises StoreUnavailable.
+        """
+        answer = await self._with.routes.resolve(address)
+        return (
+            isinstance(answer, Routes)
+            and answer.named
+            and any(
+                route.mailbox_id == self._account.mailbox_id and route.state is MailboxState.ACTIVE
+                for route in answer.routes
+            )
+        )
+
+    async def sender(self, sender: Address | None) -> Reason:
+        """Whether the login may use this envelope sender: OK, or why not."""
+        # The null sender is how a mail program sends a receipt (RFC 8098 §3); its From is checked like any other.
+        try:
+            return Reason.OK if sender is None or await self.owns(sender) else Reason.SENDER_NOT_OWNED
+        except StoreUnavailable:
+            return Reason.STORE_UNAVAILABLE
+
+    async def recipient(self, address: Address, size: int) -> tuple[Route, ...] | Outcome:
+        """The mailboxes here that take it, none for a recipient elsewhere, or why it is refused."""
+        if address.domain.startswith("["):
+            return outcome(Reason.NO_MAIL_DOMAIN)
+        answer = await self._with.receiver.recipient(address, size)
+        return () if not isinstance(answer, tuple) and answer.reason is Reason.NOT_LOCAL else answer
+
+    async def message(self, envelope: Envelope, content: bytearray) -> Outcome:
+        """Take over a message, or say why not. Accepted means: durable, here or in the queue, for every recipient."""
+        at = self._with
+        reason = check_header(content, at.hostname, at.limits)
+        if reason is not Reason.OK:
+            return outcome(reason)
+        now, opaque_id = at.now(), at.opaque_id()
+        try:
+            reason = await self._may_write(read_headers(content))
+            if reason is Reason.OK:
+                digests = {at.digest(self._account, recipient.address) for recipient in envelope.recipients}
+                reason = _TALLIED[await at.tally.count(self._account, digests, at.allowance, now=now)]
+            if reason is not Reason.OK:
+                return outcome(reason)
+            text = prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now)
+            return await self._hand_over(envelope, text, opaque_id, now)
+        except StoreFull:
+            return outcome(Reason.STORE_FULL)
+        except StoreUnavailable:
+            return outcome(Reason.STORE_UNAVAILABLE)
+
+    async def answer_lost(self, envelope: Envelope, content: bytearray) -> None:
+        """The client could not be told and will submit again: what is stored here is not stored twice.
+
+        What is in the queue may be sent twice, which is the lesser harm. Raises StoreUnavailable.
+        """
+        local = _local(envelope)
+        if local.recipients and read_headers(content).message_id:
+            text = prepared(content, message_id="", date=self._with.now())
+            await self._with.receiver.answer_lost(local, bytearray(text))
+
+    async def _hand_over(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outcome:
+        at, local = self._with, _local(envelope)
+        if local.recipients:
+            found = await at.receiver.message(local, bytearray(text))
+            if found.reason is not Reason.OK:
+                return found
+        outgoing = self._outgoing(envelope, text, opaque_id, now)
+        if outgoing.recipients:
+            try:
+                await at.queue.put(outgoing, now=now)
+            except (StoreFull, StoreUnavailable):
+                if local.recipients:
+                    await at.receiver.answer_lost(local, bytearray(text))
+                raise
+        return outcome(Reason.OK if local.recipients and not outgoing.recipients else Reason.QUEUED)
+
+    def _outgoing(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outgoing:
+        client = envelope.client
+        trace = received(
+            helo=client.helo,
+            by=self._with.hostname,
+            protocol=client.protocol,
+            queue_id=opaque_id,
+            date=now,
+            tls=client.tls,
+        )
+        remote = {str(r.address): r for r in envelope.recipients if not r.routes}
+        return Outgoing(
+            opaque_id=opaque_id,
+            tenant_id=self._account.tenant_id,
+            mailbox_id=self._account.mailbox_id,
+            sender=str(envelope.sender or ""),
+            recipients=tuple(
+                Forward(name, r.address.domain, r.dsn.get("NOTIFY", ""), r.dsn.get("ORCPT", ""))
+                for name, r in remote.items()
+            ),
+            content=with_fields(text, trace),
+            smtputf8=envelope.smtputf8,
+            envid=envelope.dsn.get("ENVID", ""),
+            sealed=is_sealed(read_headers(text)),
+        )
+
+    async def _may_write(self, headers: Headers) -> Reason:
+        """Whether every author in the header is the login's own. Raises StoreUnavailable."""
+        written = authors(headers, b"from")
+        if not written:
+            return Reason.NO_FROM if written == () else Reason.FROM_NOT_OWNED
+        resent = authors(headers, b"resent-from")
+        if resent is None:
+            return Reason.FROM_NOT_OWNED
+        # RFC 5322 §3.6.6: who passes mail on keeps its From, which then must be a stranger's or the login's own.
+        for address in (*resent, *written):
+            if not await self.owns(address) and not (resent and address in written and await self._elsewhere(address)):
+                return Reason.FROM_NOT_OWNED
+        return Reason.OK
+
+    async def _elsewhere(self, address: Address) -> bool:
+        return isinstance(await self._with.routes.resolve(address), NotLocal)
+
+
+def _local(envelope: Envelope) -> Envelope:
+    """The part of a transaction that stays in the cell."""
+    return replace(envelope, recipients=[recipient for recipient in envelope.recipients if recipient.routes])

@@ -1,0 +1,96 @@
+"""What dispatch asks of the world outside: a connection to a host, and whether a message may go there.
+
+`Answer` is what a host said about one recipient; `ConnectionFailed` says nothing about the message. A `Permission`
+carries its reasons as codes of the jurisdiction's vocabulary; acting on it is dispatch's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from mailhost.mxwalk import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Reply code, enhanced status code ("" where the host gave none) and its words as one line of printable ASCII."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def permanent(self) -> bool:
+        return self.code >= 500
+
+
+class ConnectionFailed(Exception):
+    """The host could not be talked to, or not any more. `reason` is a code, `text` what the host said, cleaned."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.text = text
+
+
+class Link(Protocol):
+    """A connection that may carry several messages, one after the other."""
+
+    target: Target
+    secure: bool  # TLS is on
+    broken: bool  # no further message goes over it
+
+    async def send(
+        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
+    ) -> list[Answer]:
+        """One transaction; an answer for each recipient, in order. Raises ConnectionFailed.
+
+        A link that failed after the content was sent may have delivered it: the caller tries again, so a duplicate
+        is possible and a loss is not (RFC 5321 §6.1).
+        """
+
+    async def close(self) -> None:
+        """Say goodbye, unless nobody listens any more."""
+
+
+class MailTransport(Protocol):
+    """Outbound SMTP."""
+
+    async def connect(self, target: Target) -> Link:
+        """A greeted connection, under TLS where the host offers it. Raises ConnectionFailed."""
+
+
+class Verdict(StrEnum):
+    """What to do with a message for a host."""
+
+    ALLOW = "allow"
+    DENY = "deny"  # give it back to its sender
+    HOLD = "hold"  # keep it until a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A verdict and its reason codes."""
+
+    verdict: Verdict
+    because: tuple[str, ...] = ()
+
+
+class Decider(Protocol):
+    """The egress decision (enforcement point 8)."""
+
+    async def may_leave(
+        self, tenant_id: int, target: Target, *, secure: bool, sealed: bool, now: datetime
+    ) -> Permission:
+        """Whether a tenant's message may be handed to that host; `secure`: under TLS, `sealed`: unreadable there.
+
+        Raises StoreUnavailable.
+        """
