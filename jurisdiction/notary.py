@@ -27,6 +27,11 @@ from jurisdiction.questions import Decision, Moment, Question
 SALT_CONTEXT: Final = b"skerry-key-label-v1\n"
 
 
+def witness_name(origin: str) -> str:
+    """What a cell calls itself when it witnesses other logs; its own log is called `origin`."""
+    return f"{origin}/witness"
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What the operator declares about the machine: its name, who holds the house and who runs it (ids of entities,
@@ -57,7 +62,7 @@ class Notary:
 
     @property
     def witness_name(self) -> str:
-        return f"{self.origin}/witness"
+        return witness_name(self.origin)
 
     @property
     def cosigning_key(self) -> PublicKey:

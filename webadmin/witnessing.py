@@ -20,15 +20,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
+from nacl.signing import SigningKey
 
 from jurisdiction.ledger.notes import PublicKey, parse_key
 from jurisdiction.ledger.witness import MAX_REQUEST_BYTES, Cosigned
 from jurisdiction.models import CheckpointRow
-from jurisdiction.notary import Notary
+from jurisdiction.notary import Notary, witness_name
 from jurisdiction.records import ledger
 from jurisdiction.records.witnessing import CONFLICT, NotCosigned, Reply, ask, witness
-from webadmin import notarial
 from webadmin.environ import Environ, split
+from webadmin.keyfiles import read_or_make
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ def add_checkpoint(request: HttpRequest) -> HttpResponse:
         return HttpResponse("too long\n", status=413, content_type="text/plain")
     environ, now = settings.ENVIRON, datetime.now(UTC)
     logs = [parse_key(key) for key in split(environ.witnessed_logs)]
-    answer = witness(request.body, logs, notarial.notary(environ, today=now.date()), now)
+    name, key = witness_name(ledger.stored_origin() or ""), SigningKey(read_or_make(environ.keys / "witness.key"))
+    answer = witness(request.body, logs, name, key, now)
     if isinstance(answer, Cosigned):
         return HttpResponse(str(answer.signature), content_type="text/plain; charset=utf-8")
     if answer.status == CONFLICT and answer.size is not None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from nacl.signing import SigningKey
 
 from jurisdiction.ledger.notes import (
     Note,
@@ -50,8 +51,8 @@ class NotCosigned(Exception):
     """The witness did not sign; the text says why. A fork shows itself here."""
 
 
-def witness(data: bytes, logs: Sequence[PublicKey], notary: Notary, now: datetime) -> Cosigned | Refused:
-    """Consider one request; what a signature rests on is committed when this returns."""
+def witness(data: bytes, logs: Sequence[PublicKey], name: str, key: SigningKey, now: datetime) -> Cosigned | Refused:
+    """Consider one request; what a signature rests on is committed when this returns. `name`, `key`: our own."""
     try:
         request = parse_request(data)
         origin = parse_checkpoint(request.note.text).origin
@@ -70,8 +71,8 @@ def witness(data: bytes, logs: Sequence[PublicKey], notary: Notary, now: datetim
             Seen(row.size, bytes(row.root)),
             keys,
             origin,
-            notary.witness_name,
-            notary.witness_key,
+            name,
+            key,
             int(now.timestamp()),
         )
         if isinstance(answer, Cosigned):

@@ -8,6 +8,7 @@ their old content, is emptied.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -46,6 +47,17 @@ async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetim
     removed += await readers.run(_remove_strays, blobs, now)
     await readers.run(_give_back)
     return Swept(messages, removed)
+
+
+def sweep_once(blobs: FileBlobs, now: datetime) -> Swept:
+    """One sweep in a process that has no store open: its own writer and reader, closed afterwards."""
+    writer, readers = Writer(), Readers(1)
+    writer.start()
+    try:
+        return asyncio.run(sweep(writer, readers, blobs, now))
+    finally:
+        writer.stop()
+        readers.close()
 
 
 def _remove_orphans(cursor: Cursor, before: date) -> list[str]:

@@ -69,8 +69,9 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
         assert keys["secret_keys"][0].startswith("AGE-SECRET-KEY-PQ-1")
         assert fetched(cell.ports["WEB"], "/healthz") == (200, '{"status": "ok"}')
         assert "skerry_imap_events_total" in fetched(cell.ports["WEB"], "/metrics")[1]
-        children = list(cell.children())
-        assert len(children) == 4
+        lines = cell.children()
+        assert {"smtpd", "imapd", "web", "worker"} <= {line.partition("django ")[2].split()[0] for line in lines.values()}
+        children = list(lines)
         assert cell.process is not None
         assert {os.getpgid(pid) for pid in children} == {cell.process.pid}
 
@@ -124,7 +125,7 @@ def test_daemons_of_another_cell_do_not_start() -> None:
     with house() as cell:
         cell.manage("prepare")
         stranger = House(cell.home, {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cell.home / "is-1" / "keys")})
-        for words in (("smtpd",), ("imapd",), ("web",), ("serve",), ("prepare",), ("verify",)):
+        for words in (("smtpd",), ("imapd",), ("web",), ("worker",), ("serve",), ("prepare",), ("verify",)):
             refused = stranger.manage(*words)
             assert refused.returncode == 1, words
             assert "cell" in refused.stderr
