@@ -58,7 +58,8 @@ class _Piece:
 class Writer:
     """The writing thread of this process. `start` before use, `stop` lets it finish what waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._queue: deque[_Piece] = deque()
         self._wake = threading.Event()
         self._stopping = False
@@ -110,8 +111,8 @@ class Writer:
 
     def _gather(self, expected: float) -> None:
         """Let up to `expected` pieces come together, for at most GATHER seconds."""
-        until = time.monotonic() + GATHER
-        while len(self._queue) < expected and not self._stopping and (left := until - time.monotonic()) > 0:
+        until = self._clock() + GATHER
+        while len(self._queue) < expected and not self._stopping and (left := until - self._clock()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
 

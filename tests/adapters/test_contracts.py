@@ -24,7 +24,8 @@ from mailhost.ports import Delivery
 from mailhost.seal import Sealed, seal
 from tests.adapters.conftest import NOW, Box, Cell
 from tests.contracts import DirectoryContract, LostAnswersContract, MailstoreContract
-from tests.imap.store_contract import OpenAccount, StoreContract
+from tests.imap.letters import OpenAccount
+from tests.imap.store_contract import StoreContract
 
 
 @dataclass

@@ -22,6 +22,7 @@ PURE = (
     "mailhost.mailauth",
     "mailhost.tlspolicy",
     "mailhost.dnsrecords",
+    "mailhost.dnscheck",
     "mailhost.limits",
     "mailhost.outcomes",
     "mailhost.ports",

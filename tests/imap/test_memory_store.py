@@ -6,8 +6,9 @@ import pytest
 
 from mailhost.imap.store import LoginRefused
 from tests.imap.dialogue import ADA, PASSWORD
+from tests.imap.letters import OpenAccount
 from tests.imap.memory import MemoryAccount, MemoryStore
-from tests.imap.store_contract import OpenAccount, StoreContract
+from tests.imap.store_contract import StoreContract
 
 
 class TestMemoryStore(StoreContract):

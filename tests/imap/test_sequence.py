@@ -115,4 +115,4 @@ def test_merging_keeps_every_index_once(pairs: list[tuple[int, int]]) -> None:
     assert list(indexes(found)) == expected
     assert from_indexes(expected) == found
     assert [index for batch in batches(found, 7) for index in batch] == expected
-    assert all(len(batch) <= 7 for batch in batches(found, 7))
+    assert all(len(batch) == 7 for batch in list(batches(found, 7))[:-1])

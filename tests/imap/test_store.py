@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from mailhost.imap import session_messages
 from mailhost.imap.store import MAX_KEYWORDS
 from tests.imap.dialogue import Dialogue, ada_with
+from tests.imap.memory import MemoryFolder
 
 
 async def test_flags_are_set_added_and_removed() -> None:
@@ -147,4 +153,48 @@ async def test_storing_while_others_expunge() -> None:
         S2: * 1 FETCH (UID 2 FLAGS (\Seen))
         S2: * 2 FETCH (UID 3 FLAGS (\Seen))
         S2: d OK ...
+    """)
+
+
+async def test_scattered_numbers_are_one_call_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(name: str) -> None:
+        method = getattr(MemoryFolder, name)
+
+        def count(*arguments: Any, **options: Any) -> Any:
+            calls.append(name)
+            return method(*arguments, **options)
+
+        monkeypatch.setattr(MemoryFolder, name, count)
+
+    for name in ("store_flags", "meta", "contents"):
+        counted(name)
+    scattered = ",".join(str(number) for number in range(1, 60, 2))
+    await Dialogue(ada_with(60), select="INBOX").play(rf"""
+        C: a STORE {scattered} +FLAGS.SILENT (\Seen)
+        S: a OK ...
+        C: b UID FETCH {scattered} (RFC822.SIZE)
+        S: ...
+        S: b OK ...
+        C: c UID FETCH {scattered} (BODY.PEEK[])
+        S: ...
+        S: c OK ...
+    """)
+    assert calls == ["store_flags", "meta", "contents"]
+
+
+async def test_a_large_set_is_stored_in_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_messages, "STORE_BATCH", 7)
+    await Dialogue(ada_with(30), select="INBOX", connections=2).play(r"""
+        C1: a STORE 1:* +FLAGS.SILENT (\Seen)
+        S1: a OK ...
+        C1: b SEARCH RETURN (COUNT) SEEN
+        S1: * ESEARCH (TAG "b") COUNT 30
+        S1: b OK ...
+        C1: c NOOP
+        S1: c OK ...
+        C2: a STORE 5:20 (UNCHANGEDSINCE 33) +FLAGS.SILENT (\Flagged)
+        S2: ...
+        S2: a OK [MODIFIED 15:20] ...
     """)
