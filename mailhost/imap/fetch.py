@@ -135,14 +135,14 @@ class Fetcher:
         start = b"* %d UIDFETCH (" if self.selected.uidonly else b"* %d FETCH ("
         return start + b" ".join([forms[name] for name in self.plan.picture])
 
-    async def _pictures(self, batch: range) -> None:
+    async def _pictures(self, batch: Sequence[int]) -> None:
         template = self._head() + b")\r\n"
         rows = zip(*self._picture_columns(batch), strict=True)
         self.conv.out.write(b"".join([template % row for row in rows]))
 
     # From Meta
 
-    async def _metas(self, batch: range) -> None:
+    async def _metas(self, batch: Sequence[int]) -> None:
         found = await self._meta(batch)
         if not found:
             return
@@ -205,7 +205,7 @@ class Fetcher:
         if count < len(uids):
             self.missing = True
 
-    async def _contents(self, batch: range) -> None:
+    async def _contents(self, batch: Sequence[int]) -> None:
         selected = self.selected
         heads = dict(zip(batch, zip(*self._picture_columns(batch), strict=True), strict=True))
         metas: dict[int, bytes] = {}
@@ -279,7 +279,7 @@ class Fetcher:
 
     # \\Seen
 
-    async def _set_seen(self, batch: range) -> None:
+    async def _set_seen(self, batch: Sequence[int]) -> None:
         """RFC 9051 §6.4.5: reading a body sets \\Seen, and the answer says so."""
         selected = self.selected
         unseen = [selected.uids[index] for index in batch if not selected.flags[index] & SEEN]

@@ -92,8 +92,7 @@ def decode_name(wire: bytes, *, utf8: bool) -> str:
 def normalized(name: str) -> str:
     """NFC, INBOX in capitals, no trailing delimiter. Raises BadName for names no folder can have."""
     name = unicodedata.normalize("NFC", name)
-    if len(name) > 1 and name.endswith(DELIMITER):
-        name = name[:-1]
+    name = name.rstrip(DELIMITER) or name
     first, slash, rest = name.partition(DELIMITER)
     if first.upper() == "INBOX":
         name = "INBOX" + slash + rest

@@ -12,13 +12,14 @@ what the client does not know yet into untagged responses.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
 from mailhost.imap.sequence import IndexRanges, format_set, from_indexes
-from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Changes, Folder, Snapshot
+from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Folder, Snapshot
 
 RECENT = 1 << 63
 FLAGS_MASK = RECENT - 1
@@ -179,22 +180,22 @@ class Selected:
     # What happened since
 
     async def refresh(self) -> None:
-        """Ask the store for everything after the last known modseq."""
+        """Bring everything after the last known modseq into the picture; the client is not told yet.
+
+        Others get a turn between slices: somebody may have flagged half a million messages at once.
+        """
         self.stale = False
         claim = not self.read_only
-        self.apply(await self.folder.changes(self.highestmodseq, claim_recent=claim))
-
-    def apply(self, changes: Changes) -> None:
-        """Bring changes into the picture; the client is not told yet."""
+        changes = await self.folder.changes(self.highestmodseq, claim_recent=claim)
         self.unpack()
         if changes.keywords != self.keywords:
             self.keywords = changes.keywords
             self._texts.clear()
-        for uid, word, modseq in changes.changed:
-            self._change(uid, word, modseq, changes.recent_from)
-        for uid in changes.vanished:
-            if self.index_of(uid) is not None:
-                self._gone.add(uid)
+        for start in range(0, len(changes.changed), LINES):
+            for uid, word, modseq in changes.changed[start : start + LINES]:
+                self._change(uid, word, modseq, changes.recent_from)
+            await asyncio.sleep(0)
+        self._gone.update(uid for uid in changes.vanished if self.index_of(uid) is not None)
         self.uidnext = max(self.uidnext, changes.uidnext)
         self.highestmodseq = max(self.highestmodseq, changes.highestmodseq)
 
@@ -221,11 +222,16 @@ class Selected:
         if keywords != self.keywords:
             self.keywords = keywords
             self._texts.clear()
+        newest = self.highestmodseq
         for uid, word, modseq in changed:
             index = self.index_of(uid)
+            newest = max(newest, modseq)
             if index is not None:
                 self.flags[index] = word | (self.flags[index] & RECENT)
                 self.modseqs[index] = modseq
+        if newest == self.highestmodseq + 1:
+            # Nobody else changed anything in between, so there is nothing to ask the store about.
+            self.highestmodseq = newest
 
     def mark_dirty(self, uids: Iterable[int]) -> None:
         """Tell these messages' flags at the next opportunity."""

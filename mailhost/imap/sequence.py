@@ -133,11 +133,26 @@ def indexes(ranges: IndexRanges) -> Iterator[int]:
         yield from range(start, stop)
 
 
-def batches(ranges: IndexRanges, size: int) -> Iterator[range]:
-    """The same indexes as runs of at most `size`, so that long work can pause between them."""
-    for start, stop in ranges:
-        for begin in range(start, stop, size):
-            yield range(begin, min(begin + size, stop))
+def batches(ranges: IndexRanges, size: int) -> Iterator[Sequence[int]]:
+    """The same indexes in lots of `size` (the last may be smaller), so that long work can pause between them.
+
+    A lot reaches over gaps: a set of a thousand single numbers is one lot and not a thousand.
+    """
+    gathered: list[int] = []
+    for first, stop in ranges:
+        start = first
+        while start < stop:
+            taken = range(start, min(stop, start + size - len(gathered)))
+            start = taken.stop
+            if len(taken) == size:
+                yield taken
+                continue
+            gathered += taken
+            if len(gathered) == size:
+                yield gathered
+                gathered = []
+    if gathered:
+        yield gathered
 
 
 def from_indexes(ascending: Iterable[int]) -> IndexRanges:

@@ -11,6 +11,7 @@ from mailhost.imap.fetch_items import Plain
 from mailhost.imap.selected import FLAGS_MASK, LINES, Selected
 from mailhost.imap.sequence import (
     SequenceSet,
+    batches,
     contains,
     format_set,
     from_indexes,
@@ -19,6 +20,8 @@ from mailhost.imap.sequence import (
 from mailhost.imap.store import SYSTEM_FLAGS, Copied, FlagOp, NoSuchFolder
 from mailhost.imap.tokens import BadCommand
 
+# Messages whose flags are changed in one transaction; larger sets let others have a turn in between.
+STORE_BATCH = 10_000
 # A keyword travels in every FLAGS response of the folder.
 MAX_KEYWORD = 100
 READ_ONLY = no("The mailbox is open for reading only", b"READ-ONLY")
@@ -103,21 +106,10 @@ async def store(conv: Conversation, command: commands.Store) -> Reply:
     flags = canonical_flags(command.flags, selected.keywords)
     if command.unchanged_since is not None:
         conv.enable_condstore()
-    ranges = conv.resolve(command.sequence, uid=command.uid)
-    uids = selected.uids_of(ranges)
-    before = {uid: selected.flags[index] for uid, index in zip(uids, indexes(ranges), strict=True)}
-    result = await selected.folder.store_flags(
-        uids, command.op, flags, unchanged_since=command.unchanged_since, now=conv.clock()
-    )
-    selected.stored(result.changed, result.keywords)
-    await conv.write_all(selected.tell_keywords())
-    modified = frozenset(result.modified)
-    if command.silent:
-        await _tell_silently(conv, command, before, result.changed)
-    else:
-        shown = [index for index in indexes(ranges) if selected.uids[index] not in modified]
-        await conv.write_all(flag_lines(conv, shown, uid=command.uid, flags=True))
-        selected.forget_dirty([selected.uids[index] for index in shown])
+    modified: list[int] = []
+    for batch in batches(conv.resolve(command.sequence, uid=command.uid), STORE_BATCH):
+        modified += await _store_batch(conv, command, flags, batch)
+        await conv.out.drain()
     if modified:
         numbers = sorted(modified)
         if not command.uid:
@@ -125,6 +117,28 @@ async def store(conv: Conversation, command: commands.Store) -> Reply:
         # RFC 7162 §3.1.3: what was changed by others first is left alone and named.
         return ok("Some messages were changed by others", b"MODIFIED " + format_set(numbers))
     return ok("Stored")
+
+
+async def _store_batch(
+    conv: Conversation, command: commands.Store, flags: Sequence[str], batch: Sequence[int]
+) -> Sequence[int]:
+    """One transaction and its FETCH responses; the UIDs that UNCHANGEDSINCE spared."""
+    selected = conv.folder
+    uids = [selected.uids[index] for index in batch]
+    before = {uid: selected.flags[index] for uid, index in zip(uids, batch, strict=True)}
+    result = await selected.folder.store_flags(
+        uids, command.op, flags, unchanged_since=command.unchanged_since, now=conv.clock()
+    )
+    selected.stored(result.changed, result.keywords)
+    await conv.write_all(selected.tell_keywords())
+    if command.silent:
+        await _tell_silently(conv, command, before, result.changed)
+        return result.modified
+    modified = frozenset(result.modified)
+    shown = [index for index in batch if selected.uids[index] not in modified]
+    await conv.write_all(flag_lines(conv, shown, uid=command.uid, flags=True))
+    selected.forget_dirty([selected.uids[index] for index in shown])
+    return result.modified
 
 
 async def _tell_silently(
