@@ -337,8 +337,12 @@ def _save_date(meta: Meta) -> bytes:
 
 
 def _preview(meta: Meta) -> bytes:
-    # RFC 8970 §3.2: NIL where the server has none; the sealed view never has one.
-    return b"NIL" if meta.preview is None else string(meta.preview.encode("utf-8", "replace"))
+    # RFC 8970 §3.2: UTF-8, which only a literal carries to every client; NIL where there is none, as in the
+    # sealed view always.
+    if meta.preview is None:
+        return b"NIL"
+    text = meta.preview.encode("utf-8", "replace")
+    return string(text) if text.isascii() else b"{%d}\r\n%b" % (len(text), text)
 
 
 _META_VALUES: dict[str, Callable[[Meta], bytes]] = {

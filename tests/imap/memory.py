@@ -11,7 +11,7 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailhost.imap.names import DELIMITER
@@ -42,6 +42,7 @@ from mailhost.imap.store import (
 )
 from mailhost.message.bodystructure import render
 from mailhost.message.envelope import envelope
+from mailhost.message.preview import preview
 from mailhost.message.structure import scan
 
 APPEND_LIMIT = 50 * 1024 * 1024
@@ -114,11 +115,7 @@ class Box:
         word = self.word(flags)
         uid, self.uidnext = self.uidnext, self.uidnext + 1
         meta = stored.meta
-        copy = Meta(
-            uid, meta.email_id, meta.internaldate, meta.savedate, meta.size, meta.envelope, meta.body,
-            meta.bodystructure, meta.preview,
-        )  # fmt: skip
-        self.messages[uid] = Stored(copy, stored.content, word, self.bump(), stored.damaged)
+        self.messages[uid] = Stored(replace(meta, uid=uid), stored.content, word, self.bump(), stored.damaged)
         return uid
 
     def remove(self, uids: Sequence[int]) -> None:
@@ -207,7 +204,7 @@ class MemoryStore:
             envelope=envelope(root.headers),
             body=rendered.body,
             bodystructure=rendered.bodystructure,
-            preview=None,
+            preview=preview(content, root),
         )
         return Stored(meta, content, 0, 0)
 
@@ -353,6 +350,11 @@ class MemoryAccount:
         self.closed = True
 
 
+def _unread(meta: Meta) -> Meta:
+    """What a view that cannot read knows."""
+    return replace(meta, preview=None, references=None)
+
+
 class MemoryFolder:
     """`Folder`."""
 
@@ -412,7 +414,8 @@ class MemoryFolder:
     async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
         messages = self._alive().messages
         found = [messages[uid] for uid in uids if uid in messages]
-        return [Damaged(m.meta.uid) if m.damaged else m.meta for m in found]
+        view = self._account.view
+        return [Damaged(m.meta.uid) if m.damaged else m.meta if view.can_read else _unread(m.meta) for m in found]
 
     async def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
         messages = self._alive().messages

@@ -171,7 +171,7 @@ async def test_binary_decodes_and_says_when_it_cannot() -> None:
 async def test_identities_and_dates_of_extensions() -> None:
     await Dialogue(ada_with(1), select="INBOX").play(r"""
         C: a FETCH 1 (EMAILID THREADID SAVEDATE PREVIEW)
-        S: * 1 FETCH (EMAILID ({id}) THREADID NIL SAVEDATE "22-Nov-2026 12:00:00 +0000" PREVIEW NIL)
+        S: * 1 FETCH (EMAILID ({id}) THREADID NIL SAVEDATE "22-Nov-2026 12:00:00 +0000" PREVIEW "Body 1.")
         S: a OK ...
         C: b COPY 1 Sent
         S: b OK ...
@@ -309,6 +309,15 @@ async def test_nul_never_leaves_in_a_literal() -> None:
     await client.ask("a SELECT INBOX")
     assert b"\0" not in await client.ask("a FETCH 1 (BODY.PEEK[] RFC822.HEADER ENVELOPE)")
     assert b"~{5}\r\na\0b\r\n" in await client.ask("a FETCH 1 BINARY.PEEK[1]")
+
+
+async def test_previews_are_utf8_in_literals() -> None:
+    content = "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n".encode()
+    await Dialogue(ada_with([content]), select="INBOX").play(r"""
+        C: a FETCH 1 PREVIEW
+        S: * 1 FETCH (PREVIEW {7}\nGrüße)
+        S: a OK ...
+    """)
 
 
 async def test_preview_is_nil_where_the_view_cannot_read() -> None:
