@@ -61,6 +61,8 @@ class Connection:
     _writer: asyncio.StreamWriter
     _timeouts: Timeouts
     broken: bool = field(default=False)
+    # The writer from before TLS: asyncio closes the connection when it is collected.
+    _before: asyncio.StreamWriter | None = None
 
     async def send(
         self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
@@ -148,10 +150,18 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye, unless nobody listens any more."""
         with suppress(OSError, EOFError, ssl.SSLError, TimeoutError, ValueError, ConnectionFailed):
-            if not self.broken:
-                async with asyncio.timeout(self._timeouts.quit) as clock:
+            async with asyncio.timeout(self._timeouts.quit) as clock:
+                if not self.broken:
                     await self._say(clock, "QUIT", self._timeouts.quit)
+                self._writer.close()
+                await self._writer.wait_closed()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close without a word."""
         self._writer.close()
+        if self._before is not None:
+            self._before.close()
 
 
 async def connect(
@@ -172,10 +182,10 @@ async def connect(
         async with asyncio.timeout(None) as clock:
             await _greet(made, clock, helo, context)
     except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError) as error:
-        writer.close()
+        made.cut()
         raise ConnectionFailed(_reason(error)) from None
     except BaseException:
-        made._writer.close()  # noqa: SLF001 - made here
+        made.cut()
         raise
     return made
 
@@ -195,10 +205,14 @@ async def _greet(made: Connection, clock: asyncio.Timeout, helo: str, context: s
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MAX_LINE, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    wire = await loop.start_tls(made._writer.transport, protocol, context, server_hostname=made.target.name)  # noqa: SLF001
+    try:
+        wire = await loop.start_tls(made._writer.transport, protocol, context, server_hostname=made.target.name)  # noqa: SLF001
+    except (OSError, ssl.SSLError, EOFError):
+        raise ConnectionFailed("tls_failed") from None
     if wire is None:
         raise ConnectionFailed("tls_failed")
     protocol.connection_made(wire)
+    made._before = made._writer  # noqa: SLF001
     made._reader, made._writer = reader, asyncio.StreamWriter(wire, protocol, reader, loop)  # noqa: SLF001
     made.secure = True
     # RFC 3207 §4.2: what was learned before TLS is forgotten.

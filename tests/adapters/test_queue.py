@@ -1,0 +1,323 @@
+"""The queue in a database: claims, leases, contents that only the day's key opens, and cost by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from mailhost.adapters.logins import DatabaseLogins
+from mailhost.adapters.queue import DatabaseQueue
+from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.tally import DatabaseTally
+from mailhost.models import AppPassword, QueueDestination, QueuedMessage, QueueItem, WrittenTo
+from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing
+from mailhost.ports import Account, Allowance, Tallied, Tally
+from mailhost.provision import queue as operator
+from mailhost.provision.errors import NotFound
+from mailhost.seal.apppassword import app_password_hash, new_app_password, parse_app_password
+from tests.adapters.conftest import NOW, Cell
+from tests.fakes import MemoryOutbox, MemoryTally
+from webadmin.keyfiles import read_or_make
+
+LEASE = timedelta(seconds=30)
+
+
+def letter(
+    number: int, *recipients: str, mailbox: int = 1, tenant: int = 1, content: bytes = b"Subject: tides\r\n\r\nnoon\r\n"
+) -> Outgoing:
+    forwards = tuple(Forward(name, name.rpartition("@")[2]) for name in recipients)
+    return Outgoing(f"{number:032x}", tenant, mailbox, "ada@example.is", forwards, content)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> QueueKeys:
+    return QueueKeys(tmp_path / "keys" / "queue", read_or_make)
+
+
+@pytest.fixture
+def real(cell: Cell, keys: QueueKeys) -> DatabaseQueue:
+    return DatabaseQueue(cell.shop.writer, cell.shop.readers, keys, cell="is-1", key=b"k" * 32)
+
+
+@pytest.fixture(params=["database", "memory"])
+def outbox(request: pytest.FixtureRequest, cell: Cell) -> tuple[Outbox, Callable[..., Outgoing]]:
+    def write(number: int, *recipients: str) -> Outgoing:
+        return letter(number, *recipients, mailbox=cell.ada.mailbox.pk, tenant=cell.ada.mailbox.tenant_id)
+
+    return (MemoryOutbox() if request.param == "memory" else request.getfixturevalue("real")), write
+
+
+async def claimed(queue: Outbox, now: datetime = NOW, items: int = 100) -> list:  # type: ignore[type-arg]
+    return list(await queue.claim(now=now, lease=LEASE, destinations=10, items=items))
+
+
+async def test_a_message_has_an_item_for_each_destination(outbox: tuple[Outbox, Callable[..., Outgoing]]) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test", "mo@third.test", "ćleo@other.test"), now=NOW)
+    claims = await claimed(queue)
+    shares = sorted(tuple(forward.address for forward in claim.due[0].recipients) for claim in claims)
+    assert shares == [("cleo@other.test", "ćleo@other.test"), ("mo@third.test",)]
+    for claim in claims:
+        assert await queue.content(claim.due[0]) == b"Subject: tides\r\n\r\nnoon\r\n"
+        assert claim.due[0].queued == NOW
+        await queue.done(claim.due[0])
+        await queue.release(claim.destination, failures=0, not_before=None)
+    assert await claimed(queue, NOW + timedelta(days=1)) == []
+
+
+async def test_a_claim_is_alone_until_it_is_released_or_its_lease_is_over(
+    outbox: tuple[Outbox, Callable[..., Outgoing]],
+) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    assert await claimed(queue) == []
+    await queue.renew(claim.destination, until=NOW + timedelta(seconds=50))
+    assert await claimed(queue, NOW + timedelta(seconds=40)) == []
+    assert len(await claimed(queue, NOW + timedelta(seconds=50))) == 1
+    await queue.release(claim.destination, failures=0, not_before=None)
+    assert len(await claimed(queue)) == 1
+
+
+async def test_what_is_put_off_comes_back_when_it_is_due(outbox: tuple[Outbox, Callable[..., Outgoing]]) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test", "mo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    [item] = claim.due
+    await queue.defer(item, item.recipients[1:], due=NOW + timedelta(minutes=5), reason="deferred_by_host")
+    await queue.release(claim.destination, failures=0, not_before=None)
+    assert await claimed(queue, NOW + timedelta(minutes=4)) == []
+    [again] = await claimed(queue, NOW + timedelta(minutes=5))
+    assert [forward.address for forward in again.due[0].recipients] == ["mo@other.test"]
+    assert (again.due[0].attempts, again.due[0].reason) == (1, "deferred_by_host")
+
+
+async def test_new_mail_for_a_failing_destination_waits_with_the_old(
+    outbox: tuple[Outbox, Callable[..., Outgoing]],
+) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    later = NOW + timedelta(minutes=5)
+    await queue.postpone(claim.due, due=later, reason="refused")
+    await queue.release(claim.destination, failures=1, not_before=later)
+    await queue.put(write(2, "mo@other.test"), now=NOW)
+    assert await claimed(queue, NOW + timedelta(minutes=4)) == []
+    [claim] = await claimed(queue, later)
+    assert claim.failures == 1
+    assert len(claim.due) == 2
+
+
+async def test_what_is_held_waits_for_a_person_and_ends_all_the_same(
+    outbox: tuple[Outbox, Callable[..., Outgoing]],
+) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    await queue.hold(claim.due[0], reason="egress_held LOC_UNKNOWN")
+    await queue.release(claim.destination, failures=0, not_before=None)
+    assert await claimed(queue, NOW + timedelta(hours=1)) == []
+    [late] = await claimed(queue, NOW + timedelta(hours=6))
+    assert (late.due, len(late.old)) == ((), 1)
+    await queue.tell(late.old[0])
+    await queue.release(late.destination, failures=0, not_before=None)
+    assert await claimed(queue, NOW + timedelta(hours=7)) == []
+    [ended] = await claimed(queue, NOW + GIVE_UP)
+    assert (ended.due, len(ended.old)) == ((), 1)
+
+
+async def test_nobody_reads_an_address_or_a_word_in_the_tables(real: DatabaseQueue, cell: Cell) -> None:
+    await real.put(
+        letter(1, "cleo@other.test", mailbox=cell.ada.mailbox.pk, tenant=cell.ada.mailbox.tenant_id), now=NOW
+    )
+
+    def everything() -> bytes:
+        rows = [
+            *QueuedMessage.objects.values_list(),
+            *QueueItem.objects.values_list(),
+            *QueueDestination.objects.values_list(),
+        ]
+        return b"".join(
+            bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+            for row in rows
+            for value in row
+        )
+
+    text = await cell.shop.readers.run(everything)
+    assert b"age-encryption.org/v1" in text
+    for secret in (b"cleo", b"other.test", b"ada@", b"tides", b"noon"):
+        assert secret not in text
+
+
+async def test_without_the_days_key_an_item_is_noise_and_goes(real: DatabaseQueue, cell: Cell, keys: QueueKeys) -> None:
+    await real.put(
+        letter(1, "cleo@other.test", mailbox=cell.ada.mailbox.pk, tenant=cell.ada.mailbox.tenant_id), now=NOW
+    )
+    assert keys.bury(set(), NOW.date() + timedelta(days=7)) == [NOW.date()]
+    [claim] = await claimed(real)
+    assert claim.due == ()
+    assert await cell.shop.readers.run(QueuedMessage.objects.count) == 0
+
+
+def test_a_key_dies_with_its_last_item_and_after_six_days_at_most(keys: QueueKeys) -> None:
+    today = date(2026, 11, 20)
+    for days in range(9):
+        keys.recipient(today - timedelta(days=days))
+    used = {today - timedelta(days=3), today - timedelta(days=8)}
+    gone = keys.bury(used, today)
+    assert sorted(gone) == [today - timedelta(days=days) for days in (8, 7, 6, 5, 4, 2)]
+    assert keys.identity(today - timedelta(days=8)) is None
+    assert keys.identity(today - timedelta(days=3)) is not None
+    assert keys.identity(today - timedelta(days=1)) is not None, "mail of yesterday may still be on its way in"
+
+
+async def test_a_long_queue_for_one_destination_costs_a_batch(real: DatabaseQueue, cell: Cell) -> None:
+    box = cell.ada.mailbox
+    await real.put(letter(0, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+
+    def many() -> None:
+        first = QueueItem.objects.get()
+        QueueItem.objects.bulk_create(
+            [
+                QueueItem(
+                    cell="is-1",
+                    message=first.message,
+                    destination=first.destination,
+                    due=NOW,
+                    queued=first.queued,
+                    envelope=first.envelope,
+                )
+                for _ in range(2000)
+            ]
+        )
+
+    await cell.shop.readers.run(many)
+    [claim] = await claimed(real, items=20)
+    assert len(claim.due) == 20
+    later = NOW + timedelta(hours=1)
+    await real.postpone(claim.due, due=later, reason="refused")
+    await real.release(claim.destination, failures=1, not_before=later)
+    await real.put(letter(2, "mo@third.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+    [other] = await claimed(real, items=20)
+    assert other.due[0].recipients[0].domain == "third.test"
+
+    def plan() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "EXPLAIN QUERY PLAN SELECT id FROM mailhost_queueitem WHERE destination_id = 1 AND state = 'waiting' AND due <= '2026' ORDER BY due LIMIT 20"
+            )
+            return str(cursor.fetchall())
+
+    if connection.vendor == "sqlite":
+        assert "queue_by_destination" in await cell.shop.readers.run(plan)
+
+
+async def test_sweeping_forgets_destinations_that_nothing_waits_for(real: DatabaseQueue, cell: Cell) -> None:
+    box = cell.ada.mailbox
+    await real.put(letter(1, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+    [claim] = await claimed(real)
+    await real.sweep(now=NOW + timedelta(days=2))
+    assert await cell.shop.readers.run(QueueDestination.objects.count) == 1
+    await real.done(claim.due[0])
+    await real.release(claim.destination, failures=0, not_before=None)
+    await real.sweep(now=NOW + timedelta(days=2))
+    assert await cell.shop.readers.run(QueueDestination.objects.count) == 0
+
+
+async def test_an_operator_lists_shows_retries_and_drops(real: DatabaseQueue, cell: Cell, keys: QueueKeys) -> None:
+    box = cell.ada.mailbox
+    await real.put(letter(1, "cleo@other.test", "mo@third.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+    for claim in await claimed(real):
+        await real.hold(claim.due[0], reason="egress_held")
+        await real.release(claim.destination, failures=3, not_before=None)
+    [one, two] = await cell.shop.readers.run(operator.listing)
+    assert (one.sender, one.state, one.due, one.reason) == ("ada@example.is", "held", None, "egress_held")
+    assert one.queued == NOW.replace(minute=0, second=0).isoformat()
+    shown = await cell.shop.readers.run(operator.show, one.id, keys)
+    assert shown.destination in {"other.test", "third.test"}
+    assert shown.recipients == 1
+    await cell.shop.readers.run(lambda: operator.retry(one.id, now=NOW))
+    [claim] = await claimed(real)
+    assert claim.due[0].id == one.id
+    await cell.shop.readers.run(operator.drop, one.id)
+    assert await cell.shop.readers.run(QueuedMessage.objects.count) == 1
+    await cell.shop.readers.run(operator.drop, two.id)
+    assert await cell.shop.readers.run(QueuedMessage.objects.count) == 0
+    with pytest.raises(NotFound):
+        await cell.shop.readers.run(operator.drop, two.id)
+
+
+@pytest.fixture(params=["database", "memory"])
+def tally(request: pytest.FixtureRequest, cell: Cell) -> Tally:
+    return MemoryTally() if request.param == "memory" else DatabaseTally(cell.shop.writer)
+
+
+async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, cell: Cell) -> None:
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    ben = Account(cell.ben.mailbox.pk, cell.ben.mailbox.tenant_id, "ben@example.is")
+    allowed = Allowance(mailbox=4, mailbox_new=2, tenant=6, tenant_new=3)
+
+    async def count(account: Account, *names: str, now: datetime = NOW) -> Tallied:
+        return await tally.count(account, {name.encode().ljust(16) for name in names}, allowed, now=now)
+
+    assert await count(ada, "a", "b") is Tallied.OK
+    assert await count(ada, "c") is Tallied.TOO_MANY_NEW
+    assert await count(ada, "a", "b") is Tallied.OK
+    assert await count(ada, "a") is Tallied.TOO_MANY
+    assert await count(ben, "d") is Tallied.OK
+    assert await count(ben, "e") is Tallied.TOO_MANY_NEW, "the tenant's limit"
+    assert await count(ben, "d") is Tallied.OK
+    assert await count(ben, "d") is Tallied.TOO_MANY, "the tenant's limit"
+    tomorrow = NOW + timedelta(days=1)
+    assert await count(ada, "c", "a", now=tomorrow) is Tallied.OK
+
+
+async def test_whom_a_mailbox_wrote_to_is_forgotten_after_half_a_year(cell: Cell) -> None:
+    tally = DatabaseTally(cell.shop.writer)
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    for months in (0, 5):
+        await tally.count(ada, {b"x" * 16}, Allowance(), now=NOW + timedelta(days=30 * months))
+    await tally.count(ada, {b"y" * 16}, Allowance(), now=NOW + timedelta(days=300))
+    assert await cell.shop.readers.run(WrittenTo.objects.count) == 2
+    await tally.count(ada, {b"y" * 16}, Allowance(), now=NOW + timedelta(days=400))
+    assert await cell.shop.readers.run(WrittenTo.objects.count) == 1
+
+
+async def test_an_app_password_of_either_access_logs_in_until_it_ends(cell: Cell) -> None:
+    logins = DatabaseLogins(cell.shop.readers, key=b"s" * 32, now=lambda: NOW)
+    words = {}
+
+    def make() -> None:
+        for name, more in {
+            "sealed": {},
+            "session": {},
+            "old": {"expires": date(2026, 1, 1)},
+            "gone": {"revoked": date(2026, 1, 1)},
+        }.items():
+            words[name] = new_app_password()
+            AppPassword.objects.create(
+                mailbox=cell.ada.mailbox,
+                name=name,
+                access="session" if name == "session" else "sealed",
+                secret_hash=app_password_hash(b"s" * 32, parse_app_password(words[name])),
+                created=NOW.date(),
+                **more,
+            )
+
+    await cell.shop.readers.run(make)
+    account = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    assert await logins.login("Ada@EXAMPLE.is ", words["sealed"]) == account
+    assert await logins.login("ada@example.is", words["session"].upper()) == account
+    for user, word in (
+        ("ada@example.is", words["old"]),
+        ("ada@example.is", words["gone"]),
+        ("ben@example.is", words["sealed"]),
+        ("ada@example.is", "x"),
+        ("", words["sealed"]),
+        ("ada@example.is", ""),
+    ):
+        assert await logins.login(user, word) is None

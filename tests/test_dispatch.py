@@ -1,0 +1,364 @@
+"""Dispatch over a queue, a network and a clock in memory: each recipient comes to one end, and its author knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from mailhost.dispatch import BACKOFF, Dispatcher, DispatchLimits, backoff
+from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
+from mailhost.notices import Notices
+from mailhost.outbox import Forward, Outgoing, State
+from mailhost.ports import MailboxFull, StoreUnavailable
+from mailhost.seal import open_header, open_payload
+from mailhost.transport import Answer, ConnectionFailed, Permission, Verdict
+from tests.fakes import MemoryOutbox
+from tests.people import NOW, identity
+from tests.smtp.talk import HOST, Talk
+
+MX = Target("mx.other.test", "93.184.215.14")
+BACKUP = Target("backup.other.test", "93.184.215.15")
+OK = Answer(250, "2.0.0", "kept")
+LETTER = b"From: ada@example.is\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"
+
+
+class FakeLink:
+    """A connection that answers as its network says."""
+
+    def __init__(self, network: Network, target: Target) -> None:
+        self.target = target
+        self.secure = network.secure
+        self.broken = False
+        self._network = network
+
+    async def send(
+        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
+    ) -> list[Answer]:
+        await asyncio.sleep(0)
+        self._network.sent.append((self.target.name, sender, tuple(recipients), smtputf8))
+        if self._network.breaks:
+            raise ConnectionFailed(self._network.breaks)
+        return [self._network.answers.get(recipient, OK) for recipient in recipients]
+
+    async def close(self) -> None:
+        self._network.closed += 1
+
+
+class Network:
+    """Other hosts. `down` are those that take no connections."""
+
+    def __init__(self) -> None:
+        self.secure = True
+        self.breaks = ""
+        self.down: set[Target] = set()
+        self.answers: dict[str, Answer] = {}
+        self.sent: list[tuple[str, str, tuple[str, ...], bool]] = []
+        self.connected: list[str] = []
+        self.closed = 0
+
+    async def connect(self, target: Target) -> FakeLink:
+        self.connected.append(target.name)
+        if target in self.down:
+            raise ConnectionFailed("refused")
+        return FakeLink(self, target)
+
+
+class Office:
+    """A dispatcher with everything around it in memory."""
+
+    def __init__(self) -> None:
+        self.talk = Talk()
+        self.outbox = MemoryOutbox()
+        self.network = Network()
+        self.walk: Walk = Targets((MX, BACKUP))
+        self.rule: Callable[[Target, bool, bool], Verdict] = lambda _target, secure, sealed: (
+            Verdict.ALLOW if secure or sealed else Verdict.DENY
+        )
+        self.dispatcher = Dispatcher(
+            outbox=self.outbox,
+            find=self._find,
+            transport=self.network,
+            decider=self,
+            notices=Notices(
+                hostname=HOST,
+                receiver=self.talk.house.receiver,  # type: ignore[arg-type]
+                outbox=self.outbox,
+                now=lambda: self.now,
+                random_word=lambda: "w" * 32,
+            ),
+            metrics=self.talk.metrics,
+            now=lambda: self.now,
+            limits=DispatchLimits(),
+        )
+
+    @property
+    def now(self) -> datetime:
+        return self.talk.now
+
+    def later(self, **passed: float) -> None:
+        self.talk.now += timedelta(**passed)
+
+    async def _find(self, _domain: str) -> Walk:
+        return self.walk
+
+    async def may_leave(
+        self, tenant_id: int, target: Target, *, secure: bool, sealed: bool, now: datetime
+    ) -> Permission:
+        return Permission(self.rule(target, secure, sealed), ("LOC_UNKNOWN",))
+
+    async def put(
+        self,
+        *recipients: str,
+        sender: str = "ada@example.is",
+        notify: str = "",
+        smtputf8: bool = False,
+        sealed: bool = False,
+    ) -> None:
+        forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
+        await self.outbox.put(Outgoing("0" * 32, 1, 1, sender, forwards, LETTER, smtputf8, "", sealed), now=self.now)
+
+    async def work(self) -> None:
+        for claim in await self.outbox.claim(now=self.now, lease=timedelta(seconds=30), destinations=10, items=100):
+            await self.dispatcher.work(claim)
+
+    def notices(self) -> list[str]:
+        return [
+            open_payload(open_header([identity("ada")], delivery.header), delivery.payload).decode()
+            for delivery in self.talk.store.deliveries
+        ]
+
+
+async def test_recipients_of_one_domain_share_a_transaction_and_messages_a_connection() -> None:
+    office = Office()
+    await office.put("cleo@other.test", "mo@other.test")
+    await office.put("cleo@other.test")
+    await office.work()
+    assert office.network.sent == [
+        ("mx.other.test", "ada@example.is", ("cleo@other.test", "mo@other.test"), False),
+        ("mx.other.test", "ada@example.is", ("cleo@other.test",), False),
+    ]
+    assert office.network.connected == ["mx.other.test"]
+    assert office.network.closed == 1
+    assert not office.outbox.items
+    assert not office.outbox.claims
+    assert office.notices() == []
+
+
+async def test_much_mail_opens_a_few_connections_and_no_more() -> None:
+    office = Office()
+    for _ in range(90):
+        await office.put("cleo@other.test")
+    await office.work()
+    assert len(office.network.sent) == 90
+    assert len(office.network.connected) == DispatchLimits().connections
+
+
+async def test_each_recipient_comes_to_its_own_end() -> None:
+    office = Office()
+    await office.put("cleo@other.test", "gone@other.test", "full@other.test")
+    office.network.answers = {
+        "gone@other.test": Answer(550, "5.1.1", "no such user"),
+        "full@other.test": Answer(452, "4.2.2", "full"),
+    }
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert [forward.address for forward in row.item.recipients] == ["full@other.test"]
+    assert row.item.reason == "deferred_by_host"
+    assert row.due == NOW + BACKOFF[0]
+    [notice] = office.notices()
+    assert "Final-Recipient: rfc822; gone@other.test\r\nAction: failed\r\nStatus: 5.1.1\r\n" in notice
+    assert "mx.other.test said: 550 5.1.1 no such user" in notice
+    assert "cleo@other.test" not in notice
+    assert "High at noon" not in notice
+
+
+async def test_the_next_host_is_tried_when_the_first_is_down() -> None:
+    office = Office()
+    office.network.down = {MX}
+    await office.put("cleo@other.test")
+    await office.work()
+    assert office.network.connected == ["mx.other.test", "backup.other.test"]
+    assert not office.outbox.items
+
+
+async def test_a_dead_destination_waits_as_a_whole_and_ever_longer() -> None:
+    office = Office()
+    office.network.down = {MX, BACKUP}
+    for _ in range(3):
+        await office.put("cleo@other.test")
+    for failures in range(4):
+        await office.work()
+        tried = len(office.network.connected)
+        assert tried == 2 * (failures + 1)
+        assert office.outbox.failures[b"other.test"] == failures + 1
+        await office.put("mo@other.test")
+        await office.work()
+        assert len(office.network.connected) == tried, "new mail for a dead host waits with the old"
+        office.later(seconds=backoff(failures).total_seconds())
+    office.network.down = set()
+    await office.work()
+    assert not office.outbox.items
+    assert office.outbox.failures[b"other.test"] == 0
+
+
+async def test_a_connection_that_breaks_in_the_middle_keeps_the_message() -> None:
+    office = Office()
+    office.network.breaks = "closed"
+    await office.put("cleo@other.test")
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert (row.item.reason, row.item.attempts) == ("closed", 1)
+    office.network.breaks = ""
+    office.later(minutes=1)
+    await office.work()
+    assert not office.outbox.items
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [("null_mx", "5.1.10"), ("no_such_domain", "5.1.2"), ("private_target", "5.4.4")]
+)
+async def test_what_the_dns_says_for_certain_ends_at_once(reason: str, status: str) -> None:
+    office = Office()
+    office.walk = NoMail(reason)
+    await office.put("cleo@other.test")
+    await office.work()
+    assert not office.outbox.items
+    assert f"Status: {status}" in office.notices()[0]
+    assert not office.network.connected
+
+
+async def test_what_the_dns_does_not_say_waits_is_told_of_and_ends_after_five_days() -> None:
+    office = Office()
+    office.walk = Later("dns_failed")
+    await office.put("cleo@other.test")
+    for _ in range(60):
+        await office.work()
+        office.later(hours=2)
+    delayed = [text for text in office.notices() if "Action: delayed" in text]
+    failed = [text for text in office.notices() if "Action: failed" in text]
+    assert (len(delayed), len(failed)) == (1, 0)
+    assert "Will-Retry-Until: Fri, 27 Nov 2026" in delayed[0]
+    office.later(hours=2)
+    await office.work()
+    assert not office.outbox.items
+    assert "Status: 4.4.7" in office.notices()[-1]
+    assert "name servers of this domain do not answer" in office.notices()[-1].replace("\r\n", " ")
+
+
+async def test_the_null_sender_is_never_answered_and_never_wishes_are_kept() -> None:
+    office = Office()
+    office.network.answers = {"gone@other.test": Answer(550, "", "no")}
+    await office.put("gone@other.test", sender="")
+    await office.put("gone@other.test", notify="NEVER")
+    await office.put("gone@other.test", notify="DELAY")
+    await office.work()
+    assert office.notices() == []
+    assert not office.outbox.items
+
+
+async def test_a_notice_that_finds_no_room_now_is_written_later() -> None:
+    office = Office()
+    office.network.answers = {"gone@other.test": Answer(550, "", "no")}
+    await office.put("gone@other.test")
+    office.talk.store.failures = [MailboxFull({1})]
+    await office.work()
+    assert next(iter(office.outbox.items.values())).item.reason == "notice_waits"
+    office.later(minutes=1)
+    await office.work()
+    assert len(office.notices()) == 1
+    assert not office.outbox.items
+
+
+async def test_a_host_without_tls_gets_nothing_readable() -> None:
+    office = Office()
+    office.network.secure = False
+    await office.put("cleo@other.test")
+    for _ in range(4):
+        await office.work()
+        office.later(hours=1)
+    assert office.network.sent == []
+    assert not office.outbox.items
+    assert "offers no encryption" in office.notices()[0]
+    await office.put("cleo@other.test", sealed=True)
+    await office.work()
+    assert len(office.network.sent) == 1, "what only its reader can read may go in clear"
+
+
+async def test_loopback_is_no_wire() -> None:
+    office = Office()
+    office.network.secure = False
+    office.walk = Targets((Target("relay", "127.0.0.1", 2600),))
+    await office.put("cleo@other.test")
+    await office.work()
+    assert len(office.network.sent) == 1
+
+
+async def test_one_host_that_must_not_have_it_stops_it_for_all() -> None:
+    office = Office()
+    office.rule = lambda target, _secure, _sealed: Verdict.DENY if target == BACKUP else Verdict.ALLOW
+    await office.put("cleo@other.test")
+    await office.work()
+    assert office.network.connected == []
+    assert "policy does not let readable mail go" in office.notices()[0].replace("\r\n", " ")
+
+
+async def test_what_is_not_known_is_held_and_goes_when_a_person_says_so() -> None:
+    office = Office()
+    office.rule = lambda *_: Verdict.HOLD
+    await office.put("cleo@other.test")
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert row.state is State.HELD
+    assert row.item.reason == "egress_held LOC_UNKNOWN"
+    office.later(hours=5)
+    await office.work()
+    assert "Action: delayed" in office.notices()[0]
+    assert "It is held" in office.notices()[0]
+    assert office.network.connected == []
+    office.later(days=5)
+    await office.work()
+    assert "Action: failed" in office.notices()[1]
+    assert not office.outbox.items
+
+
+async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
+    office = Office()
+    await office.put("cleo@other.test", smtputf8=True)
+    await office.put("ćleo@other.test", smtputf8=True)
+    await office.work()
+    assert [utf8 for *_, utf8 in office.network.sent] == [False, True]
+
+
+async def test_a_store_that_fails_stops_nothing_else() -> None:
+    office = Office()
+    stop = asyncio.Event()
+    running = asyncio.create_task(office.dispatcher.run(stop))
+
+    async def fails(*_: object, **__: object) -> None:
+        raise StoreUnavailable
+
+    done, office.outbox.done = office.outbox.done, fails  # type: ignore[method-assign]
+    await office.put("cleo@other.test")
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        if office.talk.metrics.counts["queue_attempts", "store_unavailable"]:
+            break
+    office.outbox.done = done  # type: ignore[method-assign]
+    await office.put("mo@third.test")
+    for _ in range(40):
+        await asyncio.sleep(0.05)
+        if not [row for row in office.outbox.items.values() if row.item.recipients[0].domain == "third.test"]:
+            break
+    else:
+        raise AssertionError("the other destination was stopped too")
+    stop.set()
+    await asyncio.wait_for(running, 2)
+
+
+def test_the_pauses_grow_and_the_last_one_stays() -> None:
+    assert list(BACKOFF) == sorted(BACKOFF)
+    assert backoff(0) == timedelta(minutes=1)
+    assert backoff(1000) == timedelta(hours=4)

@@ -1,0 +1,100 @@
+"""The walk from a domain to the addresses of its mail hosts, and everything a zone may do to mislead it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+
+from mailhost.mailauth.resolver import A, Aaaa, Cname, Mx, Txt
+from mailhost.mxwalk import MAX_ADDRESSES, MAX_EXCHANGERS, Later, NoMail, Target, Targets, is_public, walk
+from tests.fakedns import FakeDns
+
+ONE, TWO = A(IPv4Address("93.184.215.14")), A(IPv4Address("93.184.215.15"))
+
+
+async def test_exchangers_come_by_preference_and_ipv6_first() -> None:
+    dns = FakeDns(
+        {
+            "other.test": [Mx(20, "b.other.test"), Mx(10, "A.other.test.")],
+            "a.other.test": [ONE, Aaaa(IPv6Address("2606:2800:21f::1"))],
+            "b.other.test": [TWO],
+        }
+    )
+    assert await walk(dns, "other.test", private=False) == Targets(
+        (
+            Target("a.other.test", "2606:2800:21f::1"),
+            Target("a.other.test", "93.184.215.14"),
+            Target("b.other.test", "93.184.215.15"),
+        )
+    )
+
+
+async def test_equal_preferences_are_shuffled_and_only_those() -> None:
+    dns = FakeDns({"other.test": [Mx(5, "z.test"), Mx(10, "a.test"), Mx(10, "b.test")]})
+    for name in ("z.test", "a.test", "b.test"):
+        dns.add(name, ONE)
+    found = await walk(dns, "other.test", private=False, shuffle=lambda group: group.reverse())
+    assert isinstance(found, Targets)
+    assert [target.name for target in found.targets] == ["z.test", "b.test", "a.test"]
+
+
+async def test_without_mx_the_domain_itself_is_the_host() -> None:
+    assert await walk(FakeDns({"other.test": [ONE]}), "other.test", private=False) == Targets(
+        (Target("other.test", "93.184.215.14"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "result"),
+    [
+        ({"other.test": [Mx(0, ".")]}, NoMail("null_mx")),
+        ({}, NoMail("no_such_domain")),
+        ({"other.test": [Txt(b"nothing")]}, NoMail("no_address")),
+        ({"other.test": [Mx(10, "gone.test")]}, NoMail("no_address")),
+        ({"other.test": [Mx(10, "mx.test")], "mx.test": [A(IPv4Address("127.0.0.1"))]}, NoMail("private_target")),
+        ({"other.test": [Mx(10, "loop.test")], "loop.test": [Cname("loop.test")]}, Later("dns_failed")),
+        ({"other.test": [Mx(10, "alias.test")], "alias.test": [Cname("mx.test")], "mx.test": [ONE]}, Targets((Target("alias.test", "93.184.215.14"),))),
+    ],
+)  # fmt: skip
+async def test_what_a_zone_may_say(zone: dict[str, list[object]], result: object) -> None:
+    assert await walk(FakeDns(zone), "other.test", private=False) == result  # type: ignore[arg-type]
+
+
+async def test_a_failure_never_becomes_a_bounce() -> None:
+    dns = FakeDns({"other.test": [Mx(10, "mx.test")]})
+    dns.fail.add("mx.test")
+    assert await walk(dns, "other.test", private=False) == Later("dns_failed")
+    dns.fail.add("other.test")
+    assert await walk(dns, "other.test", private=False) == Later("dns_failed")
+
+
+async def test_one_broken_exchanger_does_not_hide_the_others() -> None:
+    dns = FakeDns({"other.test": [Mx(1, "bad.test"), Mx(2, "good.test")], "good.test": [ONE]})
+    dns.fail.add("bad.test")
+    assert isinstance(await walk(dns, "other.test", private=False), Targets)
+
+
+async def test_a_zone_of_many_hosts_is_bounded() -> None:
+    dns = FakeDns({"other.test": [Mx(n, f"mx{n}.test") for n in range(100)]})
+    for n in range(100):
+        dns.add(f"mx{n}.test", *[A(IPv4Address(f"93.184.{n}.{m}")) for m in range(50)])
+    found = await walk(dns, "other.test", private=False)
+    assert isinstance(found, Targets)
+    assert len(found.targets) == MAX_ADDRESSES
+    assert len({name for name, _ in dns.asked}) == 1 + MAX_EXCHANGERS
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "100.64.0.1", "::1", "::",
+     "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"],
+)  # fmt: skip
+def test_addresses_that_are_no_other_host(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+async def test_a_laboratory_may_allow_them() -> None:
+    found = await walk(FakeDns({"other.test": [A(IPv4Address("127.0.0.1"))]}), "other.test", private=True)
+    assert isinstance(found, Targets)
+    assert found.targets[0].loopback
