@@ -1,0 +1,115 @@
+"""Who may connect and try passwords, counted without keeping who they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailhost.imap.limits import Gate, Limits, is_loopback, source_of
+
+HERE, THERE = "198.51.100.7", "203.0.113.9"
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def gate(clock: Clock | None = None, **limits: int) -> Gate:
+    return Gate(Limits(**limits), now=clock or Clock(), key=b"k" * 32)
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::1%eth0", "2001:db8:1:2::"),
+        ("::1", "::1"),
+        ("", ""),
+        ("not an address", ""),
+    ],
+)
+def test_what_counts_as_one_source(address: str, source: str) -> None:
+    assert source_of(address) == source
+
+
+def test_loopback_and_local_sockets_are_this_machine() -> None:
+    assert all(is_loopback(source_of(address)) for address in ("127.0.0.1", "127.9.9.9", "::1", "", "/run/imap.sock"))
+    assert not is_loopback(source_of("::ffff:198.51.100.7"))
+    assert is_loopback(source_of("::ffff:127.0.0.1"))
+
+
+def test_connections_of_one_source_are_counted_and_given_back() -> None:
+    made = gate(per_source=2)
+    first, second = made.connect(HERE), made.connect(HERE)
+    assert first is not None
+    assert second is not None
+    assert made.connect(HERE) is None
+    assert made.connect(THERE) is not None
+    first()
+    assert made.connect(HERE) is not None
+
+
+def test_this_machine_is_not_one_source() -> None:
+    made = gate(per_source=1)
+    assert all(made.connect("127.0.0.1") is not None for _ in range(10))
+
+
+def test_all_connections_are_counted() -> None:
+    made = gate(connections=2)
+    leave = made.connect(HERE)
+    assert leave is not None
+    assert made.connect("127.0.0.1") is not None
+    assert made.connect(THERE) is None
+    leave()
+    assert made.connect(THERE) is not None
+
+
+def test_a_user_is_the_same_in_any_case_and_a_tenant_is_a_domain() -> None:
+    made = gate(per_user=1, per_tenant=2)
+    leave = made.enter("Ada@example.is")
+    assert leave is not None
+    assert made.enter("ada@EXAMPLE.is") is None
+    assert made.enter("ben@example.is") is not None
+    assert made.enter("mo@example.is") is None
+    assert made.enter("cleo@demo.test") is not None
+    leave()
+    assert made.enter("mo@example.is") is not None
+
+
+def test_failures_are_forgotten_after_a_minute() -> None:
+    clock = Clock()
+    made = gate(clock)
+    for _attempt in range(5):
+        assert made.may_try(HERE)
+        made.failed(HERE)
+        clock.now += 10
+    assert not made.may_try(HERE)
+    assert made.may_try(THERE)
+    clock.now += 11
+    assert made.may_try(HERE)
+    made.failed(HERE)
+    assert not made.may_try(HERE)
+
+
+def test_this_machine_is_never_throttled() -> None:
+    made = gate()
+    for _attempt in range(20):
+        made.failed("127.0.0.1")
+    assert made.may_try("127.0.0.1")
+
+
+def test_nothing_kept_names_anybody() -> None:
+    made = gate()
+    made.connect(HERE)
+    made.enter("ada@example.is")
+    made.failed(HERE)
+    kept = repr((made._counts, vars(made._failures)))
+    assert "198.51" not in kept
+    assert "ada" not in kept
