@@ -242,15 +242,6 @@ class Selected:
         if self._dirty:
             self._dirty.difference_update(uids)
 
-    @property
-    def has_gone(self) -> bool:
-        """Whether messages of the picture are no longer in the store."""
-        return bool(self._gone)
-
-    def is_gone(self, uid: int) -> bool:
-        """Whether this message is no longer in the store."""
-        return uid in self._gone
-
     # What is told
 
     def tell(self, *, expunges: bool, vanished: bool, modseq: bool, uid: bool, flags: bool = True) -> Iterator[bytes]:
