@@ -5,6 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Seconds for each target of `make fuzz`; folder of `make bench-target`, as DIR=… or as a word behind the target.
+SECONDS ?= 60
+TARGET_DIR := $(or $(DIR),$(filter-out bench-target bench-target-stop,$(MAKECMDGOALS)))
+ifneq ($(filter bench-target bench-target-stop,$(MAKECMDGOALS)),)
+$(filter-out bench-target bench-target-stop,$(MAKECMDGOALS)):
+	@:
+endif
+
 # The first candidate that *runs* and is new enough: under pyenv `command -v python3.13` can succeed while running it fails.
 define FIND_PYTHON
 for candidate in "$${PYTHON:-}" python3.13 python3.14 python3.12 python3 "env PYENV_VERSION=3.13.0 python3" "env PYENV_VERSION=3.12.1 python3" /usr/local/bin/python3.13 /usr/local/bin/python3.12; do \
@@ -32,12 +40,12 @@ $(STAMP): pyproject.toml constraints.txt
 run: venv ## start cell is-1 on loopback with a demo tenant; prints addresses and one-time logins
 	@exec $(BIN)/python manage.py serve --demo
 
-check: venv ## format, lint, types, layers and the fast tests without sockets (under a minute)
+check: venv ## format, lint, types, layers and the fast tests without sockets, with few examples a property
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n 2 -m 'not journey and not slow and not postgres'
+	$(BIN)/pytest -q -n 2 -m 'not journey and not slow and not postgres' --hypothesis-profile quick
 
 tests/js/node_modules: tests/js/package-lock.json
 	@command -v npm >/dev/null && npm --prefix tests/js ci --silent --no-audit --no-fund && touch $@ || echo "npm is missing: tests against the JavaScript age library are skipped"
@@ -47,11 +55,27 @@ test: venv tests/js/node_modules ## the whole suite
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 fmt: venv ## format and fix what can be fixed
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
+
+fuzz: venv ## fuzz every parser for SECONDS (60) each, guided by coverage
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[host,dev,fuzz]'
+	for target in tests/fuzz/fuzz_*.py; do echo "== $$target" && $(BIN)/python $$target -max_total_time=$(SECONDS) -timeout=10 || exit 1; done
+
+bench: venv ## time the hot paths and say where the microseconds go
+	for bench in message seal decisions geo imap_engine smtp; do echo "== $$bench" && $(BIN)/python -m tests.bench.bench_$$bench || exit 1; done
+
+bench-target: venv ## start a cell of 100 users for a load generator: make bench-target DIR=/tmp/target; ends with bench-target-stop
+	$(BIN)/python -m tests.bench.target start $(TARGET_DIR)
+
+bench-target-stop: venv ## end the cell that bench-target started in DIR
+	$(BIN)/python -m tests.bench.target stop $(TARGET_DIR)
+
+stress: venv ## random commands from ten IMAP clients, every answer checked against a model
+	$(BIN)/pytest -q -n 0 tests/imap/test_stress.py
 
 clean: ## remove what make built (not var/, which holds mail)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

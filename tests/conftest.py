@@ -9,6 +9,7 @@ from django.db import connection
 
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
 hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.load_profile("suite")
 
 
