@@ -56,7 +56,7 @@ WHY: Final[dict[str, tuple[str, str]]] = {
         "4.7.1",
         (
             "It is held: your organisation's policy wants to know the country and the owner of the receiving host, and"
-            " they are not known. Your administrator can release it."
+            " they are not known. Seal the message for its reader, or ask your administrator about the policy."
         ),
     ),
 }
