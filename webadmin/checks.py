@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from mailhost.seal import HybridIdentity, Summary, open_file, seal
 from webadmin import cellcert, identity, serving, tls
 from webadmin.environ import Environ
-from webadmin.keyfiles import KeyFileDamaged
+from webadmin.keyfiles import KeyFileDamaged, KeyFilesOpen
 from webadmin.prepare import KEY_FILES
 
 CERTIFICATE_WARNING = timedelta(days=21)
@@ -138,7 +138,7 @@ def _cell(environ: Environ, _now: datetime) -> Iterator[Check]:
         yield Check("cell", State.WARNING, str(problem), "run `skerry init`")
     except identity.WrongCell as problem:
         yield Check("cell", State.PROBLEM, str(problem), "see above; nothing of this cell may start like this")
-    except KeyFileDamaged as problem:
+    except (KeyFileDamaged, KeyFilesOpen) as problem:
         yield Check("cell", State.PROBLEM, str(problem), "restore the key files")
     except DatabaseError as problem:
         yield Check("database", State.PROBLEM, identity.in_words(problem), "start it, or correct SKERRY_DATABASE_URL")

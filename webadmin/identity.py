@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from mailhost.models import CellIdentity
 from webadmin import cellcert
 from webadmin.environ import Environ
-from webadmin.keyfiles import KeyFileDamaged
+from webadmin.keyfiles import KeyFileDamaged, KeyFilesOpen, check_folder
 
 
 class NotPrepared(Exception):
@@ -39,6 +39,7 @@ def check(environ: Environ) -> None:
         certificate = cellcert.read(environ.keys)
     except FileNotFoundError as missing:
         raise NotPrepared(f"{missing.filename} is missing; restore the key files, or run `skerry init`") from None
+    check_folder(environ.keys)
     compare(environ.cell, row, certificate)
     compare_database_setting(environ.cell)
     if pending_migrations():
@@ -107,7 +108,7 @@ def pending_migrations() -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-EXPECTED = (NotPrepared, WrongCell, OldSchema, KeyFileDamaged, DatabaseError)
+EXPECTED = (NotPrepared, WrongCell, OldSchema, KeyFileDamaged, KeyFilesOpen, DatabaseError)
 
 
 def in_words(error: Exception) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 KEY_BYTES = 32
@@ -16,6 +17,24 @@ KEY_BYTES = 32
 
 class KeyFileDamaged(Exception):
     """A key file has the wrong size; making a new one would orphan what depends on it."""
+
+
+class KeyFilesOpen(Exception):
+    """Somebody else on this machine can read the key files, or could have put them there."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raises KeyFilesOpen unless the folder and every key in it are for this user alone.
+
+    Files of root may have a group: systemd hands out credentials like that, with an access list for the service.
+    """
+    for path in (folder, *sorted(folder.glob("*.key"))):
+        status = path.stat()
+        if status.st_uid not in {os.geteuid(), 0}:
+            raise KeyFilesOpen(f"{path} belongs to another user: give it to the cell's own (chown), keys and all")
+        open_to = stat.S_IMODE(status.st_mode) & (0o077 if status.st_uid == os.geteuid() else 0o007)
+        if open_to:
+            raise KeyFilesOpen(f"others on this machine can read {path}: chmod -R go= {folder}")
 
 
 def read_or_make(path: Path) -> bytes:

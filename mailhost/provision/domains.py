@@ -38,6 +38,11 @@ def get(name: str) -> Domain:
         raise NotFound(f"{name} is not hosted here; add it with `skerry domain add {name} --tenant SLUG`") from None
 
 
+def tenant_of(name: str) -> str:
+    """Slug of the tenant whose domain, or whose address's domain, this is. Raises NotFound, BadName."""
+    return str(get(name.rpartition("@")[2]).tenant.slug)
+
+
 def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> DomainView:
     """Host a domain, verified. Raises BadName, NotFound, AlreadyThere, TakenElsewhere, DirectoryUnreachable."""
     name = names.domain(name)

@@ -88,6 +88,11 @@ def show(item: int, keys: QueueKeys) -> OpenedView:
     )
 
 
+def tenant_of(item: int) -> str:
+    """Slug of the tenant whose message it is. Raises NotFound."""
+    return _view(_get(item)).tenant
+
+
 def retry(item: int, *, now: datetime) -> ItemView:
     """Make an item due now, a held one too, and forget that its destination failed. Raises NotFound."""
     with transaction.atomic():

@@ -27,6 +27,7 @@ NOUNS = {
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
+    "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),
     "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
     "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),

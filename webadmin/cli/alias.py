@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailhost.provision import aliases
+from mailhost.provision import aliases, domains
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
 
@@ -25,6 +25,7 @@ def add(
 ) -> None:
     """Let mail for another address arrive at a mailbox; given twice, at both mailboxes."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(domains.tenant_of(mailbox), "alias add")
         made = aliases.add(alias, mailbox, cell=cell.environ.cell)
         answer(
             asdict(made) | ({"dry_run": True} if dry_run else {}),
@@ -42,9 +43,9 @@ def list_(
     as_json: JsonFlag = False,
 ) -> None:
     """List aliases."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         answer_list(
-            [asdict(view) for view in aliases.listing(about)],
+            [asdict(view) for view in aliases.listing(about) if cell.may_see(domains.tenant_of(view.alias))],
             as_json=as_json,
             columns=("alias", "mailbox"),
             empty="no aliases; add one with `skerry alias add ALIAS ADDRESS`",
@@ -63,7 +64,8 @@ def delete(
     as_json: JsonFlag = False,
 ) -> None:
     """Remove an alias."""
-    with opened(as_json=as_json, dry_run=dry_run):
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(domains.tenant_of(alias), "alias delete")
         if not dry_run:
             confirm(f"Remove the alias {alias}?", yes=yes)
         gone = aliases.delete(alias, mailbox)

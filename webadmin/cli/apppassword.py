@@ -37,6 +37,7 @@ def add(
     """Make an app password and print it, once. Session access asks for the account password."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         box = mailboxes.get(address)
+        cell.act(box.tenant.slug, f"app-password add, {access.value} access")
         keyring_key = None
         if access == AppPassword.Access.SESSION:
             typed = secret("account password", from_stdin=password_stdin)
@@ -67,7 +68,8 @@ def add(
 @app.command("list")
 def list_(address: Address, *, as_json: JsonFlag = False) -> None:
     """List a mailbox's app passwords; the secrets themselves are not stored."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
+        cell.act(mailboxes.get(address).tenant.slug, "app-password list")
         answer_list(
             [asdict(view) for view in apppasswords.listing(address)],
             as_json=as_json,
@@ -87,6 +89,7 @@ def revoke(
 ) -> None:
     """End an app password."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(mailboxes.get(address).tenant.slug, "app-password revoke")
         if not dry_run:
             confirm(f"Revoke the app password {which!r} of {address}?", yes=yes)
         gone = apppasswords.revoke(address, which, now=cell.now)

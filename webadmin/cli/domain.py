@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mailhost.provision import domains
+from mailhost.provision import domains, tenants
 from mailhost.provision.errors import StillInUse
 from webadmin.cli.answers import JsonFlag, answer, answer_list
-from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
+from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
 
 app = typer.Typer(no_args_is_help=True)
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A mail domain, such as example.is.")]
@@ -26,6 +26,7 @@ def add(
 ) -> None:
     """Host a domain for a tenant. Added by an operator, it counts as verified."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(tenants.get(tenant).slug, "domain add")
         made = domains.add(domain, tenant, now=cell.now, claims=cell.claims)
         answer(
             _about(made, dry_run=dry_run),
@@ -41,9 +42,9 @@ def list_(
     as_json: JsonFlag = False,
 ) -> None:
     """List hosted domains."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         answer_list(
-            [asdict(view) for view in domains.listing(tenant)],
+            [asdict(view) for view in domains.listing(tenant) if cell.may_see(view.tenant)],
             as_json=as_json,
             columns=("domain", "tenant", "verified", "mailboxes"),
             empty="no domains yet; add one with `skerry domain add DOMAIN --tenant SLUG`",
@@ -70,6 +71,7 @@ def delete(
         view = next(view for view in domains.listing(row.tenant.slug) if view.domain == row.name)
         if view.mailboxes and not with_mailboxes:
             raise StillInUse(domains.still_in_use(view.domain, view.mailboxes))
+        cell.act(row.tenant.slug, f"domain delete{tried(dry_run)}", dangerous=bool(view.mailboxes) and not dry_run)
         if not dry_run:
             confirm(f"Stop hosting {view.domain} and delete its {view.mailboxes} mailboxes?", yes=yes)
             domains.delete(domain, claims=cell.claims, blobs=cell.blobs, with_mailboxes=with_mailboxes)

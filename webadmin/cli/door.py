@@ -20,11 +20,12 @@ from django.conf import settings
 from django.db import transaction
 
 from jurisdiction.notary import Notary
+from jurisdiction.records.operators import Refused
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
-from webadmin import identity, notarial, prepare
+from webadmin import identity, notarial, operating, prepare
 from webadmin.cli.answers import fail
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
@@ -60,6 +61,14 @@ class Cell:
     def notary(self) -> Notary:
         """The cell's facts, keys and log."""
         return notarial.notary(self.environ, today=self.now.date())
+
+    def act(self, tenant: str, what: str, *, dangerous: bool = False) -> None:
+        """Ask whether the operator may do this to the tenant, and write it down. Raises operators.Refused."""
+        operating.act(self.environ, self.notary, self.now, tenant, what, dangerous=dangerous)
+
+    def may_see(self, tenant: str) -> bool:
+        """Whether a list may show this tenant to the operator."""
+        return operating.may_see(self.environ, self.notary, self.now, tenant)
 
     @property
     def server_key(self) -> bytes:
@@ -105,6 +114,11 @@ def opened(*, as_json: bool, dry_run: bool = False) -> Iterator[Cell]:
             transaction.set_rollback(True)
 
 
+def tried(dry_run: bool) -> str:
+    """What is added to an act that only asks what would happen."""
+    return ", dry run" if dry_run else ""
+
+
 @contextmanager
 def refusals(*, as_json: bool) -> Iterator[None]:
     """Turn every expected error into its sentence and its exit code."""
@@ -112,7 +126,7 @@ def refusals(*, as_json: bool) -> Iterator[None]:
         yield
     except WrongUse as problem:
         fail(str(problem), as_json=as_json, code=2)
-    except (CannotProvision, Failed, *prepare.EXPECTED) as problem:
+    except (CannotProvision, Failed, Refused, *prepare.EXPECTED) as problem:
         fail(identity.in_words(problem), as_json=as_json)
     except OSError as problem:
         fail(f"{problem.filename or 'a file'}: {problem.strerror or type(problem).__name__}", as_json=as_json)

@@ -35,6 +35,7 @@ def show(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
         about = _head(cell, notary, head)
         if slug is not None:
             tenant = tenants.get(slug).slug
+            cell.act(tenant, "ledger show")
             tag = notary.tag(policies.TENANT, tenant)
             about |= {"tenant": tenant, "tag": tag, "entries": [_entry(placed) for placed in ledger.entries_of(tag)]}
         answer(about, as_json=as_json, text=lambda: _text(about))
@@ -109,6 +110,7 @@ def export(
         if slug is None:
             text, entries = ledger.export(head, previous), head.size
         else:
+            cell.act(tenants.get(slug).slug, "ledger export")
             placed = ledger.entries_of(notary.tag(policies.TENANT, tenants.get(slug).slug))
             text, entries = ledger.receipt(placed, head, previous), len(placed)
         if output is None:

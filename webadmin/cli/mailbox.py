@@ -18,13 +18,13 @@ from rich.progress import Progress
 
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.models import Mailbox
-from mailhost.provision import mailboxes
+from mailhost.provision import domains, mailboxes
 from mailhost.provision.errors import WrongSecret
 from mailhost.provision.export import Exported, count, export
 from mailhost.seal.errors import InvalidKey
 from mailhost.seal.identity import HybridIdentity
 from webadmin.cli.answers import JsonFlag, answer, answer_list
-from webadmin.cli.door import Cell, DryRunFlag, PasswordStdinFlag, WrongUse, YesFlag, confirm, opened, secret
+from webadmin.cli.door import Cell, DryRunFlag, PasswordStdinFlag, WrongUse, YesFlag, confirm, opened, secret, tried
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]
@@ -44,6 +44,7 @@ def add(
 ) -> None:
     """Add a mailbox with new keys and print its public key and recovery phrase, once."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(domains.tenant_of(address), "mailbox add")
         quota_bytes = quota or cell.environ.default_quota_bytes
         if invite or dry_run:
             view = mailboxes.invite(address, notary=cell.notary, now=cell.now, quota_bytes=quota_bytes)
@@ -80,9 +81,10 @@ def list_(
     as_json: JsonFlag = False,
 ) -> None:
     """List mailboxes with their state, size and quota."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
+        shown = mailboxes.listing(tenant=tenant, domain=domain)
         answer_list(
-            [asdict(view) for view in mailboxes.listing(tenant=tenant, domain=domain)],
+            [asdict(view) for view in shown if cell.may_see(view.tenant)],
             as_json=as_json,
             columns=("address", "tenant", "state", "key_version", "messages", "bytes", "quota_bytes"),
             empty="no mailboxes yet; add one with `skerry mailbox add ADDRESS`",
@@ -94,6 +96,7 @@ def delete(address: Address, *, yes: YesFlag = False, dry_run: DryRunFlag = Fals
     """Delete a mailbox with all its mail, aliases and passwords."""
     with opened(as_json=as_json) as cell:
         box = mailboxes.get(address)
+        cell.act(box.tenant.slug, f"mailbox delete{tried(dry_run)}", dangerous=not dry_run)
         messages = count(box)
         if not dry_run:
             confirm(f"Delete {box.address} with {messages} messages, for ever?", yes=yes)
@@ -108,8 +111,9 @@ def delete(address: Address, *, yes: YesFlag = False, dry_run: DryRunFlag = Fals
 @app.command("secret-key")
 def secret_key(address: Address, *, password_stdin: PasswordStdinFlag = False, as_json: JsonFlag = False) -> None:
     """Print the owner's secret keys, one a line, the current one first. Whoever has them reads everything."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         box = mailboxes.get(address)
+        cell.act(box.tenant.slug, "mailbox secret-key, with the owner's password")
         keys = mailboxes.secret_keys(address, secret("account password", from_stdin=password_stdin))
         answer({"address": box.address, "secret_keys": keys}, as_json=as_json, text=lambda: "\n".join(keys))
 
@@ -135,6 +139,7 @@ def export_(
         if password_stdin + phrase_stdin + secret_key_stdin > 1:
             raise WrongUse("give one of --password-stdin, --phrase-stdin and --secret-key-stdin")
         box = mailboxes.get(address)
+        cell.act(box.tenant.slug, "mailbox export")
         identities = _identities(
             box, password=password_stdin or open_, phrase=phrase_stdin, keys=secret_key_stdin, from_stdin=not open_
         )

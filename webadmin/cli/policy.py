@@ -37,6 +37,7 @@ def show(slug: Slug, *, as_json: JsonFlag = False) -> None:
     """Show a tenant's policy, its versions, and the leases and incidents that follow from it."""
     with opened(as_json=as_json) as cell:
         notary, tenant = cell.notary, tenants.get(slug).slug
+        cell.act(tenant, "policy show")
         policy = policies.in_force(tenant, notary.key.verify_key)
         about = {
             "tenant": tenant,
@@ -80,6 +81,7 @@ def set_(
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         notary, tenant = cell.notary, tenants.get(slug).slug
         wanted = chosen_policy(preset, file, notary, cell.now)
+        cell.act(tenant, "policy set", dangerous=not dry_run)
         if wanted is None:
             raise WrongUse("say which policy: --preset NAME or --file FILE")
         policies.refuse_exclusion(wanted, notary, cell.now)
@@ -100,6 +102,7 @@ def explain_(slug: Slug, *, preset: PresetFlag = None, file: FileFlag = None, as
     """Explain a tenant's policy, or what another would mean for it, with the law behind every sentence."""
     with opened(as_json=as_json) as cell:
         notary, tenant = cell.notary, tenants.get(slug).slug
+        cell.act(tenant, "policy explain")
         policy = chosen_policy(preset, file, notary, cell.now) or policies.in_force(tenant, notary.key.verify_key)
         note = explain(policy, notary.atlas, notary.home, cell.now.date())
         about = {

@@ -27,9 +27,9 @@ def list_(
     as_json: JsonFlag = False,
 ) -> None:
     """List what waits, the oldest first."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         answer_list(
-            [asdict(view) for view in queue.listing(tenant)],
+            [asdict(view) for view in queue.listing(tenant) if cell.may_see(view.tenant)],
             as_json=as_json,
             columns=("id", "sender", "state", "queued", "attempts", "due", "reason"),
             empty="nothing waits",
@@ -41,6 +41,7 @@ def show(item: ItemId, *, as_json: JsonFlag = False) -> None:
     """Show one item and the domain it is for."""
     with opened(as_json=as_json) as cell:
         found = queue.show(item, QueueKeys(cell.environ.queue_keys, read_or_make))
+        cell.act(found.tenant, "queue show")
         answer(
             asdict(found),
             as_json=as_json,
@@ -50,8 +51,9 @@ def show(item: ItemId, *, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def retry(item: ItemId, *, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
-    """Try an item again now; one that is held is released."""
+    """Try an item again now; for one that is held, the policy is asked anew."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(queue.tenant_of(item), "queue retry")
         found = queue.retry(item, now=cell.now)
         answer(
             asdict(found) | ({"dry_run": True} if dry_run else {}),
@@ -63,7 +65,8 @@ def retry(item: ItemId, *, dry_run: DryRunFlag = False, as_json: JsonFlag = Fals
 @app.command()
 def drop(item: ItemId, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Remove an item; its author is not told."""
-    with opened(as_json=as_json, dry_run=dry_run):
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(queue.tenant_of(item), "queue drop")
         if not dry_run:
             confirm(f"Remove item {item}? Its author will not be told.", yes=yes)
         found = queue.drop(item)

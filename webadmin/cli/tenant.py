@@ -10,7 +10,7 @@ import typer
 from mailhost.models import Tenant
 from mailhost.provision import tenants
 from webadmin.cli.answers import JsonFlag, answer, answer_list
-from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
+from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,9 +42,9 @@ def add(
 @app.command("list")
 def list_(*, as_json: JsonFlag = False) -> None:
     """List the tenants of this cell."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         answer_list(
-            [asdict(view) for view in tenants.listing()],
+            [asdict(view) for view in tenants.listing() if cell.may_see(view.slug)],
             as_json=as_json,
             columns=("slug", "name", "state", "domains", "mailboxes", "messages", "bytes"),
             empty="no tenants yet; add one with `skerry tenant add SLUG`",
@@ -54,16 +54,18 @@ def list_(*, as_json: JsonFlag = False) -> None:
 @app.command()
 def show(slug: Slug, *, as_json: JsonFlag = False) -> None:
     """Show one tenant: state, domains, counts. Never a correspondent."""
-    with opened(as_json=as_json):
+    with opened(as_json=as_json) as cell:
         view = asdict(tenants.show(slug))
+        cell.act(view["slug"], "tenant show")
         answer(view, as_json=as_json, text=lambda: _lines(view))
 
 
 @app.command()
 def suspend(slug: Slug, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Refuse mail and logins for a tenant; nothing is removed."""
-    with opened(as_json=as_json, dry_run=dry_run) as _cell:
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
         view = tenants.show(slug)
+        cell.act(view.slug, "tenant suspend")
         if not dry_run:
             confirm(f"Suspend {view.slug} with {view.mailboxes} mailboxes?", yes=yes)
         view = tenants.set_state(slug, Tenant.State.SUSPENDED)
@@ -77,7 +79,8 @@ def suspend(slug: Slug, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as
 @app.command()
 def resume(slug: Slug, *, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Take mail and logins again for a suspended tenant."""
-    with opened(as_json=as_json, dry_run=dry_run):
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(tenants.get(slug).slug, "tenant resume")
         view = tenants.set_state(slug, Tenant.State.ACTIVE)
         answer(
             _about(view, dry_run=dry_run),
@@ -91,6 +94,7 @@ def delete(slug: Slug, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as_
     """Delete a tenant with its domains, mailboxes and all their mail."""
     with opened(as_json=as_json) as cell:
         view = tenants.show(slug)
+        cell.act(view.slug, f"tenant delete{tried(dry_run)}", dangerous=not dry_run)
         if not dry_run:
             confirm(
                 f"Delete {view.slug} with {view.mailboxes} mailboxes and {view.messages} messages, for ever?", yes=yes

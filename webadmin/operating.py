@@ -1,0 +1,60 @@
+"""Who is at the command line, and may they? The edge of the operator's sessions.
+
+On a real host an operator opens a session with a reason before touching any tenant (`skerry session open`), or has
+the reason in SKERRY_OPERATOR_REASON. A cell that serves loopback only is its operator's own box: there the session
+opens by itself and nobody else is needed to agree, and both is written down like everything else.
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from jurisdiction.models import OperatorSession
+from jurisdiction.notary import Notary
+from jurisdiction.records import operators
+from webadmin.environ import Environ
+
+OWN_BOX: Final = "the operator's own box: this cell serves loopback only"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The operator, as settings and machine know them."""
+
+    name: str
+    country: str
+    reason: str  # empty: it must be stated
+
+
+def person(environ: Environ) -> Person:
+    """Who is working here."""
+    name = environ.operator or getpass.getuser()
+    reason = environ.operator_reason or (OWN_BOX if environ.serves_loopback_only else "")
+    return Person(name, environ.operator_country or environ.country, reason)
+
+
+def act(environ: Environ, notary: Notary, now: datetime, tenant: str, what: str, *, dangerous: bool = False) -> None:
+    """Ask whether this may be done to a tenant, and write it down. Raises operators.Refused, policies.NoPolicy."""
+    session = _session(environ, notary, now, tenant)
+    operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
+
+
+def may_see(environ: Environ, notary: Notary, now: datetime, tenant: str) -> bool:
+    """Whether a list may show the tenant to whoever is working here."""
+    return operators.allows(person(environ).country, tenant, notary, now)
+
+
+def _session(environ: Environ, notary: Notary, now: datetime, tenant: str) -> OperatorSession:
+    who = person(environ)
+    known = operators.current(who.name, now, tenant)
+    if known is not None and known.country == who.country:
+        return known
+    if not who.reason:
+        raise operators.Refused(
+            "open a session first: `skerry session open --reason WHY`; what you do in it is shown to the tenant"
+        )
+    return operators.open_session(secrets.token_hex(16), who.name, who.country, who.reason, notary, now)
