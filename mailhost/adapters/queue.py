@@ -101,13 +101,13 @@ class DatabaseQueue:
 
         def work(cursor: Cursor) -> list[_Rows]:
             claimed = []
-            for destination_id in _candidates(cursor, moment, ended, late, destinations):
+            for destination_id, old in _candidates(cursor, moment, ended, late, destinations).items():
                 cursor.execute(
                     f"UPDATE mailhost_queuedestination SET claimed_until = %s WHERE id = %s AND {_FREE}",
                     [until, destination_id, moment],
                 )
                 if cursor.rowcount:
-                    claimed.append(_items(cursor, destination_id, moment, ended, late, items))
+                    claimed.append(_items(cursor, destination_id, moment, ended, late, items, old=old))
             return claimed
 
         # A look without writing first: an idle queue costs no transaction.
@@ -259,13 +259,13 @@ def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: d
     ).encode()
 
 
-def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> list[int]:
-    """Destinations with work: due ones first, then those with mail that is too old or whose sender is to be told."""
+def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> dict[int, bool]:
+    """Destinations with work, and whether some of it is too old or its author is to be told that it is late."""
     cursor.execute(
         f"SELECT id FROM mailhost_queuedestination WHERE due <= %s AND {_FREE} ORDER BY due LIMIT %s",
         [moment, moment, limit],
     )
-    found = [row[0] for row in cursor.fetchall()]
+    found = {row[0]: False for row in cursor.fetchall()}
     for condition, before in (
         ("i.queued <= %s AND i.due <= %s", ended),
         ("i.told = %s AND i.queued <= %s AND i.due <= %s", late),
@@ -276,11 +276,11 @@ def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) 
             f" ON d.id = i.destination_id WHERE {condition} AND {_FREE} ORDER BY i.queued LIMIT %s",
             [*values, moment, limit],
         )
-        found += [row[0] for row in cursor.fetchall()]
-    return list(dict.fromkeys(found))[:limit]
+        found |= {row[0]: True for row in cursor.fetchall()}
+    return dict(list(found.items())[:limit])
 
 
-def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: Any, limit: int) -> _Rows:
+def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: Any, limit: int, *, old: bool) -> _Rows:
     cursor.execute("SELECT digest, failures, due FROM mailhost_queuedestination WHERE id = %s", [destination_id])
     digest, failures, due_at = cursor.fetchone()
     due: list[Any] = []
@@ -291,9 +291,12 @@ def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: A
             [destination_id, moment, ended, limit],
         )
         due = cursor.fetchall()
+    if not old:
+        return _Rows(bytes(digest), failures, due, [])
+    # In no order: a sort would look at everything that waits for the destination.
     cursor.execute(
         f"SELECT {_ITEM} WHERE i.destination_id = %s AND i.due <= %s"
-        " AND (i.queued <= %s OR (i.told = %s AND i.queued <= %s)) ORDER BY i.queued LIMIT %s",
+        " AND (i.queued <= %s OR (i.told = %s AND i.queued <= %s)) LIMIT %s",
         [destination_id, moment, ended, False, late, limit],
     )
     return _Rows(bytes(digest), failures, due, cursor.fetchall())
