@@ -45,6 +45,7 @@ class SessionView:
             body=_wire(summary.body),
             bodystructure=_wire(summary.bodystructure),
             preview=summary.preview,
+            references=" ".join(summary.references),
         )
 
     def size(self, row: StoredMessage) -> int:
