@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -14,7 +15,7 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database, told its cell the way `skerry` tells a real one."""
     from mailhost.models import CellIdentity
 

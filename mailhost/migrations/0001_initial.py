@@ -5,245 +5,288 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Domain',
+            name="Domain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('name', models.CharField(max_length=253, unique=True)),
-                ('verified', models.DateField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("name", models.CharField(max_length=253, unique=True)),
+                ("verified", models.DateField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Mailbox',
+            name="Mailbox",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('address', models.CharField(max_length=320, unique=True)),
-                ('state', models.CharField(choices=[('invited', 'Invited'), ('active', 'Active'), ('suspended', 'Suspended')], default='invited', max_length=12)),
-                ('invited_at', models.DateTimeField()),
-                ('quota_bytes', models.BigIntegerField()),
-                ('keyring', models.BinaryField(null=True)),
-                ('keyring_version', models.PositiveIntegerField(default=0)),
-                ('uidvalidity_next', models.BigIntegerField()),
-                ('domain', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.domain')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("address", models.CharField(max_length=320, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("invited", "Invited"), ("active", "Active"), ("suspended", "Suspended")],
+                        default="invited",
+                        max_length=12,
+                    ),
+                ),
+                ("invited_at", models.DateTimeField()),
+                ("quota_bytes", models.BigIntegerField()),
+                ("keyring", models.BinaryField(null=True)),
+                ("keyring_version", models.PositiveIntegerField(default=0)),
+                ("uidvalidity_next", models.BigIntegerField()),
+                ("domain", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.domain")),
             ],
         ),
         migrations.CreateModel(
-            name='RouteVersion',
+            name="RouteVersion",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('version', models.BigIntegerField(default=1)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("version", models.BigIntegerField(default=1)),
             ],
         ),
         migrations.CreateModel(
-            name='Tenant',
+            name="Tenant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('slug', models.CharField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended')], default='active', max_length=12)),
-                ('created', models.DateField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("slug", models.CharField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("suspended", "Suspended")], default="active", max_length=12
+                    ),
+                ),
+                ("created", models.DateField()),
             ],
         ),
         migrations.CreateModel(
-            name='CellIdentity',
+            name="CellIdentity",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('cell', models.CharField(max_length=8)),
-                ('certificate_sha256', models.CharField(max_length=64)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("cell", models.CharField(max_length=8)),
+                ("certificate_sha256", models.CharField(max_length=64)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_cell_identity')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_cell_identity")],
             },
         ),
         migrations.CreateModel(
-            name='MailboxUsage',
+            name="MailboxUsage",
             fields=[
-                ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='mailhost.mailbox')),
-                ('bytes', models.BigIntegerField(default=0)),
-                ('messages', models.BigIntegerField(default=0)),
+                (
+                    "mailbox",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="mailhost.mailbox",
+                    ),
+                ),
+                ("bytes", models.BigIntegerField(default=0)),
+                ("messages", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Folder',
+            name="Folder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('name', models.CharField(max_length=1000)),
-                ('special_use', models.CharField(blank=True, max_length=20)),
-                ('opaque_id', models.CharField(max_length=32, unique=True)),
-                ('uidvalidity_sealed', models.BigIntegerField()),
-                ('uidvalidity_session', models.BigIntegerField()),
-                ('uidnext', models.BigIntegerField(default=1)),
-                ('highestmodseq', models.BigIntegerField(default=1)),
-                ('recent_from', models.BigIntegerField(default=1)),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='domain',
-            name='catch_all',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailhost.mailbox'),
-        ),
-        migrations.CreateModel(
-            name='AppPassword',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('access', models.CharField(choices=[('sealed', 'Sealed'), ('session', 'Session')], max_length=8)),
-                ('secret_hash', models.BinaryField(max_length=32, unique=True)),
-                ('wrap', models.BinaryField(null=True)),
-                ('created', models.DateField()),
-                ('expires', models.DateField(null=True)),
-                ('revoked', models.DateField(null=True)),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Alias',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('address', models.CharField(db_index=True, max_length=320)),
-                ('domain', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.domain')),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='MailboxKey',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('serial', models.PositiveIntegerField()),
-                ('recipient', models.TextField()),
-                ('signing_key', models.BinaryField(max_length=32)),
-                ('created', models.DateField()),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='SealedMessage',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('opaque_id', models.CharField(max_length=32)),
-                ('arrived', models.DateTimeField()),
-                ('header_size', models.PositiveIntegerField()),
-                ('payload_size', models.BigIntegerField()),
-                ('blob', models.CharField(blank=True, max_length=40)),
-                ('orphaned', models.DateField(null=True)),
-                ('header', models.BinaryField()),
-                ('payload', models.BinaryField(null=True)),
-                ('delivery_record', models.BinaryField(null=True)),
-                ('mailbox', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Message',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.BigIntegerField()),
-                ('modseq', models.BigIntegerField()),
-                ('flags', models.BigIntegerField()),
-                ('saved', models.DateTimeField()),
-                ('folder', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='mailhost.folder')),
-                ('sealed', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='mailhost.sealedmessage')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Subscription',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=1000)),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("name", models.CharField(max_length=1000)),
+                ("special_use", models.CharField(blank=True, max_length=20)),
+                ("opaque_id", models.CharField(max_length=32, unique=True)),
+                ("uidvalidity_sealed", models.BigIntegerField()),
+                ("uidvalidity_session", models.BigIntegerField()),
+                ("uidnext", models.BigIntegerField(default=1)),
+                ("highestmodseq", models.BigIntegerField(default=1)),
+                ("recent_from", models.BigIntegerField(default=1)),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
             ],
         ),
         migrations.AddField(
-            model_name='mailbox',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.tenant'),
-        ),
-        migrations.AddField(
-            model_name='domain',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.tenant'),
+            model_name="domain",
+            name="catch_all",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="mailhost.mailbox"
+            ),
         ),
         migrations.CreateModel(
-            name='Vanished',
+            name="AppPassword",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('modseq', models.BigIntegerField()),
-                ('uid_first', models.BigIntegerField()),
-                ('uid_last', models.BigIntegerField()),
-                ('folder', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='mailhost.folder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60)),
+                ("access", models.CharField(choices=[("sealed", "Sealed"), ("session", "Session")], max_length=8)),
+                ("secret_hash", models.BinaryField(max_length=32, unique=True)),
+                ("wrap", models.BinaryField(null=True)),
+                ("created", models.DateField()),
+                ("expires", models.DateField(null=True)),
+                ("revoked", models.DateField(null=True)),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
             ],
         ),
         migrations.CreateModel(
-            name='FolderKeyword',
+            name="Alias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=100)),
-                ('folder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.folder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("address", models.CharField(db_index=True, max_length=320)),
+                ("domain", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.domain")),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="MailboxKey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("serial", models.PositiveIntegerField()),
+                ("recipient", models.TextField()),
+                ("signing_key", models.BinaryField(max_length=32)),
+                ("created", models.DateField()),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SealedMessage",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("opaque_id", models.CharField(max_length=32)),
+                ("arrived", models.DateTimeField()),
+                ("header_size", models.PositiveIntegerField()),
+                ("payload_size", models.BigIntegerField()),
+                ("blob", models.CharField(blank=True, max_length=40)),
+                ("orphaned", models.DateField(null=True)),
+                ("header", models.BinaryField()),
+                ("payload", models.BinaryField(null=True)),
+                ("delivery_record", models.BinaryField(null=True)),
+                (
+                    "mailbox",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.BigIntegerField()),
+                ("modseq", models.BigIntegerField()),
+                ("flags", models.BigIntegerField()),
+                ("saved", models.DateTimeField()),
+                (
+                    "folder",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="mailhost.folder"
+                    ),
+                ),
+                ("sealed", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="mailhost.sealedmessage")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=1000)),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
+            ],
+        ),
+        migrations.AddField(
+            model_name="mailbox",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.tenant"),
+        ),
+        migrations.AddField(
+            model_name="domain",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.tenant"),
+        ),
+        migrations.CreateModel(
+            name="Vanished",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("modseq", models.BigIntegerField()),
+                ("uid_first", models.BigIntegerField()),
+                ("uid_last", models.BigIntegerField()),
+                (
+                    "folder",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="mailhost.folder"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="FolderKeyword",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=100)),
+                ("folder", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.folder")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('folder', 'position'), name='keyword_bit_once')],
+                "constraints": [models.UniqueConstraint(fields=("folder", "position"), name="keyword_bit_once")],
             },
         ),
         migrations.CreateModel(
-            name='KeyringWrap',
+            name="KeyringWrap",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('password', 'Password'), ('recovery', 'Recovery'), ('tenant', 'Tenant')], max_length=10)),
-                ('wrap', models.BinaryField()),
-                ('salt', models.BinaryField(max_length=16, null=True)),
-                ('argon2_ops', models.PositiveIntegerField(null=True)),
-                ('argon2_memory_kib', models.PositiveIntegerField(null=True)),
-                ('auth_hash', models.BinaryField(null=True)),
-                ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='mailhost.mailbox')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("password", "Password"), ("recovery", "Recovery"), ("tenant", "Tenant")],
+                        max_length=10,
+                    ),
+                ),
+                ("wrap", models.BinaryField()),
+                ("salt", models.BinaryField(max_length=16, null=True)),
+                ("argon2_ops", models.PositiveIntegerField(null=True)),
+                ("argon2_memory_kib", models.PositiveIntegerField(null=True)),
+                ("auth_hash", models.BinaryField(null=True)),
+                ("mailbox", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="mailhost.mailbox")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('mailbox', 'kind'), name='one_wrap_of_a_kind')],
+                "constraints": [models.UniqueConstraint(fields=("mailbox", "kind"), name="one_wrap_of_a_kind")],
             },
         ),
         migrations.AddConstraint(
-            model_name='folder',
-            constraint=models.UniqueConstraint(fields=('mailbox', 'name'), name='folder_name_once'),
+            model_name="folder",
+            constraint=models.UniqueConstraint(fields=("mailbox", "name"), name="folder_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='alias',
-            constraint=models.UniqueConstraint(fields=('address', 'mailbox'), name='alias_once'),
+            model_name="alias",
+            constraint=models.UniqueConstraint(fields=("address", "mailbox"), name="alias_once"),
         ),
         migrations.AddConstraint(
-            model_name='mailboxkey',
-            constraint=models.UniqueConstraint(fields=('mailbox', 'serial'), name='key_serial_once'),
+            model_name="mailboxkey",
+            constraint=models.UniqueConstraint(fields=("mailbox", "serial"), name="key_serial_once"),
         ),
         migrations.AddIndex(
-            model_name='sealedmessage',
-            index=models.Index(condition=models.Q(('orphaned__isnull', False)), fields=['orphaned'], name='sealed_orphaned'),
+            model_name="sealedmessage",
+            index=models.Index(
+                condition=models.Q(("orphaned__isnull", False)), fields=["orphaned"], name="sealed_orphaned"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['folder', 'modseq'], name='message_by_modseq'),
+            model_name="message",
+            index=models.Index(fields=["folder", "modseq"], name="message_by_modseq"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('folder', 'uid'), name='uid_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("folder", "uid"), name="uid_once"),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('mailbox', 'name'), name='subscription_once'),
+            model_name="subscription",
+            constraint=models.UniqueConstraint(fields=("mailbox", "name"), name="subscription_once"),
         ),
         migrations.AddIndex(
-            model_name='vanished',
-            index=models.Index(fields=['folder', 'modseq'], name='vanished_by_modseq'),
+            model_name="vanished",
+            index=models.Index(fields=["folder", "modseq"], name="vanished_by_modseq"),
         ),
     ]

@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mailhost', '0002_guards'),
+        ("mailhost", "0002_guards"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LostAnswer',
+            name="LostAnswer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('kept_until', models.DateTimeField(db_index=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                ("kept_until", models.DateTimeField(db_index=True)),
             ],
         ),
     ]

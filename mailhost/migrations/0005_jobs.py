@@ -4,29 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mailhost', '0004_folder_notices'),
+        ("mailhost", "0004_folder_notices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cell', models.CharField(max_length=8)),
-                ('kind', models.CharField(max_length=40)),
-                ('tenant', models.CharField(blank=True, max_length=40)),
-                ('about', models.BigIntegerField(null=True)),
-                ('policy', models.CharField(blank=True, max_length=64)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('dead', 'Dead')], default='waiting', max_length=8)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('due', models.DateTimeField()),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cell", models.CharField(max_length=8)),
+                ("kind", models.CharField(max_length=40)),
+                ("tenant", models.CharField(blank=True, max_length=40)),
+                ("about", models.BigIntegerField(null=True)),
+                ("policy", models.CharField(blank=True, max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("running", "Running"), ("done", "Done"), ("dead", "Dead")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("due", models.DateTimeField()),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'indexes': [models.Index(fields=['state', 'due'], name='job_by_state')],
+                "indexes": [models.Index(fields=["state", "due"], name="job_by_state")],
             },
         ),
     ]

@@ -28,9 +28,7 @@ def _sqlite():
 
 def _postgresql():
     for table in OWNED:
-        yield (
-            f"ALTER TABLE {table} ADD CONSTRAINT skerry_cell_{table} CHECK (cell = current_setting('skerry.cell'))"
-        )
+        yield (f"ALTER TABLE {table} ADD CONSTRAINT skerry_cell_{table} CHECK (cell = current_setting('skerry.cell'))")
 
 
 def put_up(apps, schema_editor):

@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('mailhost', '0006_guard_jurisdiction'),
+        ("mailhost", "0006_guard_jurisdiction"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='tenant',
-            name='state',
-            field=models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('held', 'Held')], default='active', max_length=12),
+            model_name="tenant",
+            name="state",
+            field=models.CharField(
+                choices=[("active", "Active"), ("suspended", "Suspended"), ("held", "Held")],
+                default="active",
+                max_length=12,
+            ),
         ),
     ]

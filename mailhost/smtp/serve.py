@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 from mailhost.limits import SmtpLimits
 from mailhost.ports import Metrics
-from mailhost.receive import Receiver
 from mailhost.smtp.budget import Budget
-from mailhost.smtp.floor import Floor, House
+from mailhost.smtp.floor import Floor, House, Intake
 from mailhost.smtp.server import Session
 
 # How often sessions are looked after: the precision of every time limit of a session.
@@ -28,7 +27,7 @@ BACKLOG = 512
 
 async def serve_mx(
     sockets: Sequence[socket.socket],
-    receiver: Receiver,
+    receiver: Intake,
     tls_context_provider: Callable[[], ssl.SSLContext | None],
     limits: SmtpLimits,
     metrics: Metrics,
