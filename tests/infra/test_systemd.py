@@ -147,9 +147,7 @@ def test_each_command_is_one_of_the_programs_own(name: str) -> None:
 
 
 def test_the_web_process_listens_on_loopback_whatever_the_settings_say() -> None:
-    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service").get(
-        "Service", "ExecStart"
-    )
+    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service").get("Service", "ExecStart")
 
 
 @pytest.mark.parametrize("name", DAEMONS)

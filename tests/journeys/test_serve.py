@@ -70,7 +70,9 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
         assert fetched(cell.ports["WEB"], "/healthz") == (200, '{"status": "ok"}')
         assert "skerry_imap_events_total" in fetched(cell.ports["WEB"], "/metrics")[1]
         lines = cell.children()
-        assert {"smtpd", "imapd", "web", "worker"} <= {line.partition("django ")[2].split()[0] for line in lines.values()}
+        assert {"smtpd", "imapd", "web", "worker"} <= {
+            line.partition("django ")[2].split()[0] for line in lines.values()
+        }
         children = list(lines)
         assert cell.process is not None
         assert {os.getpgid(pid) for pid in children} == {cell.process.pid}
