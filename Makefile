@@ -24,7 +24,7 @@ for dir in $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[2-9]* 2>/dev/nu
 done; exit 1
 endef
 
-.PHONY: help run test venv check fmt fuzz bench bench-target stress clean
+.PHONY: help run run-cells test venv check fmt fuzz bench bench-target stress clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 run: venv ## start cell is-1 on loopback with a demo tenant; prints addresses and one-time logins
 	@exec $(BIN)/python manage.py serve --demo
+
+run-cells: venv ## start cells is-1 and no-1 (ports + 10000) beside one directory, each witnessing the other
+	@exec $(BIN)/python manage.py cells --demo
 
 check: venv ## format, lint, types, layers and the fast tests without sockets, with few examples a property
 	$(BIN)/ruff format --check --quiet .

@@ -11,18 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.core.asgi import get_asgi_application
 
+from mailhost.adapters.blobs import FileBlobs
+from webadmin.challenge import Challenge
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
-application = get_asgi_application()
+_django = get_asgi_application()
 
 
-def _check() -> None:
+def _checked() -> Challenge:
+    """Django's application behind the challenge, once this process is known to be of the right cell."""
     # Imported here because Django's models need the line above.
     from django.conf import settings  # noqa: PLC0415
 
     from webadmin import daemons  # noqa: PLC0415
 
     daemons.begin(settings.ENVIRON, ready_fd=None, supervisor=None)
+    return Challenge(_django, FileBlobs(settings.ENVIRON.blobs))
 
 
 with ThreadPoolExecutor(1) as _edge:
-    _edge.submit(_check).result()
+    application = _edge.submit(_checked).result()

@@ -8,7 +8,7 @@ from webadmin import demo
 from webadmin.environ import Environ
 
 
-def text(environ: Environ, version: str, logins: Sequence[demo.Login], *, with_demo: bool) -> str:
+def text(environ: Environ, version: str, logins: Sequence[demo.Login], demo_tenant: str | None) -> str:
     """The banner. Secrets stand in it only in `logins`, which are given once."""
     host = "localhost" if environ.bind in {"127.0.0.1", "::1", "localhost"} else environ.hostname
     lines = [
@@ -24,12 +24,13 @@ def text(environ: Environ, version: str, logins: Sequence[demo.Login], *, with_d
         lines.append(f"  certificate   {environ.cell_dir / 'tls' / 'cert.pem'} (self-signed)")
     if logins:
         lines += ["", "Demo logins, shown this once:", *(line for login in logins for line in _login(login))]
-    elif with_demo:
+    elif demo_tenant is not None:
+        domain = demo.domain_of(demo_tenant)
         lines += [
             "",
             "The demo logins were printed at the first start. New ones:",
-            "  skerry app-password add open@demo.test --access session",
-            "  skerry app-password add sealed@demo.test --access sealed",
+            f"  skerry app-password add open@{domain} --access session",
+            f"  skerry app-password add sealed@{domain} --access sealed",
         ]
     return "\n".join([*lines, "", "Ctrl-C stops it.", ""])
 

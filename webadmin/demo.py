@@ -32,15 +32,26 @@ class Login:
     account_password: str
 
 
-def prepare(*, now: datetime, claims: Claims, notary: Notary, server_key: bytes, quota_bytes: int) -> list[Login]:
-    """Make what is missing of the demo tenant; logins of the mailboxes that were made now."""
-    if not Tenant.objects.filter(slug=TENANT).exists():
-        tenants.add(TENANT, name="Demo", now=now, claims=claims, notary=notary)
-    if not Domain.objects.filter(name=DEMO_DOMAIN).exists():
-        domains.add(DEMO_DOMAIN, TENANT, now=now, claims=claims)
+def domain_of(tenant: str) -> str:
+    """The mail domain of a demo tenant."""
+    return DEMO_DOMAIN if tenant == TENANT else f"{tenant}.test"
+
+
+def prepare(
+    *, now: datetime, claims: Claims, notary: Notary, server_key: bytes, quota_bytes: int, tenant: str = TENANT
+) -> list[Login]:
+    """Make what is missing of the demo tenant; logins of the mailboxes that were made now.
+
+    A second cell beside the first needs another `tenant`: slug and domain belong to one cell.
+    """
+    domain = domain_of(tenant)
+    if not Tenant.objects.filter(slug=tenant).exists():
+        tenants.add(tenant, name="Demo", now=now, claims=claims, notary=notary)
+    if not Domain.objects.filter(name=domain).exists():
+        domains.add(domain, tenant, now=now, claims=claims)
     made = []
     for name, access in MAILBOXES:
-        address = f"{name}@{DEMO_DOMAIN}"
+        address = f"{name}@{domain}"
         if Mailbox.objects.filter(address=address).exists():
             continue
         account_password = secrets.token_urlsafe(12)

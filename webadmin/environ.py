@@ -112,10 +112,16 @@ class Environ(BaseSettings):
         None, description="A second geolocation dataset (.mmdb) beside Debian's tor-geoipdb; without it nothing agrees."
     )
     witnesses: str = Field(
-        "", description="Who cosigns this cell's ledger: URL#KEY, several with commas. Empty: it is unwitnessed."
+        "",
+        description="Who cosigns this cell's ledger: URL#KEY, with commas; or lines in <home>/<cell>/witnesses.",
     )
     witnessed_logs: str = Field(
-        "", description="Keys of other cells' ledgers that this cell cosigns, several with commas. Empty: none."
+        "",
+        description="Keys of ledgers that this cell cosigns, with commas; or lines in <home>/<cell>/witnessed-logs.",
+    )
+    measurers: str = Field(
+        "",
+        description="Who may report how fast this cell answers, and from where: LANDMARK#KEY, several with commas.",
     )
     operator: str = Field("", description="Name of the operator at the command line; empty: the machine's user name.")
     operator_country: str = Field(
@@ -230,6 +236,16 @@ class Environ(BaseSettings):
         return stored.read_text(encoding="ascii").strip()
 
     @property
+    def witness_list(self) -> tuple[str, ...]:
+        """URL#KEY of each witness: from the setting, or a line each in `<home>/<cell>/witnesses`."""
+        return split(self.witnesses) or lines(self.cell_dir / "witnesses")
+
+    @property
+    def witnessed_list(self) -> tuple[str, ...]:
+        """Key of each log this cell cosigns: from the setting, or a line each in `<home>/<cell>/witnessed-logs`."""
+        return split(self.witnessed_logs) or lines(self.cell_dir / "witnessed-logs")
+
+    @property
     def keys(self) -> Path:
         return self.keys_dir or self.cell_dir / "keys"
 
@@ -253,6 +269,13 @@ class Environ(BaseSettings):
 def split(value: str) -> tuple[str, ...]:
     """The items of a setting that is a list with commas."""
     return tuple(item for item in (part.strip() for part in value.split(",")) if item)
+
+
+def lines(path: Path) -> tuple[str, ...]:
+    """The lines of a small file beside the settings; none where it is not there."""
+    if not path.is_file():
+        return ()
+    return tuple(line for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()) if line)
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -8,12 +8,13 @@ countries, and the owners of the entities that hold the house and run the machin
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Final
 
 from nacl.signing import SigningKey
 
 from jurisdiction.atlas import Atlas
-from jurisdiction.bundle import Accepted, AtlasErrors, RollbackRefused, load
+from jurisdiction.bundle import Accepted, AtlasErrors, RollbackRefused, accept, load
 from jurisdiction.fields import UNKNOWN
 from jurisdiction.homing import Home
 from jurisdiction.ledger.notes import NoteError
@@ -34,7 +35,8 @@ class CannotDecide(Exception):
 
 def notary(environ: Environ, *, today: date, accepted: Accepted | None = None) -> Notary:
     """Raises CannotDecide, KeyFileDamaged, AtlasErrors, RollbackRefused, django.db.DatabaseError."""
-    atlas = load(accepted=accepted or facts.accepted())
+    atlas = _installed()
+    accept(atlas, accepted or facts.accepted())
     row = identity.stored_identity()
     keys = {name: read_or_make(environ.keys / name) for name in KEY_FILES}
     return Notary(
@@ -48,6 +50,12 @@ def notary(environ: Environ, *, today: date, accepted: Accepted | None = None) -
         witness_key=SigningKey(keys["witness.key"]),
         tag_key=keys["ledger-tag.key"],
     )
+
+
+@cache
+def _installed() -> Atlas:
+    """The installed facts, read once for each process: they change only with the program."""
+    return load()
 
 
 def home(environ: Environ, atlas: Atlas, today: date) -> Home:

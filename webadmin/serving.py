@@ -13,14 +13,14 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.db import connections
 
 from mailhost.provision.errors import CannotProvision
-from webadmin import banner, demo, identity, logs, metrics, notarial, prepare, supervisor
+from webadmin import banner, demo, identity, logs, metrics, notarial, prepare, supervised, supervisor
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
@@ -44,17 +44,20 @@ class CannotServe(Exception):
     """The text says what stands in the way and which setting moves it."""
 
 
-def serve(environ: Environ, *, with_demo: bool) -> None:
+def serve(
+    environ: Environ, *, demo_tenant: str | None, ready_fd: int | None = None, supervised_by: int | None = None
+) -> None:
     """Prepare and run the cell until SIGTERM or SIGINT; SystemExit(1) when it cannot."""
     logs.configure(environ.log_format, environ.log_level)
+    ready = supervised.attach(ready_fd, supervised_by)
     try:
         with _only_one(environ):
             _wait_for_ports(environ)
-            logins = _prepare(environ, with_demo=with_demo)
-            text = banner.text(environ, VERSION, logins, with_demo=with_demo)
+            logins = _prepare(environ, demo_tenant)
+            text = banner.text(environ, VERSION, logins, demo_tenant)
             # The daemons open connections of their own; this process needs none from here on.
             connections.close_all()
-            supervisor.run(programs(environ, with_demo=with_demo), ready=lambda: _print(text))
+            supervisor.run(programs(environ, with_demo=demo_tenant is not None), ready=lambda: _serves(text, ready))
     except (CannotServe, CannotProvision, supervisor.CannotStart, *prepare.EXPECTED) as problem:
         sys.stderr.write(f"error: {identity.in_words(problem)}\n")
         raise SystemExit(1) from None
@@ -73,12 +76,12 @@ def programs(environ: Environ, *, with_demo: bool) -> list[supervisor.Program]:
     return [supervisor.Program(name, command(word), inherited) for name, word in wanted]
 
 
-def _prepare(environ: Environ, *, with_demo: bool) -> list[demo.Login]:
+def _prepare(environ: Environ, demo_tenant: str | None) -> list[demo.Login]:
     """Everything that must be in place before a port opens; the demo logins that were made."""
     now = datetime.now(UTC)
     prepare.prepare(environ, now=now)
     metrics.clear(environ.run)
-    if not with_demo:
+    if demo_tenant is None:
         return []
     return demo.prepare(
         now=now,
@@ -86,12 +89,14 @@ def _prepare(environ: Environ, *, with_demo: bool) -> list[demo.Login]:
         notary=notarial.notary(environ, today=now.date()),
         server_key=read_or_make(environ.keys / "app-password.key"),
         quota_bytes=environ.default_quota_bytes,
+        tenant=demo_tenant,
     )
 
 
-def _print(text: str) -> None:
+def _serves(text: str, ready: Callable[[], None]) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
+    ready()
 
 
 @contextmanager

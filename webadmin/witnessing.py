@@ -28,7 +28,7 @@ from jurisdiction.models import CheckpointRow
 from jurisdiction.notary import Notary, witness_name
 from jurisdiction.records import ledger
 from jurisdiction.records.witnessing import CONFLICT, NotCosigned, Reply, ask, witness
-from webadmin.environ import Environ, split
+from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Witness:
 
 def witnesses(environ: Environ) -> Iterator[Witness]:
     """The witnesses of SKERRY_WITNESSES. Raises NoteError."""
-    for item in split(environ.witnesses):
+    for item in environ.witness_list:
         url, _hash, key = item.partition("#")
         yield Witness(url, parse_key(key))
 
@@ -96,7 +96,7 @@ def add_checkpoint(request: HttpRequest) -> HttpResponse:
     if int(request.headers.get("Content-Length") or 0) > MAX_REQUEST_BYTES:
         return HttpResponse("too long\n", status=413, content_type="text/plain")
     environ, now = settings.ENVIRON, datetime.now(UTC)
-    logs = [parse_key(key) for key in split(environ.witnessed_logs)]
+    logs = [parse_key(key) for key in environ.witnessed_list]
     name, key = witness_name(ledger.stored_origin() or ""), SigningKey(read_or_make(environ.keys / "witness.key"))
     answer = witness(request.body, logs, name, key, now)
     if isinstance(answer, Cosigned):

@@ -129,6 +129,11 @@ def add_cosignatures(size: int, signatures: Sequence[Signature]) -> None:
         row.save(update_fields=["note"])
 
 
+def size() -> int:
+    """Entries in the log."""
+    return LedgerHead.objects.filter(id=1).values_list("size", flat=True).first() or 0
+
+
 def count(kind: str) -> int:
     """Entries of a kind."""
     return LedgerEntry.objects.filter(kind=kind).count()

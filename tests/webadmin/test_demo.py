@@ -48,9 +48,9 @@ def test_a_later_time_nothing_is_made_and_nothing_is_told(claims: Claims) -> Non
 def test_the_banner_shows_logins_once_and_later_the_way_to_new_ones(claims: Claims, tmp_path: Path) -> None:
     environ = read({"home": tmp_path})
     logins = made(claims)
-    first = banner.text(environ, "0.1.0", logins, with_demo=True)
-    later = banner.text(environ, "0.1.0", [], with_demo=True)
-    plain = banner.text(environ, "0.1.0", [], with_demo=False)
+    first = banner.text(environ, "0.1.0", logins, demo_tenant=demo.TENANT)
+    later = banner.text(environ, "0.1.0", [], demo_tenant=demo.TENANT)
+    plain = banner.text(environ, "0.1.0", [], demo_tenant=None)
     for login in logins:
         assert login.app_password in first
         assert login.account_password in first

@@ -29,6 +29,7 @@ NOUNS = {
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),
     "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
+    "evidence": ("webadmin.cli.evidence", "What shows where this cell's machine is; leases are decided from it."),
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
     "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),
     "doctor": ("webadmin.cli.doctor", "Check this machine and this cell, and say what to do."),
@@ -36,7 +37,11 @@ NOUNS = {
 
 
 # What needs neither Django nor a data folder, by noun and first word after it ("" for the whole noun).
-WITHOUT_CELL = {("atlas", ""): "webadmin.cli.atlas", ("policy", "check-cases"): "webadmin.cli.cases"}
+WITHOUT_CELL = {
+    ("atlas", ""): "webadmin.cli.atlas",
+    ("policy", "check-cases"): "webadmin.cli.cases",
+    ("evidence", "measure"): "webadmin.cli.measure",
+}
 
 
 def without_cell(arguments: Sequence[str]) -> str | None:

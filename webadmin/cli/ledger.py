@@ -12,7 +12,6 @@ import typer
 
 from jurisdiction.ledger.notes import Note, NoteError, parse_note
 from jurisdiction.ledger.receipts import Placed
-from jurisdiction.models import CheckpointRow
 from jurisdiction.notary import Notary
 from jurisdiction.records import ledger, policies
 from mailhost.provision import tenants
@@ -31,8 +30,7 @@ def show(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
     """Show the log's head, who has witnessed it, and a tenant's entries."""
     with opened(as_json=as_json) as cell:
         notary = cell.notary
-        head = ledger.checkpoint(notary, cell.now)
-        about = _head(cell, notary, head)
+        about = _head(cell, notary)
         if slug is not None:
             tenant = tenants.get(slug).slug
             cell.act(tenant, "ledger show")
@@ -41,13 +39,16 @@ def show(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
         answer(about, as_json=as_json, text=lambda: _text(about))
 
 
-def _head(cell: Cell, notary: Notary, head: CheckpointRow) -> dict[str, Any]:
+def _head(cell: Cell, notary: Notary) -> dict[str, Any]:
+    """The newest signed head, which may lie behind the log: a new one is signed on a schedule, and by an export."""
+    head = ledger.latest_checkpoint() or ledger.checkpoint(notary, cell.now)
     witnesses = ledger.witnesses_of(head, notary.log_key, witnessing.keys(cell.environ))
     return {
         "origin": notary.origin,
         "log_key": str(notary.log_key),
         "witness_key": str(notary.cosigning_key),
         "key_salt": notary.label_salt.hex(),
+        "entries_now": ledger.size(),
         "size": head.size,
         "root": bytes(head.root).hex(),
         "checkpoint": head.note,
@@ -61,7 +62,10 @@ def _entry(placed: Placed) -> dict[str, Any]:
 
 
 def _text(about: dict[str, Any]) -> str:
-    lines = [f"{about['origin']}: {about['size']} entries, root {about['root'][:16]}…", f"key  {about['log_key']}"]
+    lines = [
+        f"{about['origin']}: {about['size']} entries signed, root {about['root'][:16]}…",
+        f"key  {about['log_key']}",
+    ]
     lines.append("witnessed by " + ", ".join(about["witnesses"]) if about["witnessed"] else UNWITNESSED)
     for entry in about.get("entries", ()):
         rest = {name: value for name, value in entry.items() if name not in ("index", "type", "tenant") and value}
@@ -81,11 +85,11 @@ def verify(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
         found = list(ledger.problems(notary))
         if slug is not None:
             found += policies.problems(tenants.get(slug).slug, notary)
-        head = _head(cell, notary, ledger.checkpoint(notary, cell.now)) if not found else {}
+        head = _head(cell, notary) if not found else {}
         about = {"ok": not found, "problems": found} | {
-            name: head[name] for name in ("size", "witnesses", "witnessed") if name in head
+            name: head[name] for name in ("entries_now", "size", "witnesses", "witnessed") if name in head
         }
-        fine = f"the log is whole: {about.get('size')} entries"
+        fine = f"the log is whole: {about.get('entries_now')} entries"
         seen = "" if about.get("witnessed") else f"\n{UNWITNESSED}"
         answer(about, as_json=as_json, text=lambda: "\n".join(found) or fine + seen)
         if found:
@@ -105,7 +109,7 @@ def export(
     """Write a tenant's receipt, or without a tenant every entry, to be checked offline with verify_receipt.py."""
     with opened(as_json=as_json) as cell:
         notary = cell.notary
-        head = ledger.checkpoint(notary, cell.now)
+        head = witnessing.collect(cell.environ, notary, cell.now)
         previous = _kept(since)
         if slug is None:
             text, entries = ledger.export(head, previous), head.size

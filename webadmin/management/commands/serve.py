@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from webadmin import serving
+from webadmin import daemons, demo, serving
 
 
 class Command(BaseCommand):
@@ -14,6 +14,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="add the tenant 'demo' and print its logins once")
+        parser.add_argument("--demo-tenant", help="add a demo tenant of this name, with the domain NAME.test")
+        daemons.add_arguments(parser)
 
-    def handle(self, *_args: object, demo: bool = False, **_options: object) -> None:
-        serving.serve(settings.ENVIRON, with_demo=demo or settings.ENVIRON.demo)
+    def handle(
+        self,
+        *_args: object,
+        demo_tenant: str | None = None,
+        ready_fd: int | None = None,
+        supervisor: int | None = None,
+        **options: object,
+    ) -> None:
+        environ = settings.ENVIRON
+        if demo_tenant is None and (options["demo"] or environ.demo):
+            demo_tenant = demo.TENANT
+        serving.serve(environ, demo_tenant=demo_tenant, ready_fd=ready_fd, supervised_by=supervisor)
