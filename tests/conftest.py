@@ -37,6 +37,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(autouse=True)
+def _cell_identity(request: pytest.FixtureRequest) -> None:
+    """The two one-row tables: emptying the database between transactional tests empties them as well."""
+    wants_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if not wants_database and request.node.get_closest_marker("django_db") is None:
+        return
+    request.getfixturevalue("_django_db_helper")
+    from mailhost.models import CellIdentity, RouteVersion
+
+    CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
+    RouteVersion.objects.get_or_create(id=1)
+
+
+@pytest.fixture(autouse=True)
 def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     """A unit test that opens a socket fails; journeys and database servers may."""
     import pytest_socket
