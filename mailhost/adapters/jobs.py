@@ -67,10 +67,9 @@ def publish(
     """Write a job down and wake a worker once the caller's transaction is committed. Raises NotPublished, NoPolicy."""
     cell = cell or notary.home.cell
     policy = _policy(tenant, notary)
-    decision = _decide(cell, policy, notary, now)
-    if decision.verdict is not Verdict.ALLOW:
-        _record(decision, kind, cell, tenant, policy, notary, now)
-        raise NotPublished(" ".join(decision_sentences(decision, notary.atlas)))
+    refusal = _refusal(kind, cell, tenant, policy, notary, now)
+    if refusal is not None:
+        raise NotPublished(" ".join(decision_sentences(refusal, notary.atlas)))
     with transaction.atomic():
         digest = policy.digest() if tenant else ""
         job = Job.objects.create(cell=cell, kind=kind, tenant=tenant, about=about, policy=digest, due=now)
@@ -83,25 +82,27 @@ def _policy(tenant: str, notary: Notary) -> Policy:
     return policies.in_force(tenant, notary.key.verify_key) if tenant else home_policy(notary.home.country)
 
 
-def _decide(task_cell: str, policy: Policy, notary: Notary, now: datetime) -> Decision:
+def _question(task_cell: str, tenant: str, notary: Notary) -> Place:
+    """May this machine do it? A cell's upkeep is nobody's mail and must be done whoever owns the machine by now."""
     home = notary.home
-    question = Place("worker", home.country, home.controllers, geo="agree", cell=home.cell, task_cell=task_cell)
-    return notary.decide(question, policy, now)
+    controllers = home.controllers if tenant else (home.country,)
+    return Place("worker", home.country, controllers, geo="agree", cell=home.cell, task_cell=task_cell)
 
 
-def _record(
-    decision: Decision, kind: str, task_cell: str, tenant: str, policy: Policy, notary: Notary, now: datetime
-) -> None:
-    home = notary.home
-    question = Place("worker", home.country, home.controllers, geo="agree", cell=home.cell, task_cell=task_cell)
+def _refusal(kind: str, task_cell: str, tenant: str, policy: Policy, notary: Notary, now: datetime) -> Decision | None:
+    """The decision if it is not to be done, written down; None if it is."""
+    question = _question(task_cell, tenant, notary)
+    decision = notary.decide(question, policy, now)
+    if decision.verdict is Verdict.ALLOW:
+        return None
     policies.record(POINT, question, kind, decision, policy, notary, tenant=tenant, on=now.date())
+    return decision
 
 
 def start(stamp: Stamp, notary: Notary, now: datetime) -> Job | None:
     """The job, claimed for `LEASE`; None if it is not to be done now, or by this worker ever."""
     if stamp.cell != notary.home.cell:
-        decision = _decide(stamp.cell, home_policy(notary.home.country), notary, now)
-        _record(decision, "unknown", stamp.cell, "", home_policy(notary.home.country), notary, now)
+        _refusal("unknown", stamp.cell, "", home_policy(notary.home.country), notary, now)
         _bury(stamp.job, reasons.CELL_MISMATCH)
         return None
     claimed = (
@@ -131,11 +132,8 @@ def _misfit(job: Job, stamp: Stamp, notary: Notary, now: datetime) -> str:
         return "the tenant is gone"
     if job.tenant and policy.digest() != job.policy:
         return POLICY_CHANGED
-    decision = _decide(job.cell, policy, notary, now)
-    if decision.verdict is not Verdict.ALLOW:
-        _record(decision, job.kind, job.cell, job.tenant, policy, notary, now)
-        return " ".join(decision.because)
-    return ""
+    refusal = _refusal(job.kind, job.cell, job.tenant, policy, notary, now)
+    return "" if refusal is None else " ".join(refusal.because)
 
 
 def _bury(job: int, why: str) -> None:
