@@ -37,8 +37,8 @@ def test_on_a_host_nothing_is_done_without_a_reason(skerry: Skerry, cell: None, 
     host()
     refused = skerry("tenant", "suspend", "harbour", "--yes", "--json")
     assert (refused.code, "skerry session open --reason" in refused.json["error"]) == (1, True)
-    opened = skerry("session", "open", "--reason", "ticket 4711", "--json").json
-    assert (opened["operator"], opened["country"], opened["reason"]) == ("mo", "IS", "ticket 4711")
+    opened = skerry("session", "open", "--reason", "complaint 4711", "--json").json
+    assert (opened["operator"], opened["country"], opened["reason"]) == ("mo", "IS", "complaint 4711")
     assert skerry("tenant", "suspend", "harbour", "--yes").code == 0
     skerry("session", "close", opened["session"][:8])
     assert skerry("tenant", "resume", "harbour").code == 1
@@ -46,7 +46,7 @@ def test_on_a_host_nothing_is_done_without_a_reason(skerry: Skerry, cell: None, 
 
 def test_deleting_needs_somebody_else_to_agree(skerry: Skerry, cell: None, host: Setting) -> None:
     host()
-    one = skerry("session", "open", "--reason", "ticket 4711", "--json").json["session"]
+    one = skerry("session", "open", "--reason", "complaint 4711", "--json").json["session"]
     for words in (("tenant", "delete", "harbour"), ("policy", "set", "harbour", "--preset", "iceland-only")):
         assert "second person has to agree" in skerry(*words, "--yes", "--json").json["error"]
     assert skerry("tenant", "delete", "harbour", "--dry-run").code == 0, "to ask what would happen is no danger"
@@ -72,7 +72,7 @@ def test_from_a_country_the_tenant_does_not_allow_it_is_neither_shown_nor_touche
         ("ledger", "show", "harbour"),
         ("domain", "delete", "example.is", "--yes"),
         ("mailbox", "add", "ada@example.is", "--invite"),
-        ("session", "open", "--tenant", "harbour", "--reason", "ticket 1"),
+        ("session", "open", "--tenant", "harbour", "--reason", "complaint 1"),
     ):
         refused = skerry(*words, "--json")
         assert refused.code == 1, words
@@ -84,9 +84,9 @@ def test_from_a_country_the_tenant_does_not_allow_it_is_neither_shown_nor_touche
 
 def test_sessions_are_listed_and_an_unknown_one_is_said(skerry: Skerry, cell: None, host: Setting) -> None:
     host()
-    skerry("session", "open", "--reason", "ticket 1", "--tenant", "harbour", "--hours", "1")
+    skerry("session", "open", "--reason", "complaint 1", "--tenant", "harbour", "--hours", "1")
     assert [row["tenant"] for row in skerry("session", "list", "--tenant", "harbour", "--json").json] == ["harbour"]
     assert skerry("session", "list", "--tenant", "fjord", "--json").json == []
     assert "no such session" in skerry("session", "close", "00000000").err
-    assert "at most 12 hours" in skerry("session", "open", "--reason", "ticket 1", "--hours", "13").err
-    assert "'XX' is no country code" in skerry("session", "open", "--reason", "ticket 1", "--country", "XX").err
+    assert "at most 12 hours" in skerry("session", "open", "--reason", "complaint 1", "--hours", "13").err
+    assert "'XX' is no country code" in skerry("session", "open", "--reason", "complaint 1", "--country", "XX").err

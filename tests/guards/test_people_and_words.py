@@ -35,7 +35,7 @@ def cell(db: None) -> None:
     house.found(FakeDirectory().of("is-1"))
 
 
-def session(country: str = "IS", *, tenant: str = "", reason: str = "ticket 4711") -> OperatorSession:
+def session(country: str = "IS", *, tenant: str = "", reason: str = "complaint 4711") -> OperatorSession:
     return operators.open_session("ab" * 16, "mo", country, reason, IS1, NOW, lasts=HOUR, tenant=tenant)
 
 
@@ -48,7 +48,7 @@ class TestOperators:
         operators.act(session(), "harbour", "tenant suspend", IS1, NOW)
         [shown] = operators.acts("harbour")
         assert (shown.act, shown.operator, shown.country, shown.reason, shown.refused) == (
-            "tenant suspend", "mo", "IS", "ticket 4711", "",
+            "tenant suspend", "mo", "IS", "complaint 4711", "",
         )  # fmt: skip
         assert operators.acts("fjord") == []
 
@@ -88,7 +88,7 @@ class TestOperators:
     def test_no_session_is_longer_than_a_day_of_work(self) -> None:
         for lasts in (operators.LONGEST + HOUR, timedelta(0), -HOUR):
             with pytest.raises(operators.Refused, match="at most 12 hours"):
-                operators.open_session("cd" * 16, "mo", "IS", "ticket 1", IS1, NOW, lasts=lasts)
+                operators.open_session("cd" * 16, "mo", "IS", "complaint 1", IS1, NOW, lasts=lasts)
 
     def test_a_closed_session_and_one_for_another_tenant_do_nothing(self) -> None:
         one = session(tenant="fjord")

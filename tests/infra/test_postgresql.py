@@ -80,6 +80,7 @@ def test_skerrys_role_cannot_say_which_cell_the_database_is(database_url: str) -
                 connection.execute(statement)
 
 
+@pytest.mark.guards(5)
 def test_a_dump_restored_into_another_cell_holds_nobody_and_is_not_served(
     database_url: str, cluster_url: str, home: Path, tmp_path: Path
 ) -> None:
