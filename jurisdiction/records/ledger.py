@@ -10,8 +10,10 @@ Errors: `OtherLedger` when key or origin is not the one the log began with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import batched
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -29,9 +31,20 @@ from jurisdiction.ledger.notes import (
     parse_note,
     sign_note,
 )
-from jurisdiction.ledger.tree import HASH_BYTES, Frontier, Tree, leaf_hash, node_hash
+from jurisdiction.ledger.tree import (
+    HASH_BYTES,
+    Frontier,
+    Nodes,
+    Tree,
+    consistency_proof,
+    frontier,
+    leaf_hash,
+    node_hash,
+)
 from jurisdiction.models import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode
 from jurisdiction.notary import Notary
+
+QUERY: Final = 500  # positions asked for at once; SQLite takes some thousands of parameters, not more
 
 
 class OtherLedger(Exception):
@@ -96,12 +109,35 @@ def _made(before: Frontier, leaf: bytes) -> Iterator[tuple[int, int, bytes]]:
         yield level, place, digest
 
 
-def node(level: int, position: int) -> bytes:
-    """Implements `tree.Nodes` over the table."""
-    found = LedgerNode.objects.filter(level=level, position=position).values_list("digest", flat=True).first()
-    if found is None:
-        raise LookupError(f"the ledger has lost its node {level}/{position}; restore the database")
-    return bytes(found)
+def nodes_for(wanted: Callable[[Nodes], object]) -> Nodes:
+    """The nodes that a computation asks for, read with a few queries: it is run once with blanks to see which.
+
+    Raises LookupError when one is missing.
+    """
+    asked: dict[int, list[int]] = {}
+
+    def note(level: int, position: int) -> bytes:
+        asked.setdefault(level, []).append(position)
+        return bytes(HASH_BYTES)
+
+    wanted(note)
+    found: dict[tuple[int, int], bytes] = {}
+    for level, positions in asked.items():
+        for chunk in batched(dict.fromkeys(positions), QUERY):
+            rows = LedgerNode.objects.filter(level=level, position__in=chunk).values_list("position", "digest")
+            found.update({(level, position): bytes(digest) for position, digest in rows})
+
+    def node(level: int, position: int) -> bytes:
+        if (level, position) not in found:
+            raise LookupError(f"the ledger has lost its node {level}/{position}; restore the database")
+        return found[level, position]
+
+    return node
+
+
+def proof_between(old: int, new: int) -> list[bytes]:
+    """The consistency proof from one size of the log to a later one."""
+    return consistency_proof(nodes_for(lambda nodes: consistency_proof(nodes, old, new)), old, new)
 
 
 def checkpoint(notary: Notary, now: datetime) -> CheckpointRow:
@@ -159,7 +195,11 @@ def key_records(since: int = 0) -> list[KeyRecord]:
 
 def receipt(placed: Sequence[receipts.Placed], under: CheckpointRow, previous: Note | None = None) -> str:
     """A receipt for these entries under a checkpoint. Raises ValueError for an entry that is newer."""
-    return receipts.receipt(node, parse_note(under.note.encode()), placed, previous)
+
+    def made(nodes: Nodes) -> str:
+        return receipts.receipt(nodes, parse_note(under.note.encode()), placed, previous)
+
+    return made(nodes_for(made))
 
 
 def export(under: CheckpointRow, previous: Note | None = None) -> str:
@@ -167,7 +207,11 @@ def export(under: CheckpointRow, previous: Note | None = None) -> str:
     start = 0 if previous is None else parse_checkpoint(previous.text).size
     rows = LedgerEntry.objects.filter(id__gte=start, id__lt=under.size).order_by("id")
     entries = [decode(bytes(row.leaf)) for row in rows.iterator()]
-    return receipts.export(node, parse_note(under.note.encode()), entries, previous)
+
+    def made(nodes: Nodes) -> str:
+        return receipts.export(nodes, parse_note(under.note.encode()), entries, previous)
+
+    return made(nodes_for(lambda nodes: frontier(nodes, start)))
 
 
 def witnesses_of(row: CheckpointRow, log: PublicKey, witnesses: Sequence[PublicKey]) -> tuple[str, ...]:
@@ -190,14 +234,27 @@ def problems(notary: Notary) -> Iterator[str]:
             yield f"entry {tree.size} is missing"
             return
         yield from _entry_problems(row)
-        for level, place, digest in tree.append(leaf_hash(bytes(row.leaf))):
-            stored = LedgerNode.objects.filter(level=level, position=place).values_list("digest", flat=True).first()
-            if stored is None or bytes(stored) != digest:
-                yield f"entry {row.pk} is not the one the tree was built over (node {level}/{place})"
+        tree.append(leaf_hash(bytes(row.leaf)))
+    yield from _node_problems(tree)
     if tree.size != head.size or tree.frontier().peaks != _frontier(head).peaks:
         yield f"the head says {head.size} entries with another root than the {tree.size} that are there"
     for checkpoint_row in CheckpointRow.objects.order_by("size"):
         yield from _checkpoint_problems(checkpoint_row, tree, head)
+
+
+def _node_problems(tree: Tree) -> Iterator[str]:
+    """The stored nodes against those of the entries: a node that differs names the entry that completed it."""
+    stored = 0
+    for level, position, digest in LedgerNode.objects.values_list("level", "position", "digest").iterator():
+        last = ((position + 1) << level) - 1
+        if last >= tree.size:
+            yield f"node {level}/{position} belongs to no entry"
+        elif bytes(digest) != tree.node(level, position):
+            yield f"entry {last} is not the one the tree was built over (node {level}/{position})"
+        stored += 1
+    expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
+    if stored < expected:
+        yield f"{expected - stored} nodes of the tree are missing"
 
 
 def _entry_problems(row: LedgerEntry) -> Iterator[str]:

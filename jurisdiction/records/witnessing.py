@@ -26,7 +26,7 @@ from jurisdiction.ledger.notes import (
     parse_signatures,
     verify_note,
 )
-from jurisdiction.ledger.tree import EMPTY_ROOT, consistency_proof
+from jurisdiction.ledger.tree import EMPTY_ROOT
 from jurisdiction.ledger.witness import Cosigned, Refused, Request, Seen, consider, parse_request
 from jurisdiction.models import CheckpointRow, WitnessedLog
 from jurisdiction.notary import Notary
@@ -108,7 +108,7 @@ def ask(key: PublicKey, send: Send, notary: Notary, now: datetime) -> Checkpoint
 
 
 def _request(old: int, head: CheckpointRow, note: Note) -> bytes:
-    return Request(old, tuple(consistency_proof(ledger.node, old, head.size)), note).encode()
+    return Request(old, tuple(ledger.proof_between(old, head.size)), note).encode()
 
 
 def _last_cosigned(key: PublicKey) -> int:

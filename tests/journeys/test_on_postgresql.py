@@ -14,7 +14,7 @@ from tests.servers.presence import need
 
 ROOT = Path(__file__).resolve().parents[2]
 # Everything that reads or writes the database.
-SUITES = ("tests/adapters", "tests/provision", "tests/models")
+SUITES = ("tests/adapters", "tests/provision", "tests/models", "tests/jurisdiction/records", "tests/guards")
 
 
 @pytest.mark.journey

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jurisdiction.ledger.notes import open_checkpoint, parse_checkpoint, parse_n
 from jurisdiction.ledger.tree import Tree, leaf_hash, verify_consistency
 from jurisdiction.models import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode
 from jurisdiction.records import ledger
+from mailhost.models import CellIdentity
 from tests.notaries import notary
 
 NOW = datetime(2026, 11, 21, 14, 35, tzinfo=UTC)
@@ -71,6 +73,27 @@ def test_an_act_that_is_rolled_back_leaves_no_entry_and_no_gap() -> None:
 def test_nothing_is_appended_outside_a_transaction() -> None:
     with pytest.raises(RuntimeError, match="in the transaction"):
         ledger.append([(entry(0), "")], IS1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_of_many_at_once_get_an_order_without_gaps() -> None:
+    CellIdentity.objects.get_or_create(id=1, defaults={"cell": "is-1", "certificate_sha256": ""})
+    fill(1)
+
+    def work(worker: int) -> list[int]:
+        try:
+            found = []
+            for number in range(8):
+                with transaction.atomic():
+                    found += ledger.append([(entry(100 * worker + number), "")], IS1)
+            return found
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = sorted(index for indices in pool.map(work, range(4)) for index in indices)
+    assert taken == list(range(1, 33))
+    assert list(ledger.problems(IS1)) == []
 
 
 def test_another_key_cannot_go_on_with_the_log() -> None:
@@ -173,6 +196,14 @@ class TestProblems:
     def test_an_entry_filed_under_another_kind(self) -> None:
         LedgerEntry.objects.filter(id=0).update(kind="key")
         assert self.found() == "entry 0 is filed as key and is client"
+
+    def test_nodes_that_were_removed_or_added(self) -> None:
+        LedgerNode.objects.filter(level=1, position=1).delete()
+        assert self.found() == "1 nodes of the tree are missing"
+        with pytest.raises(LookupError, match="lost its node 1/1"):
+            ledger.receipt(ledger.entries_of("subject0"), CheckpointRow.objects.get())
+        LedgerNode.objects.create(level=0, position=6, digest=b"x" * 32)
+        assert "node 0/6 belongs to no entry" in self.found()
 
     def test_a_head_that_was_removed(self) -> None:
         LedgerHead.objects.all().delete()
