@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from jurisdiction.notary import Notary
+from jurisdiction.records import policies
 from mailhost.adapters.demo import DEMO_DOMAIN
 from mailhost.models import AppPassword, Domain, Mailbox, Tenant
 from mailhost.provision import apppasswords, domains, mailboxes, tenants
@@ -59,7 +60,13 @@ def prepare(
             address, account_password, notary=notary, now=now, quota_bytes=quota_bytes, server_key=server_key
         )
         login = apppasswords.add(
-            address, access, name="demo", now=now, server_key=server_key, keyring_key=box.keyring_key
+            address,
+            access,
+            name="demo",
+            now=now,
+            server_key=server_key,
+            policy=policies.in_force(tenant, notary.key.verify_key),
+            keyring_key=box.keyring_key,
         )
         made.append(Login(address, access.value, login.password, account_password))
     return made

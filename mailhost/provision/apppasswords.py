@@ -16,9 +16,10 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from jurisdiction.policy import Policy
 from mailhost.models import AppPassword
 from mailhost.provision import mailboxes
-from mailhost.provision.errors import AlreadyThere, BadName, NotFound, WrongSecret
+from mailhost.provision.errors import AccessForbidden, AlreadyThere, BadName, NotFound, WrongSecret
 from mailhost.seal.apppassword import SECRET_SIZE, app_password_hash, app_password_text, app_password_wrap_key
 from mailhost.seal.identity import RandomBytes
 from mailhost.seal.keyring import wrap_keyring_key
@@ -53,15 +54,20 @@ def add(
     name: str,
     now: datetime,
     server_key: bytes,
+    policy: Policy,
     keyring_key: bytes | None = None,
     expires: date | None = None,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> NewAppPassword:
     """A new app password; `keyring_key` is needed for session access and not used otherwise.
 
-    Raises NotFound, BadName, AlreadyThere, WrongSecret.
+    `policy` is the tenant's. Raises NotFound, BadName, AlreadyThere, WrongSecret, AccessForbidden.
     """
     box = mailboxes.get(address)
+    if access not in policy.access:
+        raise AccessForbidden(
+            f"the policy of {box.tenant.slug} does not allow {access.value} access: use {' or '.join(policy.access)}"
+        )
     name = name.strip()
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise BadName(f"an app password's name is one line of 1 to {MAX_NAME} characters, such as 'phone'")

@@ -42,3 +42,7 @@ class CellExcluded(CannotProvision):
 
 class PlaceNotProven(CannotProvision):
     """No lease is in force for this tenant's data in this cell."""
+
+
+class AccessForbidden(CannotProvision):
+    """The tenant's policy does not allow this way of reading mail."""

@@ -57,6 +57,7 @@ def provision() -> list[tuple[str, str]]:
     django.setup()
     from django.conf import settings as django_settings
 
+    from jurisdiction.records import policies
     from mailhost.models import AppPassword
     from mailhost.provision import apppasswords, domains, mailboxes, tenants
     from webadmin import notarial, prepare
@@ -71,6 +72,7 @@ def provision() -> list[tuple[str, str]]:
     tenants.add("bench", name="Bench", now=now, claims=claims, notary=notary)
     domains.add(DOMAIN, "bench", now=now, claims=claims)
     key = read_or_make(environ.keys / "app-password.key")
+    policy = policies.in_force("bench", notary.key.verify_key)
     users = []
     for number in range(USERS):
         address = f"user{number}@{DOMAIN}"
@@ -89,6 +91,7 @@ def provision() -> list[tuple[str, str]]:
             now=now,
             server_key=key,
             keyring_key=box.keyring_key,
+            policy=policy,
         )
         users.append((address, made.password))
     return users

@@ -1,9 +1,12 @@
 """Mailboxes: keys that only their owner can use, the first folders, removal, and the ways in."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from jurisdiction.policy import Policy
+from jurisdiction.presets import home_policy
 from mailhost.models import (
     AppPassword,
     Folder,
@@ -16,7 +19,8 @@ from mailhost.models import (
     Subscription,
 )
 from mailhost.provision import aliases, apppasswords, mailboxes
-from mailhost.provision.errors import AlreadyThere, BadName, NoKeyYet, NotFound, WrongSecret
+from mailhost.provision import policy as provisioned
+from mailhost.provision.errors import AccessForbidden, AlreadyThere, BadName, NoKeyYet, NotFound, WrongSecret
 from mailhost.provision.removal import BATCH
 from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key, parse_app_password
 from mailhost.seal.identity import HybridIdentity
@@ -25,6 +29,7 @@ from tests.provision import house
 from tests.provision.fakes import FakeBlobs
 
 pytestmark = pytest.mark.usefixtures("cell")
+ANY = Policy()
 
 
 @pytest.fixture
@@ -180,7 +185,13 @@ class TestAliases:
 
 class TestAppPasswords:
     def add(
-        self, access: str, *, name: str = "phone", keyring_key: bytes | None = None, expires: date | None = None
+        self,
+        access: str,
+        *,
+        name: str = "phone",
+        keyring_key: bytes | None = None,
+        expires: date | None = None,
+        policy: Policy = ANY,
     ) -> apppasswords.NewAppPassword:
         return apppasswords.add(
             "ada@example.is",
@@ -190,7 +201,23 @@ class TestAppPasswords:
             server_key=house.SERVER_KEY,
             keyring_key=keyring_key,
             expires=expires,
+            policy=policy,
         )
+
+    def test_a_policy_may_forbid_session_access_and_ends_what_there_is(self, ada: mailboxes.NewMailbox) -> None:
+        self.add("session", keyring_key=ada.keyring_key)
+        self.add("sealed", name="bridge")
+        strict = replace(home_policy("IS"), access=("sealed",))
+        adopted = provisioned.adopt("harbour", strict, house.NOTARY, house.NOW)
+        assert (adopted.revoked, adopted.policy.version) == (1, 2)
+        assert {row.name: row.revoked is not None for row in AppPassword.objects.all()} == {
+            "phone": True,
+            "bridge": False,
+        }
+        assert not AppPassword.objects.filter(revoked__isnull=False, wrap__isnull=False).exists()
+        with pytest.raises(AccessForbidden, match="does not allow session access: use sealed"):
+            self.add("session", name="laptop", keyring_key=ada.keyring_key, policy=adopted.policy)
+        self.add("sealed", name="laptop", policy=adopted.policy)
 
     def test_sealed_access_is_a_keyed_hash_and_nothing_else(self, ada: mailboxes.NewMailbox) -> None:
         made = self.add("sealed")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jurisdiction.records import policies
 from mailhost.models import AppPassword
 from mailhost.provision import apppasswords, mailboxes
 from webadmin.cli.answers import JsonFlag, answer, answer_list
@@ -48,6 +49,7 @@ def add(
             name=apppasswords.free_name(address, DEFAULT_NAME) if name is None else name,
             now=cell.now,
             server_key=cell.server_key,
+            policy=policies.in_force(box.tenant.slug, cell.notary.key.verify_key),
             keyring_key=keyring_key,
             expires=expires.date() if expires else None,
         )

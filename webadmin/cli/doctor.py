@@ -9,7 +9,8 @@ import typer
 from django.conf import settings
 from rich.console import Console
 
-from webadmin.checks import Check, State, run
+from webadmin import lawchecks
+from webadmin.checks import LOOKERS, Check, State, run
 from webadmin.cli.answers import JsonFlag, say_json
 from webadmin.cli.door import refusals
 
@@ -21,7 +22,7 @@ _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("warning", "yellow"), State
 def doctor(*, as_json: JsonFlag = False) -> None:
     """Check this machine and this cell. Exit code 1 when there is a problem; warnings are none."""
     with refusals(as_json=as_json):
-        found = run(settings.ENVIRON, now=datetime.now(UTC))
+        found = run(settings.ENVIRON, now=datetime.now(UTC), lookers=(*LOOKERS, *lawchecks.LOOKERS))
     healthy = all(check.state != State.PROBLEM for check in found)
     if as_json:
         say_json({"ok": healthy, "checks": [asdict(check) for check in found]})

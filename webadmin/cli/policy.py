@@ -13,6 +13,7 @@ from jurisdiction.explain import explain, render
 from jurisdiction.policy import warnings
 from jurisdiction.presets import PRESETS
 from jurisdiction.records import leases, policies, supposed
+from mailhost.provision import policy as provisioned
 from mailhost.provision import tenants
 from webadmin.cli import cases
 from webadmin.cli.answers import JsonFlag, answer, answer_list
@@ -87,13 +88,18 @@ def set_(
         policies.refuse_exclusion(wanted, notary, cell.now)
         if not dry_run:
             confirm(f"Put this policy in force for {tenant}?", yes=yes)
-        made = policies.adopt(tenant, wanted, notary, cell.now)
-        tenants.follow(leases.renew(tenant, notary, cell.now.date()))
+        adopted = provisioned.adopt(tenant, wanted, notary, cell.now)
+        made = adopted.policy
         warned = warnings(made, notary.atlas, cell.now.date())
-        about = {"tenant": tenant, "version": made.version, "digest": made.digest(), "warnings": list(warned)}
-        if dry_run:
-            about["dry_run"] = True
+        about = {
+            "tenant": tenant,
+            "version": made.version,
+            "digest": made.digest(),
+            "warnings": list(warned),
+            "revoked": adopted.revoked,
+        } | ({"dry_run": True} if dry_run else {})
         lines = [f"policy version {made.version} of {tenant} {'would be' if dry_run else 'is'} in force", *warned]
+        lines += [f"{adopted.revoked} app passwords end with the access it forbids"] if adopted.revoked else []
         answer(about, as_json=as_json, text=lambda: "\n".join(lines))
 
 
