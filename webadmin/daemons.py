@@ -19,7 +19,7 @@ from typing import NoReturn
 from django.core.management.base import CommandParser
 from django.db import connections
 
-from mailhost.wiring import Secrets, Surroundings
+from mailhost.wiring.surroundings import Secrets, Surroundings
 from webadmin import identity, logs, metrics, notarial, supervised, tls
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make

@@ -13,8 +13,8 @@ import pytest
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.changes import Changes
 from mailhost.adapters.database import Readers
-from mailhost.adapters.imapstore.folder import Workshop
 from mailhost.adapters.mailstore import DatabaseMailstore
+from mailhost.adapters.workshop import Workshop
 from mailhost.adapters.writer import Writer
 from mailhost.models import (
     CellIdentity,

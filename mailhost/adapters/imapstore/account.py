@@ -16,11 +16,12 @@ from typing import Final, Protocol
 from mailhost.adapters.database import Cursor, listed, one_of, statements
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
-from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow, Workshop
+from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
 from mailhost.adapters.placing import NoSuchTarget, Placement, make_folder
+from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import (
     DELETED,
     SEEN,

@@ -15,9 +15,9 @@ from typing import Final
 from mailhost.adapters.database import statements
 from mailhost.adapters.imapstore.account import DatabaseAccount, Seal
 from mailhost.adapters.imapstore.answers import imap_answers
-from mailhost.adapters.imapstore.folder import Workshop
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
+from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import LoginRefused, TryLater
 from mailhost.message.address import BadAddress, parse_address
 from mailhost.seal import CannotOpen, HybridIdentity, HybridRecipient, InvalidKey, Sealed

@@ -9,24 +9,11 @@ from datetime import datetime
 from functools import partial
 from itertools import batched
 
-from mailhost.adapters.blobs import FileBlobs
-from mailhost.adapters.changes import Changes as ChangeWatcher
-from mailhost.adapters.database import Readers
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.views import MessageView
-from mailhost.adapters.writer import Writer
+from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every folder and account of a process shares."""
-
-    readers: Readers
-    writer: Writer
-    blobs: FileBlobs
-    changes: ChangeWatcher
 
 
 @dataclass(frozen=True, slots=True)

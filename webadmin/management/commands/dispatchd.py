@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from mailhost.wiring import run_dispatchd
+from mailhost.wiring.dispatchd import run_dispatchd
 from webadmin import daemons
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from mailhost.wiring import run_smtpd
+from mailhost.wiring.smtpd import run_smtpd
 from webadmin import daemons
 
 

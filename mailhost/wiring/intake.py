@@ -1,0 +1,79 @@
+"""The receiving use-case over the cell's database, for the doors of smtpd and the notices of dispatchd."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mailhost.adapters.demo import DEMO_DOMAIN, FailingRecipients
+from mailhost.adapters.directory import DatabaseDirectory
+from mailhost.adapters.lost_answers import DatabaseLostAnswers
+from mailhost.adapters.mailstore import DatabaseMailstore
+from mailhost.adapters.queue import DatabaseQueue
+from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.workshop import Workshop
+from mailhost.deliver import Deliverer
+from mailhost.limits import SmtpLimits
+from mailhost.ports import Directory
+from mailhost.receive import Receiver
+from mailhost.routing import RouteCache
+from mailhost.wiring.surroundings import Surroundings, now
+
+# Threads that describe and seal large messages; the cores are few and the work holds them fully.
+SEALING_THREADS = 2
+
+
+@asynccontextmanager
+async def intake(
+    around: Surroundings, shop: Workshop, limits: SmtpLimits
+) -> AsyncIterator[tuple[Receiver, RouteCache, DatabaseDirectory]]:
+    """The receiving use-case over the cell's database."""
+    settings = around.settings
+    plain = DatabaseDirectory(shop.readers)
+    directory: Directory = FailingRecipients(plain, DEMO_DOMAIN) if settings.demo else plain
+    routes = RouteCache(directory, time.monotonic)
+    shop.changes.on_any(_flush_when_routes_change(plain, routes))
+    lost = DatabaseLostAnswers(shop.writer, shop.readers)
+    shop.changes.on_any(lost.refresh)
+    with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as sealing:
+        deliverer = Deliverer(
+            hostname=settings.hostname,
+            routes=routes,
+            store=DatabaseMailstore(shop.writer, shop.blobs, now),
+            limits=limits,
+            executor=sealing,
+        )
+        yield (
+            Receiver(
+                hostname=settings.hostname,
+                routes=routes,
+                deliverer=deliverer,
+                lost_answers=lost,
+                key=around.secrets.correspondent,
+                now=now,
+                limits=limits,
+            ),
+            routes,
+            plain,
+        )
+
+
+def outgoing_queue(around: Surroundings, shop: Workshop) -> DatabaseQueue:
+    keys = QueueKeys(around.settings.queue_keys, around.read_or_make)
+    return DatabaseQueue(shop.writer, shop.readers, keys, cell=around.settings.cell, key=around.secrets.correspondent)
+
+
+def _flush_when_routes_change(directory: DatabaseDirectory, routes: RouteCache) -> Callable[[], Any]:
+    seen = 0
+
+    async def refresh() -> None:
+        nonlocal seen
+        version = await directory.version()
+        if version != seen:
+            seen = version
+            routes.flush()
+
+    return refresh

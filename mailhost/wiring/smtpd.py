@@ -1,0 +1,52 @@
+"""smtpd: the MX and the submission ports."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from mailhost.adapters.logins import DatabaseLogins
+from mailhost.adapters.tally import DatabaseTally
+from mailhost.limits import FailedLogins
+from mailhost.ports import Allowance
+from mailhost.smtp.floor import House
+from mailhost.smtp.serve import Door
+from mailhost.smtp.serve import serve as serve_smtp
+from mailhost.smtp.submission import Desk
+from mailhost.submit import Submitter
+from mailhost.wiring.intake import intake, outgoing_queue
+from mailhost.wiring.surroundings import Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
+
+
+def run_smtpd(around: Surroundings) -> None:
+    """Serve the MX and the submission ports until SIGTERM or SIGINT."""
+    run(_smtpd(around))
+
+
+async def _smtpd(around: Surroundings) -> None:
+    settings = around.settings
+    ports = (settings.mx_port, settings.submission_port, settings.submissions_port)
+    mx, submission, submissions = (bound(settings.bind, port) for port in ports)
+    limits = smtp_limits(settings)
+    async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, routes, plain):
+        desk = Desk(
+            DatabaseLogins(shop.readers, key=around.secrets.app_password, now=now),
+            Submitter(
+                hostname=settings.hostname,
+                routes=routes,
+                receiver=receiver,
+                queue=outgoing_queue(around, shop),
+                tally=DatabaseTally(shop.writer),
+                key=around.secrets.correspondent,
+                now=now,
+                limits=limits,
+                allowance=Allowance(),
+            ),
+            FailedLogins(limits.failed_logins, limits.rate_window, now=time.monotonic),
+        )
+        postmaster_domain = await plain.first_domain() or settings.hostname
+        public = House(settings.hostname, receiver, limits, around.metrics, around.tls, postmaster_domain)
+        users = replace(public, desk=desk)
+        stop = stop_on_signals()
+        around.ready()
+        await serve_smtp([Door(mx, public), Door(submission, users), Door(submissions, users, implicit=True)], stop)
