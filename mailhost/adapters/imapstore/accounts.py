@@ -2,16 +2,17 @@
 
 App passwords are 128 random bits, so a keyed hash finds the row and no slow hash is needed; account passwords
 never come here. A session app password also unwraps the keyring, whose identities then live in the view until
-LOGOUT. Every refusal is the same answer after the same work: one query, by the hash alone.
+LOGOUT. Every refusal is the same answer after the same work (`apppasswords`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
+from mailhost.adapters.apppasswords import Door, behind
 from mailhost.adapters.database import statements
 from mailhost.adapters.imapstore.account import DatabaseAccount, Seal
 from mailhost.adapters.imapstore.answers import imap_answers
@@ -19,12 +20,19 @@ from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import LoginRefused, TryLater
-from mailhost.message.address import BadAddress, parse_address
-from mailhost.seal import CannotOpen, HybridIdentity, HybridRecipient, InvalidKey, Sealed
-from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key, parse_app_password
+from mailhost.seal import CannotOpen, HybridIdentity, HybridRecipient, Sealed
+from mailhost.seal.apppassword import app_password_wrap_key
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 
 REFUSED: Final = "Wrong address or app password; make a new app password if this one was lost"
+
+# A tenant that is held still reads what it has.
+_DOOR: Final = Door(
+    "m.id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial",
+    tenant="t.state IN ('active', 'held')",
+    joins=" JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
+    " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)",
+)
 
 # Seals an APPENDed clear message to a mailbox's key: (public key, content, exact internal date).
 type SealTo = Callable[[HybridRecipient, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
@@ -56,16 +64,15 @@ class DatabaseAccounts:
         self._now = now
 
     async def login(self, username: str, password: str, *, source: str) -> DatabaseAccount:  # noqa: ARG002
-        try:
-            secret = parse_app_password(password)
-        except InvalidKey:
-            secret = b""
-        digest = app_password_hash(self._key, secret)
         with imap_answers():
-            row = await self._shop.readers.run(_find, digest, self._now().date())
-        if row is None or not secret or row.address != _normal(username):
+            found = await behind(self._shop.readers, _DOOR, username, password, key=self._key, today=self._now().date())
+        if found is None:
             raise LoginRefused(REFUSED)
-        view = self._session(row, secret) if row.access == "session" else SealedView(row.address, self._append_limit)
+        mailbox_id, address, access, wrap, keyring, recipient, serial = found.row
+        row = _Login(mailbox_id, address, access, _bytes(wrap), _bytes(keyring), recipient, serial)
+        view = (
+            self._session(row, found.secret) if row.access == "session" else SealedView(row.address, self._append_limit)
+        )
         return DatabaseAccount(self._shop, row.mailbox_id, view, self._sealer(row))
 
     def _session(self, row: _Login, secret: bytes) -> SessionView:
@@ -98,31 +105,6 @@ class DatabaseAccounts:
             return await self._seal_to(recipient, content, moment), serial
 
         return seal
-
-
-def _normal(username: str) -> str:
-    try:
-        return parse_address(username.strip()).lookup
-    except BadAddress:
-        return ""
-
-
-def _find(digest: bytes, today: date) -> _Login | None:
-    with statements() as cursor:
-        cursor.execute(
-            "SELECT m.id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial FROM mailhost_apppassword p"
-            " JOIN mailhost_mailbox m ON m.id = p.mailbox_id JOIN mailhost_tenant t ON t.id = m.tenant_id"
-            " JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
-            " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)"
-            " WHERE p.secret_hash = %s AND p.revoked IS NULL AND (p.expires IS NULL OR p.expires >= %s)"
-            " AND m.state = 'active' AND t.state IN ('active', 'held')",
-            [digest, today],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    mailbox_id, address, access, wrap, keyring, recipient, serial = row
-    return _Login(mailbox_id, address, access, _bytes(wrap), _bytes(keyring), recipient, serial)
 
 
 def _current_key(mailbox_id: int) -> tuple[str, int] | None:
