@@ -10,7 +10,7 @@ from mailhost.imap.commands_messages import Replace
 from mailhost.imap.conversation import Conversation, Reply, bad, no, ok
 from mailhost.imap.sequence import count, format_set
 from mailhost.imap.session_messages import READ_ONLY, canonical_flags
-from mailhost.imap.store import CannotDo, FlagOp, NewMessage, NoSuchFolder
+from mailhost.imap.store import CannotDo, NewMessage, NoSuchFolder
 from mailhost.imap.tokens import BadCommand
 
 
@@ -51,24 +51,21 @@ def _new_messages(conv: Conversation, name: str, messages: Sequence[AppendMessag
 
 
 async def replace(conv: Conversation, command: Replace) -> Reply:
-    """REPLACE: the new message is durable before the old one goes, so nothing is lost in between (RFC 8508)."""
+    """REPLACE: one step of the store, so that nobody ever sees both messages or neither (RFC 8508 §3.4)."""
     selected = conv.folder
     if selected.read_only:
         return READ_ONLY
     ranges = conv.resolve(command.sequence, uid=command.uid)
     if count(ranges) != 1:
         return no("There is no such message", b"NONEXISTENT")
-    uids = selected.uids_of(ranges)
+    (old,) = selected.uids_of(ranges)
     name = conv.name(command.append.mailbox)
-    messages = _new_messages(conv, name, command.append.messages)
+    (message,) = _new_messages(conv, name, command.append.messages)
     try:
-        uidvalidity, added = await conv.here.append(name, messages, now=conv.clock())
+        uidvalidity, uid = await conv.here.replace(selected.folder.folder_id, old, name, message, now=conv.clock())
     except NoSuchFolder as error:
         return no(error.text, b"TRYCREATE")
-    # RFC 8508 §3.2: APPENDUID is told before the old message is expunged.
-    conv.untagged(b"OK [APPENDUID %d %b] The new message is kept" % (uidvalidity, format_set(added)))
-    now = conv.clock()
-    await selected.folder.store_flags(uids, FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=now)
-    await selected.folder.expunge(uids, now=now)
+    # RFC 8508 §3.2: APPENDUID is told before the old message's EXPUNGE.
+    conv.untagged(b"OK [APPENDUID %d %d] The new message is kept" % (uidvalidity, uid))
     await conv.tell(expunges=True, ask=True, own=True)
     return ok("Replaced")

@@ -27,6 +27,8 @@ SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (1 << n for n in range(5))
 KEYWORD_SHIFT = len(SYSTEM_FLAGS)
 # Annotations of one account, all mailboxes together (RFC 5464 §4.1 asks for ten a mailbox).
 MAX_METADATA_ENTRIES = 2000
+# Octets of their names and values together: they are read at once, and notes and colours need no more.
+MAX_METADATA_OCTETS = 1024 * 1024
 # A flag word is a signed 64-bit column: 63 bits less the five system flags.
 MAX_KEYWORDS = 58
 
@@ -59,6 +61,12 @@ class CannotDo(StoreError):
     """Never possible here (INBOX cannot be deleted, a sealed view takes no clear message, a bad name)."""
 
     code = "CANNOT"
+
+
+class NoSuchMessage(StoreError):
+    """The message was expunged meanwhile."""
+
+    code = "NONEXISTENT"
 
 
 class OverQuota(StoreError):
@@ -295,6 +303,15 @@ class Account(Protocol):
         Raises NoSuchFolder, OverQuota, CannotDo, TryLater.
         """
 
+    async def replace(
+        self, folder_id: str, uid: int, name: str, message: NewMessage, *, now: datetime
+    ) -> tuple[int, int]:
+        """Store a message and remove another for good, both or neither (RFC 8508): (uidvalidity, uid) of the new one.
+
+        `folder_id` is the folder of the old one, `name` that of the new one. Raises NoSuchMessage, and what
+        `append` raises.
+        """
+
     async def close(self) -> None:
         """Forget every key and opened byte."""
 
@@ -308,7 +325,7 @@ class KeepsMetadata(Protocol):
     """
 
     async def metadata(self) -> Mapping[str, Mapping[str, bytes]]:
-        """Everything: mailbox name → entry → value. Small by MAX_METADATA_ENTRIES."""
+        """Everything: mailbox name → entry → value. Small by MAX_METADATA_ENTRIES and MAX_METADATA_OCTETS."""
 
     async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
         """Set or (None) remove entries of one mailbox, all or none. Raises NoSuchFolder, TooMany."""

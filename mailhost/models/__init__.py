@@ -3,12 +3,13 @@
 from mailhost.models.cell import CellIdentity, LostAnswer, RouteVersion
 from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
-from mailhost.models.mail import Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
+from mailhost.models.mail import Annotation, Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
 
 __all__ = [
     "Alias",
+    "Annotation",
     "AppPassword",
     "CellIdentity",
     "Domain",

@@ -78,6 +78,32 @@ class Subscription(models.Model):
         return f"subscription {self.pk}"
 
 
+class Annotation(models.Model):
+    """One entry of a folder's METADATA, or of the whole mailbox's where `folder` is null (RFC 5464)."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    # Clear like the folder's name: a client must be able to read it in the sealed view, where nothing is opened.
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox folder entry value")
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, null=True)
+    entry = models.CharField(max_length=500)
+    value = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["folder", "entry"], name="annotation_once"),
+            models.UniqueConstraint(
+                fields=["mailbox", "entry"],
+                name="annotation_of_mailbox_once",
+                condition=models.Q(folder__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"annotation {self.pk}"
+
+
 class SealedMessage(models.Model):
     """One age file of one mailbox: header + payload. Nothing in it changes after the commit that made it."""
 

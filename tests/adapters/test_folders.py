@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import IntegrityError, connection
 
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.imapstore.sessionview import SessionView
@@ -188,6 +189,31 @@ async def test_a_move_leaves_nothing_behind_and_keeps_the_counters(cell: Cell, a
     assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
     with pytest.raises(NoSuchFolder):
         await folder.move([2], "Nowhere", now=NOW)
+
+
+async def test_a_replace_that_fails_halfway_has_done_nothing(cell: Cell, ada: DatabaseAccount) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("the fault is a trigger of SQLite")
+    await fill(ada, 1)
+    folder = await ada.open("INBOX")
+
+    def trigger(statement: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    # Whatever breaks between the two halves: here the database itself refuses the second one.
+    await sync_to_async(trigger)(
+        "CREATE TRIGGER halfway BEFORE DELETE ON mailhost_message BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    )
+    try:
+        with pytest.raises(IntegrityError):
+            await ada.replace(folder.folder_id, 1, "Trash", NewMessage(b"new"), now=NOW)
+    finally:
+        await sync_to_async(trigger)("DROP TRIGGER halfway")
+    assert list((await folder.snapshot(claim_recent=False)).uids) == [1]
+    assert (await ada.folder("Trash")).messages == 0
+    assert (await ada.replace(folder.folder_id, 1, "Trash", NewMessage(b"new"), now=NOW))[1] == 1
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
 
 
 async def test_the_sweep_removes_what_nothing_names_after_its_grace_and_not_before(

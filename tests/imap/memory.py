@@ -20,6 +20,7 @@ from mailhost.imap.store import (
     KEYWORD_SHIFT,
     MAX_KEYWORDS,
     MAX_METADATA_ENTRIES,
+    MAX_METADATA_OCTETS,
     SEEN,
     SYSTEM_FLAGS,
     CannotDo,
@@ -33,6 +34,7 @@ from mailhost.imap.store import (
     Meta,
     NewMessage,
     NoSuchFolder,
+    NoSuchMessage,
     OverQuota,
     Quota,
     Snapshot,
@@ -334,6 +336,17 @@ class MemoryAccount:
             uids.append(box.add(stored, message.flags))
         return box.uidvalidity, uids
 
+    async def replace(
+        self, folder_id: str, uid: int, name: str, message: NewMessage, *, now: datetime
+    ) -> tuple[int, int]:
+        old = next((box for box in self.mailbox.boxes.values() if box.folder_id == folder_id), None)
+        self.box(name)
+        if old is None or uid not in old.messages:
+            raise NoSuchMessage("The message to be replaced is gone")
+        uidvalidity, uids = await self.append(name, [message], now=now)
+        old.remove([uid])
+        return uidvalidity, uids[0]
+
     async def metadata(self) -> dict[str, dict[str, bytes]]:
         boxes = self.mailbox.boxes.items()
         return {"": dict(self.mailbox.metadata)} | {name: dict(box.metadata) for name, box in boxes}
@@ -341,7 +354,10 @@ class MemoryAccount:
     async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
         entries = self.box(name).metadata if name else self.mailbox.metadata
         new = {entry: value for entry, value in {**entries, **changes}.items() if value is not None}
-        if sum(map(len, (await self.metadata()).values())) - len(entries) + len(new) > MAX_METADATA_ENTRIES:
+        holders = [self.mailbox.metadata, *(box.metadata for box in self.mailbox.boxes.values())]
+        kept = [each for each in holders if each is not entries]
+        octets = sum(len(entry) + len(value) for each in (*kept, new) for entry, value in each.items())
+        if sum(map(len, (*kept, new))) > MAX_METADATA_ENTRIES or octets > MAX_METADATA_OCTETS:
             raise TooMany("The account has too many annotations")
         entries.clear()
         entries.update(new)

@@ -23,13 +23,15 @@ from mailhost.imap.store import (
     Meta,
     NewMessage,
     NoSuchFolder,
+    NoSuchMessage,
     TooMany,
 )
 from tests.imap.folder_contract import FolderContract
 from tests.imap.letters import NOW, OpenAccount, add_flags, contents_of, filled, flags_of, letter
+from tests.imap.metadata_contract import MetadataContract
 
 
-class StoreContract(FolderContract):
+class StoreContract(FolderContract, MetadataContract):
     """The promises."""
 
     # Messages
@@ -262,6 +264,40 @@ class StoreContract(FolderContract):
         copied, _modseq = await folder.move(uids[:1], "INBOX", now=NOW)
         assert copied.pairs[0][1] > uids[1]
         assert list(await flags_of(folder)) == [uids[1], copied.pairs[0][1]]
+
+    async def test_replacing_puts_one_message_in_the_place_of_another(self, open_account: OpenAccount) -> None:
+        account = await open_account()
+        uids = await filled(account, 3)
+        inbox = await account.open("INBOX")
+        before = (await inbox.snapshot(claim_recent=False)).highestmodseq
+        uidvalidity, new = await account.replace(
+            inbox.folder_id, uids[1], "INBOX", NewMessage(letter(9), ("\\Draft",)), now=NOW
+        )
+        assert uidvalidity == inbox.uidvalidity
+        assert list(await flags_of(inbox)) == [uids[0], uids[2], new]
+        assert await contents_of(inbox, [new]) == {new: letter(9)}
+        changes = await inbox.changes(before, claim_recent=False)
+        assert ([uid for uid, *_ in changes.changed], list(changes.vanished)) == ([new], [uids[1]])
+        quota = await account.quota()
+        drafts = await account.open("Drafts")
+        _validity, there = await account.replace(inbox.folder_id, new, "Drafts", NewMessage(letter(9)), now=NOW)
+        assert (list(await flags_of(inbox)), list(await flags_of(drafts))) == ([uids[0], uids[2]], [there])
+        assert (await account.quota()).messages_used == quota.messages_used
+
+    async def test_replacing_what_is_gone_stores_nothing(self, open_account: OpenAccount) -> None:
+        account = await open_account()
+        (uid,) = await filled(account, 1)
+        inbox = await account.open("INBOX")
+        before = await account.quota()
+        with pytest.raises(NoSuchMessage):
+            await account.replace(inbox.folder_id, uid + 1, "Drafts", NewMessage(letter(2)), now=NOW)
+        with pytest.raises(NoSuchMessage):
+            await account.replace("nowhere", uid, "Drafts", NewMessage(letter(2)), now=NOW)
+        with pytest.raises(NoSuchFolder):
+            await account.replace(inbox.folder_id, uid, "Nowhere", NewMessage(letter(2)), now=NOW)
+        assert await account.quota() == before
+        assert list(await flags_of(inbox)) == [uid]
+        assert (await account.folder("Drafts")).messages == 0
 
     # Several sessions
 

@@ -7,20 +7,21 @@ Folder names are Unicode with '/' between levels; INBOX is written in capitals w
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
 from mailhost.adapters.database import Cursor, listed, one_of, statements
+from mailhost.adapters.imapstore import annotations as notes
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
-from mailhost.adapters.placing import NoSuchTarget, Placement, make_folder
+from mailhost.adapters.placing import NoSuchTarget, Placed, Placement, make_folder
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import (
     DELETED,
@@ -41,6 +42,10 @@ from mailhost.seal import Sealed
 MAX_FOLDERS: Final = 1000
 MAX_DEPTH: Final = 20
 MAX_NAME: Final = 1000  # characters, all levels together
+
+
+# Makes sealed messages durable, all or none.
+type Commit = Callable[[Sequence[Placement]], Awaitable[Sequence[Placed]]]
 
 
 class Seal(Protocol):
@@ -69,7 +74,7 @@ def canonical(name: str) -> str:
 
 
 class DatabaseAccount:
-    """`imap.store.Account`."""
+    """`imap.store.Account`, which keeps METADATA too."""
 
     def __init__(self, shop: Workshop, mailbox_id: int, view: SealedView | SessionView, seal: Seal) -> None:
         self.view = view.view
@@ -273,7 +278,44 @@ class DatabaseAccount:
     def _unsubscribe(self, cursor: Cursor, name: str) -> None:
         cursor.execute("DELETE FROM mailhost_subscription WHERE mailbox_id = %s AND name = %s", [self._mailbox, name])
 
+    async def metadata(self) -> Mapping[str, Mapping[str, bytes]]:
+        with imap_answers():
+            return await self._shop.readers.run(notes.everything, self._mailbox)
+
+    async def set_metadata(self, name: str, changes: Mapping[str, bytes | None]) -> None:
+        await self._change(partial(self._annotate, name=canonical(name) if name else "", changes=changes))
+
+    def _annotate(self, cursor: Cursor, name: str, changes: Mapping[str, bytes | None]) -> None:
+        have = self._names(cursor)
+        if name and name not in have:
+            raise NoSuchFolder("There is no such folder")
+        notes.change(cursor, self._mailbox, have[name][0] if name else None, changes)
+
     async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
+        folder, placed = await self._store(name, messages, self._shop.writer.place, now)
+        return folder.uidvalidity, [each.uid for each in placed]
+
+    async def replace(
+        self, folder_id: str, uid: int, name: str, message: NewMessage, *, now: datetime
+    ) -> tuple[int, int]:
+        async def commit(placements: Sequence[Placement]) -> Sequence[Placed]:
+            work = partial(
+                changing.replace,
+                mailbox_id=self._mailbox,
+                folder=folder_id,
+                uid=uid,
+                placement=placements[0],
+                today=now,
+            )
+            return [await self._shop.writer.change(work)]
+
+        folder, placed = await self._store(name, [message], commit, now)
+        return folder.uidvalidity, placed[0].uid
+
+    async def _store(
+        self, name: str, messages: Sequence[NewMessage], commit: Commit, now: datetime
+    ) -> tuple[FolderRow, Sequence[Placed]]:
+        """Seal the messages and commit them to the folder, once more where what is remembered was out of date."""
         with imap_answers():
             for last_try in (False, True):
                 folder = await self._target(name, fresh=last_try)
@@ -284,14 +326,14 @@ class DatabaseAccount:
                     for message in messages
                 ]
                 try:
-                    placed = await self._shop.writer.place(placements)
+                    placed = await commit(placements)
                     break
                 except (KeyChanged, NoSuchTarget):
                     # What was remembered since LOGIN is out of date: the key was rotated, the folder made anew.
                     if last_try:
                         raise
         self._shop.changes.poke()
-        return folder.uidvalidity, [each.uid for each in placed]
+        return folder, placed
 
     async def _target(self, name: str, *, fresh: bool) -> FolderRow:
         """The folder of an APPEND, remembered because programs append to the same one again and again."""

@@ -12,7 +12,9 @@ from typing import Any
 
 from mailhost.adapters.database import Cursor, for_update, listed, one_of, rounded, stored
 from mailhost.adapters.keywords import flag_names, flag_word, keywords_of
-from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, StoreResult
+from mailhost.adapters.placing import Placed, Placement, place
+from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, NoSuchMessage, StoreResult
+from mailhost.ports import StoreError
 
 
 def claim_recent(cursor: Cursor, folder_id: int) -> int:
@@ -126,6 +128,23 @@ def record_vanished(cursor: Cursor, folder_id: int, uids: Sequence[int], modseq:
     )
 
 
+def replace(cursor: Cursor, mailbox_id: int, folder: str, uid: int, placement: Placement, today: datetime) -> Placed:
+    """Place one message and take another out of the folder of that opaque id. Raises the errors of `place`."""
+    (placed,) = place(cursor, [[placement]])
+    if isinstance(placed, StoreError):
+        raise placed
+    cursor.execute(
+        "SELECT m.id, m.uid, m.sealed_id, m.folder_id FROM mailhost_message m"
+        " JOIN mailhost_folder f ON f.id = m.folder_id WHERE f.mailbox_id = %s AND f.opaque_id = %s AND m.uid = %s",
+        [mailbox_id, folder, uid],
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise NoSuchMessage("The message to be replaced is gone; nothing was changed")
+    _remove(cursor, row[3], [row], _next_modseq(cursor, row[3]), today)
+    return placed[0]
+
+
 def copy(cursor: Cursor, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime) -> Copied:
     """New places in `target` (folder id, UIDVALIDITY of the view) for the same sealed bytes."""
     lock(cursor, source, target[0])
@@ -203,7 +222,7 @@ def remove_folder(cursor: Cursor, folder_id: int, today: datetime) -> None:
     rows = cursor.fetchall()
     if rows:
         _remove(cursor, folder_id, rows, modseq, today)
-    for table in ("vanished", "folderkeyword"):
+    for table in ("vanished", "folderkeyword", "annotation"):
         cursor.execute(f"DELETE FROM mailhost_{table} WHERE folder_id = %s", [folder_id])
     cursor.execute("DELETE FROM mailhost_folder WHERE id = %s", [folder_id])
 
