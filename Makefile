@@ -24,7 +24,7 @@ for dir in $$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[2-9]* 2>/dev/nu
 done; exit 1
 endef
 
-.PHONY: help run run-cells test venv check fmt fuzz bench bench-target stress clean
+.PHONY: help run run-cells test venv bundles check fmt fuzz bench bench-target stress clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,13 @@ check: venv ## format, lint, types, layers and the fast tests without sockets, w
 tests/js/node_modules: tests/js/package-lock.json
 	@command -v npm >/dev/null && npm --prefix tests/js ci --silent --no-audit --no-fund && touch $@ || echo "npm is missing: tests against the JavaScript age library are skipped"
 
-test: venv tests/js/node_modules ## the whole suite
+webadmin/frontend/node_modules: webadmin/frontend/package-lock.json
+	@command -v npm >/dev/null && npm --prefix webadmin/frontend ci --silent --no-audit --no-fund && touch $@ || echo "npm is missing: the browser's bundles are not built again"
+
+bundles: webadmin/frontend/node_modules ## bundle the browser's JavaScript; the result is committed
+	node webadmin/frontend/build.mjs
+
+test: venv tests/js/node_modules webadmin/frontend/node_modules ## the whole suite
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
