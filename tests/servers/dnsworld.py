@@ -13,7 +13,8 @@ contains them; what is in no zone stands in an unsigned root, so that a world wi
 other name does not exist. Each signed zone is signed by Knot itself, and its key is a trust anchor of Unbound (no
 chain from the root: the tests have no registries). Reverse zones are zones like others.
 
-Both programs run in a temporary folder, as whoever runs the tests, and end with the context.
+Both programs run in a temporary folder, as whoever runs the tests, and end with the context. Programs that know only
+port 53 of /etc/resolv.conf (Postfix) get a network of their own: `privatenetwork.py`, and `resolver_port=53`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -64,14 +65,13 @@ class Zone:
 
 @dataclass
 class DnsWorld:
-    """A running world. `prefix` is put in front of every command, to run it in a network namespace."""
+    """A running world."""
 
     folder: Path
     zones: tuple[Zone, ...]
     records: dict[str, list[Rdata]]
     resolver_port: int
     authority_port: int
-    prefix: tuple[str, ...] = ()
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -241,7 +241,7 @@ remote-control:
 
         def signed() -> bool:
             words = ["keymgr", "-c", str(self.folder / "knot.conf"), _absolute(zone.name), "ds"]
-            done = subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
             # One DS per digest; SHA-256 (2) is the one everybody knows.
             found[:] = [line for line in done.stdout.splitlines() if line.split()[-2:-1] == ["2"]]
             return bool(found)
@@ -251,7 +251,7 @@ remote-control:
 
     def _run(self, *command: object) -> None:
         with (self.folder / "output.log").open("ab") as log:
-            words = [*self.prefix, *map(str, command)]
+            words = list(map(str, command))
             self.running.append(subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
 
     def _knot(self, *words: str) -> None:
@@ -261,7 +261,7 @@ remote-control:
         self._control("unbound-control", "-c", str(self.folder / "unbound.conf"), *words)
 
     def _control(self, *words: str) -> None:
-        done = subprocess.run([*self.prefix, *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
 
     def _forget(self) -> None:
@@ -269,7 +269,7 @@ remote-control:
         self._unbound("flush_infra", "all")
 
     def _answers(self, port: int) -> bool:
-        return ask(port, "ns.dns.test", prefix=self.prefix) != ""
+        return ask(port, "ns.dns.test") != ""
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -284,12 +284,8 @@ remote-control:
         return "\n".join(path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log")))
 
 
-def ask(port: int, name: str, *, prefix: Sequence[str] = ()) -> str:
+def ask(port: int, name: str) -> str:
     """The response code that the server at `port` gives for `name`, or "" without an answer."""
-    if prefix:
-        words = [*prefix, "kdig", f"@{HOST}", "-p", str(port), name, "SOA", "+time=1", "+retry=0", "+noall", "+header"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        return done.stdout.partition("status: ")[2].partition(";")[0]
     try:
         answer = dns.query.udp(dns.message.make_query(name, "SOA"), HOST, port=port, timeout=1)
     except (dns.exception.DNSException, OSError):
@@ -361,11 +357,10 @@ def dns_world(
     records: Mapping[str, Iterable[Rdata]] | None = None,
     zones: Iterable[Zone] = (),
     *,
-    prefix: Sequence[str] = (),
     resolver_port: int = 0,
 ) -> Iterator[DnsWorld]:
     """A DNS world while the context lasts; without the programs the test is skipped, or fails under CI=true."""
-    need("knotd", "knotc", "keymgr", "kdig", "unbound", "unbound-control")
+    need("knotd", "knotc", "keymgr", "unbound", "unbound-control")
     folder = Path(tempfile.mkdtemp(prefix="skerry-dns-"))
     world = DnsWorld(
         folder,
@@ -373,7 +368,6 @@ def dns_world(
         {_key(name): list(found) for name, found in (records or {}).items()},
         resolver_port or _free_port(),
         _free_port(),
-        tuple(prefix),
     )
     try:
         world.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -11,9 +12,12 @@ import pytest
 def need(*names: str) -> None:
     """Skip, or fail under CI=true, unless every program is on the PATH."""
     missing = [name for name in names if shutil.which(name) is None]
-    if not missing:
-        return
-    reason = f"needs {', '.join(missing)}; `.ci/run` installs them"
+    if missing:
+        refuse(f"needs {', '.join(missing)}; `.ci/run` installs them")
+
+
+def refuse(reason: str) -> NoReturn:
+    """Skip, or fail under CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
