@@ -159,7 +159,9 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A legal entity. `ownership`: held (by the parents named), listed (no controlling owner), unknown."""
+    """A legal entity. `ownership`: held (by the parents named), listed (no controlling owner), unknown.
+
+    `hosts` are names under which its mail hosts stand, with everything below them; `networks` are its own, in CIDR."""
 
     id: str
     name: str
@@ -172,6 +174,8 @@ class Entity:
     checked_on: date
     next_review: date
     note: str = ""
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
     def owners_known(self, known: date, share: float) -> bool:
         """Whether every controller is named: an unnamed remainder as large as a controlling share hides one."""

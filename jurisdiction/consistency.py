@@ -100,6 +100,7 @@ def _blocs(atlas: Atlas) -> Iterator[Problem]:
 
 def _entities(atlas: Atlas) -> Iterator[Problem]:
     holders: dict[int, str] = {}
+    hosts: dict[str, str] = {}
     for entity in atlas.entities.values():
         yield from _sources(atlas, "entities.toml", entity.id, entity.sources)
         if entity.confidence == "verified" and not entity.sources:
@@ -115,6 +116,10 @@ def _entities(atlas: Atlas) -> Iterator[Problem]:
             if asn in holders:
                 yield Problem("entities.toml", entity.id, f"holds AS{asn} like {holders[asn]}", "One holder per AS")
             holders[asn] = entity.id
+        for name in (*entity.hosts, *entity.networks):
+            if name in hosts:
+                yield Problem("entities.toml", entity.id, f"holds {name} like {hosts[name]}", "Name it for one of them")
+            hosts[name] = entity.id
 
 
 def _events(atlas: Atlas) -> Iterator[Problem]:

@@ -203,6 +203,9 @@ def locate(
     anycast: Collection[IPv4Network | IPv6Network] = (),
 ) -> Located:
     """Asks both datasets. `second` is any other look-up that answers a country code or `??`."""
+    if not _is_public(address):
+        why = "The address is not on the internet, so no dataset can place it; its operator can declare where it is"
+        return Located(NOT_A_COUNTRY, UNKNOWN, UNKNOWN, UNKNOWN, why)
     if first is None or first.stale(today):
         what = (
             "No geolocation dataset is installed"
@@ -222,6 +225,15 @@ def locate(
     if one != two:
         return Located(CONFLICT, UNKNOWN, one, two, f"One dataset says {one}, the other {two}")
     return Located(AGREE, one, one, two, f"Both datasets say {one}")
+
+
+def _is_public(address: str) -> bool:
+    """RFC 6890: loopback, private and documentation networks are anywhere. No address at all is left to the look-up."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return True
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_global
 
 
 def _is_anycast(address: str, networks: Collection[IPv4Network | IPv6Network]) -> bool:

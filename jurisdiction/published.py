@@ -6,7 +6,7 @@ SPF record includes) is placed there like anything else, and every one of them m
 handed to any of a domain's mail exchangers, so the strictest answer over all of them counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -14,8 +14,10 @@ from typing import Final
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
 from jurisdiction.decisions import decide, survey_of
+from jurisdiction.declared import Whereabouts
 from jurisdiction.fields import UNKNOWN
 from jurisdiction.geo import AGREE, Located
+from jurisdiction.holders import Holders
 from jurisdiction.policy import Policy
 from jurisdiction.questions import Decision, Egress, Moment, Place, Verdict
 
@@ -27,13 +29,22 @@ NOWHERE: Final = Decision(Verdict.DENY, (r.LOC_UNKNOWN,))
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One address that a record leads to. `controllers` are the countries of its holder and of everyone who controls
-    it; empty when nobody is known."""
+    """One address that a record leads to. `controllers` are the countries of its holders and of everyone who controls
+    them, "??" for what is not known; `entities` are the ids of the holders that are."""
 
     role: str
     name: str
     located: Located
     controllers: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+
+
+def server_at(role: str, name: str, address: str, found: Whereabouts, holders: Holders, on: date) -> Server:
+    """The server that stands at an address under a name. Owners whom an operator declares are taken at his word."""
+    if found.owners is not None:
+        return Server(role, name, found.located, found.owners)
+    held = holders.of(name, address, on, found.asn)
+    return Server(role, name, found.located, held.controllers, held.entities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +74,33 @@ def may_leave(
     mode: str,
     consent: bool = False,
 ) -> tuple[Decision, tuple[Finding, ...]]:
-    """Whether a message may be handed to a domain with these mail exchangers, and the decision about each."""
+    """Whether a message may be handed to a domain with these mail exchangers, and the decision about each.
+
+    Where a part is not known, the part that is known is asked about too: it may deny, it cannot allow.
+    """
     survey = survey_of(atlas)
     found = []
     for server in servers or (_unknown_server(),):
-        question = Egress(_country(server), server.controllers, mode, consent, policy.consent)
-        found.append(Finding(server, decide(question, policy, atlas, survey, now)))
+        decisions = [
+            decide(Egress(country, controllers, mode, consent, policy.consent), policy, atlas, survey, now)
+            for country, controllers in _knowledge(server)
+        ]
+        found.append(Finding(server, strictest(decisions)))
     return strictest([finding.decision for finding in found]), tuple(found)
 
 
 def strictest(decisions: Sequence[Decision]) -> Decision:
     """The first of the strictest: deny beats hold beats allow. Nothing at all is denied."""
     return max(decisions, key=lambda decision: STRICTNESS[decision.verdict], default=NOWHERE)
+
+
+def _knowledge(server: Server) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Country and controllers as they are, then only those that are known, if that is something else."""
+    country = _country(server)
+    yield country, server.controllers
+    known = tuple(dict.fromkeys(code for code in (country, *server.controllers) if code != UNKNOWN))
+    if known and (country == UNKNOWN or not server.controllers or UNKNOWN in server.controllers):
+        yield known[0], known
 
 
 def _place(server: Server) -> Place:

@@ -4,9 +4,11 @@ What can be said of a record alone is checked here (types, vocabulary of a field
 records (sources that exist, overlaps) is checked in `jurisdiction.consistency`.
 """
 
+import re
 from collections.abc import Collection
 from datetime import date
-from typing import cast
+from ipaddress import ip_network
+from typing import Final, cast
 
 from jurisdiction.atlas import (
     ENDED,
@@ -32,6 +34,7 @@ CONFIDENCES = ("verified", "unverified")
 STAGES = ("consultation", "cabinet", "committee", "adopted", "published", "in_force", "expiry", "watch")
 OWNERSHIPS = ("held", "listed", "unknown")
 MAX_ASN = 2**32 - 1
+HOST: Final = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")  # never a top-level domain alone
 
 
 def key(entry: Fields) -> Key:
@@ -148,6 +151,8 @@ def entity(entry: Fields, countries: Collection[str]) -> Entity:
         confidence=entry.choice("confidence", CONFIDENCES),
         sources=entry.texts("sources"),
         note=entry.text("note", ""),
+        hosts=_hosts(entry),
+        networks=_networks(entry),
         **_reviewed(entry),
     )
     if found.ownership == "held" and not found.parents:
@@ -164,6 +169,24 @@ def _asns(entry: Fields) -> tuple[int, ...]:
         return tuple(found)
     entry.problem(f"asns is {found!r}", "asns is a list of AS numbers: asns = [16509]")
     return ()
+
+
+def _hosts(entry: Fields) -> tuple[str, ...]:
+    names = entry.texts("hosts", required=False)
+    for name in names:
+        if not HOST.fullmatch(name):
+            entry.problem(f"hosts names {name!r}", 'A host is a name in small letters with a dot: "mail.example.is"')
+    return names
+
+
+def _networks(entry: Fields) -> tuple[str, ...]:
+    found = entry.texts("networks", required=False)
+    for network in found:
+        try:
+            ip_network(network)
+        except ValueError:
+            entry.problem(f"networks names {network!r}", 'A network is written in CIDR: "192.0.2.0/24"')
+    return found
 
 
 def event(entry: Fields, countries: Collection[str]) -> Event:

@@ -161,24 +161,30 @@ class Dispatcher:
 
     async def _permitted(self, work: _Work, item: Item, targets: Sequence[Target]) -> bool:
         """Whether the message may go to every host of the destination: a backup hands it on to the first."""
-        found = [await self._ask(work, item, target, secure=True) for target in targets]
-        worst = next((p for p in found if p.verdict is Verdict.DENY), None)
-        worst = worst or next((p for p in found if p.verdict is Verdict.HOLD), None)
-        if worst is None:
+        found = await self._ask(work, item, targets, secure=True)
+        if found.verdict is Verdict.ALLOW:
             return True
-        if worst.verdict is Verdict.HOLD:
-            await self._outbox.hold(item, reason=" ".join(("egress_held", *worst.because))[:60])
+        if found.verdict is Verdict.HOLD:
+            reason = " ".join(("egress_held", *found.because))[:60]
+            await self._outbox.hold(item, reason=reason, decision=found.decision)
             self._metrics.count("queue_attempts", "held")
             del work.left[item.id]
         else:
-            await self._settle(work, item, {}, [fate(each, "failed", "egress_denied") for each in item.recipients])
+            why = f"{found.words} Decision {found.decision}." if found.decision else ""
+            fates = [fate(each, "failed", "egress_denied", more=why) for each in item.recipients]
+            await self._settle(work, item, {}, fates)
         return False
 
-    async def _ask(self, work: _Work, item: Item, target: Target, *, secure: bool) -> Permission:
-        key = (item.tenant_id, target, secure, item.sealed)
+    async def _ask(self, work: _Work, item: Item, targets: Sequence[Target], *, secure: bool) -> Permission:
+        key = (item.tenant_id, tuple(targets), secure, item.sealed)
         if key not in work.asked:
             work.asked[key] = await self._decider.may_leave(
-                item.tenant_id, target, secure=secure, sealed=item.sealed, now=self._now()
+                item.tenant_id,
+                item.recipients[0].domain,
+                targets,
+                secure=secure,
+                sealed=item.sealed,
+                now=self._now(),
             )
         return work.asked[key]
 
@@ -229,7 +235,7 @@ class Dispatcher:
     async def _send(self, work: _Work, item: Item, link: Link) -> None:
         # To this very machine there is no wire to read along.
         secure = link.secure or link.target.loopback
-        if not secure and (await self._ask(work, item, link.target, secure=False)).verdict is not Verdict.ALLOW:
+        if not secure and (await self._ask(work, item, [link.target], secure=False)).verdict is not Verdict.ALLOW:
             await self._no_tls(work, item)
             return
         content = await self._outbox.content(item)
@@ -329,4 +335,4 @@ class _Work:
         self.not_before: datetime | None = None
         self.failed_with = ""
         self.in_flight: set[int] = set()
-        self.asked: dict[tuple[int, Target, bool, bool], Permission] = {}
+        self.asked: dict[tuple[int, tuple[Target, ...], bool, bool], Permission] = {}

@@ -121,7 +121,9 @@ def _wanted(forward: Forward) -> frozenset[str]:
     return frozenset(action for word, action in (("FAILURE", "failed"), ("DELAY", "delayed")) if word in words)
 
 
-def fate(forward: Forward, action: str, reason: str, *, status: str = "", host: str = "", said: str = "") -> Fate:
-    """What became of a recipient, in words."""
+def fate(
+    forward: Forward, action: str, reason: str, *, status: str = "", host: str = "", said: str = "", more: str = ""
+) -> Fate:
+    """What became of a recipient, in words; `more` are further sentences about the reason."""
     usual, why = WHY.get(reason, ("4.0.0", "It could not be delivered yet."))
-    return Fate(forward.address, action, status or usual, why, host, said, forward.orcpt)
+    return Fate(forward.address, action, status or usual, f"{why} {more}".strip(), host, said, forward.orcpt)

@@ -127,8 +127,8 @@ class Outbox(Queue, Protocol):
     async def postpone(self, items: Collection[Item], *, due: datetime, reason: str) -> None:
         """As `defer` for many, with the recipients that they have."""
 
-    async def hold(self, item: Item, *, reason: str) -> None:
-        """Keep it until a person decides."""
+    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
+        """Keep it until a person decides; `decision` is the id of the egress decision that says so."""
 
     async def tell(self, item: Item) -> None:
         """Remember that the delay notice went out."""

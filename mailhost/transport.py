@@ -78,19 +78,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A verdict and its reason codes."""
+    """A verdict and its reason codes. `decision` is the id it is on record under, `words` the reasons in sentences."""
 
     verdict: Verdict
     because: tuple[str, ...] = ()
+    decision: str = ""
+    words: str = ""
 
 
 class Decider(Protocol):
     """The egress decision (enforcement point 8)."""
 
     async def may_leave(
-        self, tenant_id: int, target: Target, *, secure: bool, sealed: bool, now: datetime
+        self, tenant_id: int, domain: str, targets: Sequence[Target], *, secure: bool, sealed: bool, now: datetime
     ) -> Permission:
-        """Whether a tenant's message may be handed to that host; `secure`: under TLS, `sealed`: unreadable there.
-
-        Raises StoreUnavailable.
+        """Whether a tenant's message for `domain` may be handed to any of these hosts; `secure`: under TLS, `sealed`:
+        unreadable there. Raises StoreUnavailable.
         """

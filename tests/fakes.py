@@ -250,7 +250,7 @@ class MemoryOutbox:
         for item in items:
             await self.defer(item, item.recipients, due=due, reason=reason)
 
-    async def hold(self, item: Item, *, reason: str) -> None:
+    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
         row = self.items[item.id]
         row.state, row.item = State.HELD, replace(row.item, reason=reason)
 

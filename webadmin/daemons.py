@@ -19,9 +19,11 @@ from typing import NoReturn
 from django.core.management.base import CommandParser
 from django.db import connections
 
+from jurisdiction.declared import PlacesErrors
 from mailhost.wiring.surroundings import Secrets, Surroundings
 from webadmin import identity, logs, metrics, notarial, supervised, tls
 from webadmin.environ import Environ
+from webadmin.gazetteer import Gazetteer
 from webadmin.keyfiles import read_or_make
 
 
@@ -50,6 +52,7 @@ def run(
         tls=lambda: certificates.context,
         ready=ready,
         notary=lambda: notarial.notary(environ, today=datetime.now(UTC).date()),
+        where=lambda: _where(environ),
         read_or_make=read_or_make,
     )
     # The connection of the checks: the daemon's threads open their own.
@@ -59,6 +62,13 @@ def run(
     # cell has two seconds to end.
     logging.shutdown()
     os._exit(0)
+
+
+def _where(environ: Environ) -> Gazetteer:
+    try:
+        return Gazetteer(environ, notarial.installed().countries)
+    except PlacesErrors as problem:
+        refuse(str(problem))
 
 
 def begin(environ: Environ, *, ready_fd: int | None, supervisor: int | None) -> Callable[[], None]:

@@ -111,6 +111,14 @@ class Environ(BaseSettings):
     geo_database: Path | None = Field(
         None, description="A second geolocation dataset (.mmdb) beside Debian's tor-geoipdb; without it nothing agrees."
     )
+    asn_database: Path | None = Field(
+        None, description="A table of networks' numbers (.mmdb, ASN): tells who holds a mail host's network. Optional."
+    )
+    places: str = Field(
+        "",
+        description="Where networks are that no dataset places, as the operator declares: 192.168.7.0/24=IS with"
+        " commas, NETWORK=COUNTRY/OWNERS for other owners; or lines in <home>/<cell>/places.",
+    )
     witnesses: str = Field(
         "",
         description="Who cosigns this cell's ledger: URL#KEY, with commas; or lines in <home>/<cell>/witnesses.",
@@ -234,6 +242,11 @@ class Environ(BaseSettings):
         if self.role != "directory" or self.directory_database_url or not stored.exists():
             return self.directory_database_url
         return stored.read_text(encoding="ascii").strip()
+
+    @property
+    def place_list(self) -> tuple[str, ...]:
+        """NETWORK=COUNTRY lines: from the setting, or a line each in `<home>/<cell>/places`."""
+        return split(self.places) or lines(self.cell_dir / "places")
 
     @property
     def witness_list(self) -> tuple[str, ...]:

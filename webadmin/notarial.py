@@ -35,7 +35,7 @@ class CannotDecide(Exception):
 
 def notary(environ: Environ, *, today: date, accepted: Accepted | None = None) -> Notary:
     """Raises CannotDecide, KeyFileDamaged, AtlasErrors, RollbackRefused, django.db.DatabaseError."""
-    atlas = _installed()
+    atlas = installed()
     accept(atlas, accepted or facts.accepted())
     row = identity.stored_identity()
     keys = {name: read_or_make(environ.keys / name) for name in KEY_FILES}
@@ -53,7 +53,7 @@ def notary(environ: Environ, *, today: date, accepted: Accepted | None = None) -
 
 
 @cache
-def _installed() -> Atlas:
+def installed() -> Atlas:
     """The installed facts, read once for each process: they change only with the program."""
     return load()
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jurisdiction.notary import Notary
-from jurisdiction.records import leases
+from jurisdiction.records import egress, leases
 from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
@@ -50,6 +50,12 @@ def sign_checkpoint(environ: Environ, notary: Notary, _job: Job, now: datetime) 
     witnessing.collect(environ, notary, now)
 
 
+def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: datetime) -> None:
+    """Enter what was decided about leaving mail, as one root, and forget records that are old enough."""
+    egress.close_batch(notary, now)
+    egress.sweep(now)
+
+
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Remove for good what owners have deleted."""
     sweep_once(FileBlobs(environ.blobs), now)
@@ -58,6 +64,7 @@ def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> 
 KINDS: Final[dict[str, Kind]] = {
     "renew-leases": Kind(timedelta(hours=6), renew_leases),
     "sign-checkpoint": Kind(timedelta(minutes=10), sign_checkpoint),
+    "close-egress-batch": Kind(timedelta(hours=1), close_egress_batch),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
 }
 

@@ -5,6 +5,7 @@ column for an address, an IP address or a person who is not an operator.
 """
 
 from jurisdiction.models.decisions import DecisionRecord
+from jurisdiction.models.egress import EgressDecision
 from jurisdiction.models.evidence import EvidenceItem, Incident, LeaseRow
 from jurisdiction.models.ledger import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode, WitnessedLog
 from jurisdiction.models.operators import OperatorAct, OperatorSession
@@ -14,6 +15,7 @@ __all__ = [
     "AcceptedFacts",
     "CheckpointRow",
     "DecisionRecord",
+    "EgressDecision",
     "EvidenceItem",
     "Incident",
     "LeaseRow",

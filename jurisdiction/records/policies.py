@@ -18,7 +18,7 @@ from nacl.signing import VerifyKey
 
 from jurisdiction.homing import Exclusion, excludes, home_question
 from jurisdiction.ledger import entries
-from jurisdiction.models import DecisionRecord, Incident, LeaseRow, LedgerEntry, PolicyVersion
+from jurisdiction.models import DecisionRecord, EgressDecision, Incident, LeaseRow, LedgerEntry, PolicyVersion
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy, PolicyForged, SignedPolicy, sign, verify
 from jurisdiction.questions import Decision, Egress, LawChange, Legal, Operator, Place, Question
@@ -178,5 +178,5 @@ def problems(tenant: str, notary: Notary) -> list[str]:
 
 def forget(tenant: str) -> None:
     """Remove what is on record about a tenant that is deleted; the ledger keeps its hashes."""
-    for model in (PolicyVersion, DecisionRecord, LeaseRow, Incident):
+    for model in (PolicyVersion, DecisionRecord, EgressDecision, LeaseRow, Incident):
         model.objects.filter(tenant=tenant).delete()

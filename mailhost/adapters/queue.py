@@ -215,8 +215,11 @@ class DatabaseQueue:
 
         await self._writer.change(work)
 
-    async def hold(self, item: Item, *, reason: str) -> None:
-        await self._change("UPDATE mailhost_queueitem SET state = 'held', reason = %s WHERE id = %s", [reason, item.id])
+    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
+        await self._change(
+            "UPDATE mailhost_queueitem SET state = 'held', reason = %s, decision = %s WHERE id = %s",
+            [reason, decision, item.id],
+        )
 
     async def tell(self, item: Item) -> None:
         await self._change("UPDATE mailhost_queueitem SET told = %s WHERE id = %s", [True, item.id])

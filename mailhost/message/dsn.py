@@ -9,6 +9,7 @@ nothing ever answers it (RFC 5321 §6.1).
 """
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +94,7 @@ def _for_people(fates: Sequence[Fate], hostname: str, *, failed: bool, gives_up:
             lines[-2] += f" until {format_date(gives_up)}."
         lines += ["Still waiting:", ""]
     for fate in fates:
-        lines += [f"  {fate.recipient}", f"    {fate.why}"]
+        lines += [f"  {fate.recipient}", *textwrap.wrap(fate.why, 76, initial_indent="    ", subsequent_indent="    ")]
         if fate.said:
             lines.append(f"    {_clean(fate.host) or 'The other host'} said: {_clean(fate.said)}")
         lines.append("")

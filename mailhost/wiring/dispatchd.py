@@ -37,7 +37,7 @@ async def _dispatchd(around: Surroundings) -> None:
             outbox=queue,
             find=_route_out(settings),
             transport=Dialer(settings.hostname, opportunistic_context()),
-            decider=DatabaseDecider(shop.readers, around.notary),
+            decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
             now=now,

@@ -19,6 +19,7 @@ from jurisdiction.notary import Notary
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.changes import Changes
 from mailhost.adapters.database import Readers
+from mailhost.adapters.egress import Where
 from mailhost.adapters.workshop import Workshop
 from mailhost.adapters.writer import Writer
 from mailhost.limits import SmtpLimits
@@ -74,7 +75,8 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the edge of the program gives a daemon. `read_or_make` gives the 32 bytes of a key file."""
+    """What the edge of the program gives a daemon. `read_or_make` gives the 32 bytes of a key file, `where` makes the
+    look-up of addresses' places, for the one daemon that needs it."""
 
     settings: Settings
     secrets: Secrets
@@ -82,6 +84,7 @@ class Surroundings:
     tls: Callable[[], ssl.SSLContext | None]
     ready: Callable[[], None]
     notary: Callable[[], Notary]
+    where: Callable[[], Where]
     read_or_make: Callable[[Path], bytes]
 
 

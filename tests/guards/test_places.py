@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from jurisdiction.geo import Located
+from jurisdiction.declared import Whereabouts
+from jurisdiction.geo import Located, locate
 from jurisdiction.models import EvidenceItem, Incident, LeaseRow, LedgerEntry, PolicyVersion
 from jurisdiction.policy import Policy
 from jurisdiction.presets import from_preset
@@ -17,6 +18,7 @@ from jurisdiction.questions import Decision, RoundTrip, Verdict
 from jurisdiction.records import evidence, leases, policies
 from mailhost.adapters.database import Readers
 from mailhost.adapters.egress import DatabaseDecider
+from mailhost.adapters.writer import Writer
 from mailhost.models import Tenant
 from mailhost.mxwalk import Target
 from mailhost.ports import MailboxState, Route
@@ -116,12 +118,14 @@ class TestLeaving:
     @pytest.mark.django_db(transaction=True)
     async def test_the_dispatcher_asks_and_without_a_genuine_policy_nothing_leaves(self, readers: Readers) -> None:
         await readers.run(_found_reef)
-        decider = DatabaseDecider(readers, lambda: IS1)
+        writer = Writer()
+        writer.start()
+        decider = DatabaseDecider(readers, writer, lambda: IS1, _nowhere)
         tenant = await readers.run(lambda: Tenant.objects.get(slug="harbour").pk)
         target = Target("mx.example.com", "192.0.2.7")
 
         async def asked(*, secure: bool = True, sealed: bool = False, of: int = tenant) -> Leaves:
-            answer = await decider.may_leave(of, target, secure=secure, sealed=sealed, now=NOW)
+            answer = await decider.may_leave(of, "example.com", [target], secure=secure, sealed=sealed, now=NOW)
             return answer.verdict
 
         assert await asked(sealed=True) is Leaves.ALLOW
@@ -133,6 +137,11 @@ class TestLeaving:
         )
         assert await asked() is Leaves.HOLD
         assert await asked(sealed=True) is Leaves.HOLD, "a policy that was not signed allows nothing at all"
+        writer.stop()
+
+
+def _nowhere(address: str, today: date) -> Whereabouts:
+    return Whereabouts(locate(address, None, None, atlas().countries, today))
 
 
 def _found_reef() -> None:
