@@ -6,10 +6,9 @@ from datetime import date
 import pytest
 
 from jurisdiction.atlas import Atlas, Entity
-from jurisdiction.bundle import AtlasErrors, parse, read_folder
+from jurisdiction.bundle import DATA, AtlasErrors, parse, read_folder
 from jurisdiction.consistency import check
 from jurisdiction.holders import Holders
-from tests.jurisdiction.test_bundle import DATA
 
 TODAY = date(2026, 11, 22)
 

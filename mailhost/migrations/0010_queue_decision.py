@@ -28,7 +28,7 @@ def take_down(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailhost", "0008_queue"), ("jurisdiction", "0002_egress")]
+    dependencies = [("mailhost", "0009_annotations"), ("jurisdiction", "0002_egress")]
     operations = [
         # Not AddField: on SQLite that makes the table anew and loses the triggers that guard it.
         migrations.SeparateDatabaseAndState(
