@@ -25,11 +25,12 @@ from datetime import datetime
 from functools import partial
 
 from mailhost.limits import SmtpLimits
+from mailhost.mailauth.results import field as authentication_results
 from mailhost.message.address import Address
 from mailhost.message.describe import Description, Person, describe
 from mailhost.message.headers import spacer
 from mailhost.message.trace import received, return_path
-from mailhost.outcomes import NO_VERDICT, Reason, Verdict
+from mailhost.outcomes import NO_VERDICT, NO_VERDICTS, Reason, Verdict
 from mailhost.ports import (
     Delivery,
     KeyChanged,
@@ -160,15 +161,18 @@ class Deliverer:
         content: bytearray,
         *,
         now: datetime,
-        verdict: Verdict = NO_VERDICT,
+        verdicts: Mapping[int, Verdict] = NO_VERDICTS,
         except_for: Collection[int] = (),
     ) -> Report:
-        """Store the message in every mailbox of the envelope but `except_for`. Never raises what it can foresee."""
+        """Store the message in every mailbox of the envelope but `except_for`. Never raises what it can foresee.
+
+        `verdicts` are by tenant; a tenant without one was asked for none.
+        """
         due = [pair for mailbox, pair in envelope.mailboxes().items() if mailbox not in except_for]
         stored: set[int] = set()
         try:
             description = await self._run(len(content), describe, content)
-            message = _Message(envelope, content, description, verdict, now)
+            message = _Message(envelope, content, description, verdicts, now)
             for group in _groups(due, len(content), self._limits.sealed_batch):
                 async with self._room.hold(len(group) * len(content)):
                     await self._store_group(message, group)
@@ -224,7 +228,12 @@ class Deliverer:
     def _seal(self, message: _Message, route: Route, address: Address, key: HybridRecipient) -> Delivery:
         opaque_id = self._opaque_id()
         client = message.envelope.client
-        trace = return_path(message.envelope.sender) + received(
+        verdict = message.verdicts.get(route.tenant_id, NO_VERDICT)
+        trace = return_path(message.envelope.sender)
+        if verdict is not NO_VERDICT:
+            # RFC 8601 §4.1: above our own Received field, so that a reader sees which host's word it is.
+            trace += authentication_results(self._hostname, verdict.results)
+        trace += received(
             helo=client.helo,
             by=self._hostname,
             protocol=client.protocol,
@@ -236,7 +245,7 @@ class Deliverer:
         )
         # Content that begins with white space would continue our last field: a stranger could write into it.
         trace += spacer(message.content)
-        summary = summarise(message.description, len(trace), message.verdict, message.arrived)
+        summary = summarise(message.description, len(trace), verdict, message.arrived)
         sealed = seal(key, [trace, message.content], summary)
         return Delivery(
             mailbox_id=route.mailbox_id,
@@ -246,7 +255,7 @@ class Deliverer:
             arrived=message.arrived,
             header=sealed.header,
             payload=sealed.payload,
-            special_use="\\Junk" if message.verdict.junk else "\\Inbox",
+            special_use="\\Junk" if verdict.junk else "\\Inbox",
         )
 
     def _key(self, route: Route) -> HybridRecipient:
@@ -332,7 +341,7 @@ class _Message:
     envelope: Envelope
     content: bytearray
     description: Description
-    verdict: Verdict
+    verdicts: Mapping[int, Verdict]
     arrived: datetime
 
 

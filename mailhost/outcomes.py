@@ -11,8 +11,10 @@ The texts are sent to strangers: they name no address, no host inside, no except
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 
@@ -46,6 +48,12 @@ class Reason(StrEnum):
     HEADER_NUL = "header_nul"
     TOO_MANY_HOPS = "too_many_hops"
     LOOP = "loop"
+    # Its sender.
+    SENDER_RATE = "sender_rate"
+    GREYLISTED = "greylisted"
+    NO_DNS_ANSWER = "no_dns_answer"
+    FORGED = "forged"
+    SPAM = "spam"
     # This host.
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -87,6 +95,12 @@ REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
     Reason.HEADER_NUL: (554, "5.6.0", "NUL byte in the message header"),
     Reason.TOO_MANY_HOPS: (554, "5.4.6", "Too many hops: the message is probably in a loop"),
     Reason.LOOP: (554, "5.4.6", "The message has passed this host before: mail loop"),
+    Reason.SENDER_RATE: (450, "4.7.1", "Too much mail from there lately; try again later"),
+    Reason.GREYLISTED: (451, "4.7.1", "Not known here yet; try again in a few minutes, as mail servers do"),
+    Reason.NO_DNS_ANSWER: (451, "4.4.3", "The DNS did not answer about the sender's domain; try again later"),
+    # RFC 7372 §3.3: more than one authentication check failed.
+    Reason.FORGED: (550, "5.7.26", "The domain in From asks to refuse what neither its SPF nor its DKIM confirms"),
+    Reason.SPAM: (550, "5.7.1", "The message and its sender are taken for spam; write to postmaster if they are not"),
     Reason.STORE_FULL: (452, "4.3.1", "Not enough storage here; try again later"),
     Reason.STORE_UNAVAILABLE: (451, "4.3.0", "The mail store is not available; try again later"),
     Reason.CANNOT_SEAL: (451, "4.3.0", "The message could not be sealed; try again later"),
@@ -158,3 +172,5 @@ class Verdict:
 
 
 NO_VERDICT: Final = Verdict()
+# By tenant: where nothing was checked for anybody.
+NO_VERDICTS: Final[Mapping[int, Verdict]] = MappingProxyType({})

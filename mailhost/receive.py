@@ -2,8 +2,8 @@
 
 The SMTP edge asks twice. At RCPT: `recipient`, which finds the mailboxes behind an address and says yes, later or
 never. After the content: `message`, which looks for loops and header bombs, recognises the retry of a message that
-was stored although its sender never heard so, and hands the rest to `deliver`. Both answer with values; what
-cannot be foreseen becomes 451 at the edge, never a lost or a half-stored message.
+was stored although its sender never heard so, has it judged (`reputation`), and hands the rest to `deliver`. Both
+answer with values; what cannot be foreseen becomes 451 at the edge, never a lost or a half-stored message.
 
 The two rules for an address that leads to several mailboxes: a mailbox that cannot take the mail *now* (not yet
 activated, full) defers the whole address, one that *never* will (suspended, invitation lapsed) is passed over as
@@ -21,10 +21,12 @@ from functools import cache
 
 from mailhost.deliver import LARGE, Deliverer, Envelope
 from mailhost.limits import SmtpLimits
+from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
 from mailhost.message.headers import header_end
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
+from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
 from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
 
 # How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
@@ -113,9 +115,11 @@ class Receiver:
         key: bytes,
         now: Callable[[], datetime],
         limits: SmtpLimits,
+        judge: Judge | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._hostname = hostname
+        self._judge = judge
         self._routes = routes
         self._deliverer = deliverer
         self._lost_answers = lost_answers
@@ -149,7 +153,18 @@ class Receiver:
             await self._sleep(self._limits.simulated_delay)
         try:
             stored = await self._stored_before(envelope, content)
-            report = await self._deliverer.deliver(envelope, content, except_for=stored, now=self._now())
+            ruling = await self._ruling(envelope, content, stored)
+            if ruling.reason is not Reason.OK:
+                if stored:
+                    await self._remember(envelope, content, stored)
+                return outcome(ruling.reason)
+            report = await self._deliverer.deliver(
+                envelope,
+                self._without_forged(content),
+                except_for=stored,
+                now=self._now(),
+                verdicts=ruling.verdicts,
+            )
             if report.reason is not Reason.OK and (stored or report.stored):
                 # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
                 await self._remember(envelope, content, report.stored | stored)
@@ -163,6 +178,17 @@ class Receiver:
         Raises StoreUnavailable; then the retry is stored a second time, which is the lesser harm.
         """
         await self._remember(envelope, content, envelope.mailboxes())
+
+    async def _ruling(self, envelope: Envelope, content: bytearray, stored: Collection[int]) -> Ruling:
+        # A retry of what every mailbox has already was judged when it was stored.
+        if self._judge is None or (stored and envelope.mailboxes().keys() <= set(stored)):
+            return UNJUDGED
+        return await self._judge.rule(envelope, content, now=self._now())
+
+    def _without_forged(self, content: bytearray) -> bytearray:
+        """RFC 8601 §5: no field may arrive that claims to be this host's own finding, whoever reads it later."""
+        cleaned = without_forged(content, (self._hostname,))
+        return content if cleaned is content else bytearray(cleaned)
 
     async def _stored_before(self, envelope: Envelope, content: bytearray) -> frozenset[int]:
         if not self._lost_answers.any():

@@ -14,7 +14,6 @@ deliveries are remembered, so that the client's second try does not deliver them
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +38,7 @@ from mailhost.ports import (
     Tally,
 )
 from mailhost.receive import Receiver, check_header
+from mailhost.reputation.memory import written_digest
 from mailhost.routing import NotLocal, RouteCache, Routes
 
 _TALLIED = {
@@ -78,8 +78,7 @@ class Submitter:
 
     def digest(self, account: Account, recipient: Address) -> bytes:
         """A recipient as the tally knows it: two mailboxes that write to one person share nothing."""
-        text = f"{account.mailbox_id}\0{recipient.lookup}".encode()
-        return hashlib.blake2b(text, key=self._key, digest_size=16, person=b"sent").digest()
+        return written_digest(self._key, account.mailbox_id, recipient)
 
 
 class Submission:

@@ -14,7 +14,7 @@ from mailhost.deliver import Client, Deliverer, Envelope, Recipient, Room
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
 from mailhost.message.headers import read_headers
-from mailhost.outcomes import NO_VERDICT, Reason, Verdict
+from mailhost.outcomes import NO_VERDICTS, Reason, Verdict
 from mailhost.ports import KeyChanged, MailboxState, Route, StoreFull, StoreUnavailable
 from mailhost.routing import RouteCache
 from mailhost.seal import open_header, open_payload
@@ -45,7 +45,9 @@ class Scene:
             Client("2001:db8::25", "mail.example.no", "ESMTPS", "TLSv1.3 TLS_AES_256_GCM_SHA384"),
             recipients=[Recipient(parse_address(found.address), (found,)) for found in routes],
         )
-        report = await self.deliverer.deliver(envelope, bytearray(content), now=NOW, verdict=verdict or NO_VERDICT)
+        report = await self.deliverer.deliver(
+            envelope, bytearray(content), now=NOW, verdicts={1: verdict} if verdict else NO_VERDICTS
+        )
         self.stored = report.stored
         return report.reason
 
@@ -251,3 +253,24 @@ async def test_who_stops_waiting_for_room_takes_none() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     assert begun == [100, 80, 20]
     assert room._taken == 0
+
+
+async def test_the_verdict_stands_above_the_trace_fields_of_its_tenant(scene: Scene) -> None:
+    cleo = route("cleo", 3, tenant_id=2, domain="example.no")
+    envelope = Envelope(
+        None,
+        Client("192.0.2.1", "mail.demo.test", "ESMTP"),
+        recipients=[Recipient(parse_address(found.address), (found,)) for found in (ADA, cleo)],
+    )
+    verdicts = {1: Verdict("spf=fail smtp.mailfrom=demo.test", junk=True), 2: Verdict("spf=fail", junk=False)}
+    await scene.deliverer.deliver(envelope, bytearray(CONTENT), now=NOW, verdicts=verdicts)
+    assert [delivery.special_use for delivery in scene.store.deliveries] == ["\\Junk", "\\Inbox"]
+    first = scene.text(0, "ada").split(b"\r\n")
+    assert first[0] == b"Return-Path: <>"
+    assert first[1] == b"Authentication-Results: mx.is-1.example; spf=fail smtp.mailfrom=demo.test"
+    assert first[2].startswith(b"Received: ")
+
+
+async def test_without_a_verdict_no_field_is_written(scene: Scene) -> None:
+    await scene.deliver(ADA)
+    assert b"Authentication-Results" not in scene.text(0, "ada")

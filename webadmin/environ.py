@@ -60,6 +60,21 @@ class Environ(BaseSettings):
     tls_cert: Path | None = Field(None, description="PEM certificate chain; empty: a self-signed one is made.")
     tls_key: Path | None = Field(None, description="PEM private key that belongs to SKERRY_TLS_CERT.")
     resolver: str = Field("", description="host:port of a validating resolver; empty: nothing is looked up.")
+    dnsbl: str = Field(
+        "",
+        description="Zones of DNS block lists that are asked about strangers, with commas. Needs SKERRY_RESOLVER, and"
+        " the list's permission to ask from its address.",
+    )
+    rspamd: str = Field(
+        "",
+        description="URL of rspamd's worker on this machine, such as http://127.0.0.1:11333, which then reads every"
+        " stranger's mail before it is sealed; empty: none does.",
+    )
+    strangers: str = Field(
+        "",
+        description="Networks of this machine whose clients are judged as strangers, with commas: 127.0.0.2/32. Others"
+        " on loopback are never put off, listed or counted.",
+    )
     smarthost: str = Field(
         "",
         description="host:port of a relay that takes all outgoing mail. Empty: it is delivered to each domain's own"
@@ -168,6 +183,29 @@ class Environ(BaseSettings):
             ipaddress.ip_address(host_and_port(value)[0])
         return value
 
+    @field_validator("dnsbl")
+    @classmethod
+    def _zones_are_domains(cls, value: str) -> str:
+        for zone in split(value):
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+", zone):
+                raise ValueError(f"{zone!r} is no zone of a block list, such as zen.spamhaus.org")
+        return value
+
+    @field_validator("rspamd")
+    @classmethod
+    def _filter_is_on_this_machine(cls, value: str) -> str:
+        found = re.fullmatch(r"http://(127\.[0-9.]{5,11}|\[::1\]|localhost):[0-9]{1,5}/?", value)
+        if value and not found:
+            raise ValueError("mail in clear must not leave this machine: write http://127.0.0.1:11333")
+        return value
+
+    @field_validator("strangers")
+    @classmethod
+    def _strangers_are_networks(cls, value: str) -> str:
+        for network in split(value):
+            ipaddress.ip_network(network)
+        return value
+
     @field_validator("controllers", "operator_country")
     @classmethod
     def _countries_are_codes(cls, value: str) -> str:
@@ -210,6 +248,8 @@ class Environ(BaseSettings):
                 "SKERRY_DATABASE_URL is set in the directory's process; the directory must not hold a cell's"
                 " credential: remove it, or set SKERRY_ROLE=cell"
             )
+        if self.dnsbl and not self.resolver:
+            raise ValueError("SKERRY_DNSBL needs SKERRY_RESOLVER: without a resolver no block list can be asked")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("SKERRY_TLS_CERT and SKERRY_TLS_KEY belong together: set both or neither")
         return self
@@ -257,6 +297,14 @@ class Environ(BaseSettings):
     def witnessed_list(self) -> tuple[str, ...]:
         """Key of each log this cell cosigns: from the setting, or a line each in `<home>/<cell>/witnessed-logs`."""
         return split(self.witnessed_logs) or lines(self.cell_dir / "witnessed-logs")
+
+    @property
+    def block_lists(self) -> tuple[str, ...]:
+        return split(self.dnsbl)
+
+    @property
+    def stranger_networks(self) -> tuple[str, ...]:
+        return split(self.strangers)
 
     @property
     def keys(self) -> Path:

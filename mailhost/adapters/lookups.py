@@ -1,7 +1,8 @@
 """The DNS port over dnspython: one resolver at a fixed address, asked over UDP and, for long answers, TCP.
 
 `/etc/resolv.conf` is not read: which resolver is believed is a setting, because the AD bit counts only from a
-validating resolver over loopback (RFC 4035 §3.2.3).
+validating resolver over loopback (RFC 4035 §3.2.3). `DnsLookups` asks each time and says how long an answer holds;
+processes use it through `dnscache.KeptLookups`, which remembers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.flags
 import dns.name
+import dns.rdatatype
 import dns.resolver
 
 from mailhost.mailauth.resolver import (
@@ -36,6 +38,8 @@ from mailhost.mailauth.resolver import (
 # Seconds for one question and for all tries of it.
 TIMEOUT: Final = 3.0
 LIFETIME: Final = 10.0
+# RFC 9520 §3.2: a failure is remembered for at least a second, or everyone who waits asks again at once.
+FAILURE_HOLDS: Final = 5.0
 
 _TYPES: Final = {
     A: "A", Aaaa: "AAAA", Mx: "MX", Txt: "TXT", Ptr: "PTR", Cname: "CNAME", Srv: "SRV", Tlsa: "TLSA", Caa: "CAA",
@@ -57,27 +61,50 @@ class DnsLookups:
         self._trusted = ipaddress.ip_address(host).is_loopback
 
     async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](self, name: str, kind: type[R]) -> Lookup[R]:
+        return (await self.ask(name, kind))[0]
+
+    async def ask[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](
+        self, name: str, kind: type[R]
+    ) -> tuple[Lookup[R], float]:
+        """The answer, and for how many seconds it holds."""
         if not askable(name):
-            return NoSuchName()
+            return NoSuchName(), 0.0
         # Each character of a label stands for itself, so names are built from labels and never from escaped text.
         asked = dns.name.Name([label.encode("ascii") for label in name.removesuffix(".").split(".")] + [b""])
         try:
             found = await self._resolver.resolve(asked, _TYPES[kind], search=False)
-        except dns.resolver.NXDOMAIN:
-            return NoSuchName()
+        except dns.resolver.NXDOMAIN as error:
+            return self._no_such_name(asked, error)
         except dns.resolver.NoAnswer as error:
             response = error.kwargs.get("response")
-            return NoData(self._authentic(response))
+            return NoData(self._authentic(response)), _holds(response)
         except dns.exception.Timeout:
-            return DnsFailure("timeout")
+            return DnsFailure("timeout"), FAILURE_HOLDS
         except (dns.exception.DNSException, OSError) as error:
-            return DnsFailure(type(error).__name__)
+            return DnsFailure(type(error).__name__), FAILURE_HOLDS
         records = tuple(_record(rdata, kind) for rdata in found)
         canonical = _text(found.canonical_name) if found.canonical_name != asked else ""
-        return DnsAnswer(records, self._authentic(found.response), canonical)
+        return DnsAnswer(records, self._authentic(found.response), canonical), _holds(found.response)
+
+    def _no_such_name(self, asked: dns.name.Name, error: dns.resolver.NXDOMAIN) -> tuple[NoSuchName, float]:
+        response = error.responses().get(asked)  # type: ignore[no-untyped-call]  # dnspython leaves it untyped
+        return NoSuchName(self._authentic(response)), _holds(response)
 
     def _authentic(self, response: Any) -> bool:
         return self._trusted and response is not None and bool(response.flags & dns.flags.AD)
+
+
+def _holds(response: Any) -> float:
+    """Seconds an answer may be kept: the least TTL on its way, or that of the SOA (RFC 2308 §5); 0 without one."""
+    if response is None:
+        return 0.0
+    try:
+        chain = response.resolve_chaining()
+    except dns.exception.DNSException:
+        return 0.0
+    if chain.answer is None and not any(one.rdtype == dns.rdatatype.SOA for one in response.authority):
+        return 0.0
+    return float(chain.minimum_ttl)
 
 
 def _text(name: Any) -> str:

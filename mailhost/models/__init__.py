@@ -5,6 +5,7 @@ from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
 from mailhost.models.mail import Annotation, Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
+from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "QueueDestination",
     "QueueItem",
     "QueuedMessage",
+    "ReceivingChoice",
     "RouteVersion",
     "SealedMessage",
+    "SeenSender",
     "SentToday",
     "Subscription",
     "Tenant",

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from mailhost.adapters.egress import DatabaseDecider
-from mailhost.adapters.lookups import DnsLookups
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.mxwalk import Later, Target, Targets, Walk, walk
@@ -17,7 +16,8 @@ from mailhost.notices import Notices
 from mailhost.ports import StoreError
 from mailhost.smtp.client import Dialer, opportunistic_context
 from mailhost.wiring.intake import intake, outgoing_queue
-from mailhost.wiring.surroundings import Settings, Surroundings, now, run, smtp_limits, stop_on_signals, workshop
+from mailhost.wiring.judging import resolver_of
+from mailhost.wiring.surroundings import Surroundings, now, run, smtp_limits, stop_on_signals, workshop
 
 # Seconds between looks for queue keys and destinations that are not needed any more.
 SWEEP_EVERY = 600.0
@@ -35,7 +35,7 @@ async def _dispatchd(around: Surroundings) -> None:
         queue = outgoing_queue(around, shop)
         dispatcher = Dispatcher(
             outbox=queue,
-            find=_route_out(settings),
+            find=_route_out(around),
             transport=Dialer(settings.hostname, opportunistic_context()),
             decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
@@ -59,8 +59,9 @@ async def _sweep(queue: DatabaseQueue) -> None:
         await asyncio.sleep(SWEEP_EVERY)
 
 
-def _route_out(settings: Settings) -> Callable[[str], Awaitable[Walk]]:
+def _route_out(around: Surroundings) -> Callable[[str], Awaitable[Walk]]:
     """Where mail for a domain goes: to the smarthost, to the domain's own hosts, or nowhere yet."""
+    settings = around.settings
     if settings.smarthost:
         host, _, port = settings.smarthost.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
@@ -73,9 +74,8 @@ def _route_out(settings: Settings) -> Callable[[str], Awaitable[Walk]]:
             return Targets(tuple(dict.fromkeys(Target(host, str(address[0]), int(port)) for *_, address in found)))
 
         return to_smarthost
-    if settings.resolver:
-        host, _, port = settings.resolver.rpartition(":")
-        resolver = DnsLookups(host.removeprefix("[").removesuffix("]"), int(port))
+    resolver = resolver_of(around)
+    if resolver is not None:
 
         async def to_exchangers(domain: str) -> Walk:
             return await walk(resolver, domain, private=settings.private_targets, shuffle=random.SystemRandom().shuffle)

@@ -19,6 +19,7 @@ from mailhost.deliver import Deliverer
 from mailhost.limits import SmtpLimits
 from mailhost.ports import Directory
 from mailhost.receive import Receiver
+from mailhost.reputation.judge import Judge
 from mailhost.routing import RouteCache
 from mailhost.wiring.surroundings import Surroundings, now
 
@@ -28,9 +29,9 @@ SEALING_THREADS = 2
 
 @asynccontextmanager
 async def intake(
-    around: Surroundings, shop: Workshop, limits: SmtpLimits
+    around: Surroundings, shop: Workshop, limits: SmtpLimits, judge: Judge | None = None
 ) -> AsyncIterator[tuple[Receiver, RouteCache, DatabaseDirectory]]:
-    """The receiving use-case over the cell's database."""
+    """The receiving use-case over the cell's database; without a judge nothing that arrives is judged."""
     settings = around.settings
     plain = DatabaseDirectory(shop.readers)
     directory: Directory = FailingRecipients(plain, DEMO_DOMAIN) if settings.demo else plain
@@ -55,6 +56,7 @@ async def intake(
                 key=around.secrets.correspondent,
                 now=now,
                 limits=limits,
+                judge=judge,
             ),
             routes,
             plain,

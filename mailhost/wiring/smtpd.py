@@ -15,6 +15,7 @@ from mailhost.smtp.serve import serve as serve_smtp
 from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
 from mailhost.wiring.intake import intake, outgoing_queue
+from mailhost.wiring.judging import judging
 from mailhost.wiring.surroundings import Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
 
 
@@ -28,7 +29,11 @@ async def _smtpd(around: Surroundings) -> None:
     ports = (settings.mx_port, settings.submission_port, settings.submissions_port)
     mx, submission, submissions = (bound(settings.bind, port) for port in ports)
     limits = smtp_limits(settings)
-    async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, routes, plain):
+    async with (
+        workshop(settings) as shop,
+        judging(around, shop) as judge,
+        intake(around, shop, limits, judge) as (receiver, routes, plain),
+    ):
         desk = Desk(
             DatabaseLogins(shop.readers, key=around.secrets.app_password, now=now),
             Submitter(

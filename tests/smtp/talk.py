@@ -151,6 +151,7 @@ class Talk:
             key=b"k" * 32,
             now=lambda: self.now,
             limits=self.limits,
+            judge=made.get("judge"),
             sleep=self._sleep,
         )
         self.house = House(HOST, receiver, self.limits, self.metrics, lambda: made.get("tls"), "example.is")

@@ -30,7 +30,7 @@ def test_every_reply_is_a_reply_with_an_enhanced_code_of_its_class(name: str) ->
 def test_every_reason_has_codes_of_one_class(reason: Reason) -> None:
     code, enhanced, text = REASONS[reason]
     assert str(code)[0] == enhanced[0]
-    assert re.fullmatch(r"[245]\.\d\.\d", enhanced)
+    assert re.fullmatch(r"[245]\.\d\.\d{1,3}", enhanced)
     assert text.isascii()
     assert "@" not in text
     kind = {2: Accepted, 4: Deferred, 5: Rejected}[code // 100]

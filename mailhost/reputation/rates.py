@@ -1,0 +1,46 @@
+"""How much mail one source may bring in a while: by address, by greeting, by the sender's domain.
+
+Connections are counted at the door (`smtp.floor`); this counts messages, whoever opens how many connections. Sources
+are known by a hash whose key lives as long as the process, and a flood of sources forgives instead of blocking
+(`limits.Rate`). Each process counts for itself, so a host with four of them takes four times as much.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mailhost.limits import Rate, source_hash
+from mailhost.reputation.sources import Ip
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Messages in `window` seconds. The largest providers bring a host of this size some hundred a minute."""
+
+    address: int = 300
+    helo: int = 600
+    domain: int = 1200
+    window: float = 60.0
+
+
+class SenderRates:
+    """`key` is 16 to 64 random bytes."""
+
+    def __init__(self, limits: RateLimits, key: bytes) -> None:
+        self._key = key
+        self._addresses = Rate(limits.address, limits.window)
+        self._helos = Rate(limits.helo, limits.window)
+        self._domains = Rate(limits.domain, limits.window)
+
+    def allow(self, address: Ip, helo: str, domain: str, now: float) -> bool:
+        """Count one message at monotonic time `now`; False when one of its sources had enough.
+
+        `domain` is that of the envelope sender; the null sender counts by address and greeting alone.
+        """
+        fine = self._addresses.allow(source_hash(str(address), self._key), now)
+        fine &= self._helos.allow(self._hash(helo.lower()), now)
+        return fine & (not domain or self._domains.allow(self._hash(domain), now))
+
+    def _hash(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=8).digest()
