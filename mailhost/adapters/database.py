@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import json
 import sqlite3
 import threading
@@ -29,6 +30,8 @@ from mailhost.ports import StoreFull, StoreUnavailable
 Row = tuple[Any, ...]
 # Reading threads of one process: enough to keep a slow disk busy, few enough to keep PostgreSQL's slots free.
 READERS = 4
+# Rows of one statement: SQLite takes 32,766 parameters, and keeps 128 prepared texts a connection.
+ROWS_TOGETHER = 32
 
 
 class Cursor(Protocol):
@@ -115,6 +118,35 @@ def read_moment(value: Any) -> datetime:
     """A datetime column as read by a plain cursor."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def fetch_together(cursor: Cursor, columns: str, rest: str, params: Sequence[Any]) -> list[Sequence[Any]]:
+    """The rows of `SELECT columns rest`, whose values are numbers and texts.
+
+    SQLite's driver lets go of the interpreter for every row, and the event loop takes it each time; so the rows
+    come as one text.
+    """
+    if connection.vendor == "postgresql":
+        cursor.execute(f"SELECT {columns} {rest}", params)
+        return list(cursor.fetchall())
+    cursor.execute(f"SELECT json_group_array(json_array({columns})) {rest}", params)
+    rows: list[Sequence[Any]] = json.loads(cursor.fetchone()[0])
+    return rows
+
+
+def change_together(cursor: Cursor, before: str, rows: Sequence[Sequence[Any]], after: str = "") -> None:
+    """Run `before VALUES (…), (…) after` for all rows in few statements: each is one round trip, or one turn with
+    the interpreter. The texts are few, so the engine finds them prepared.
+    """
+    for start in range(0, len(rows), ROWS_TOGETHER):
+        run = rows[start : start + ROWS_TOGETHER]
+        cursor.execute(_with_rows(before, len(run), len(run[0]), after), list(itertools.chain.from_iterable(run)))
+
+
+@cache
+def _with_rows(before: str, rows: int, columns: int, after: str) -> str:
+    row = f"({', '.join(['%s'] * columns)})"
+    return f"{before} VALUES {', '.join([row] * rows)} {after}"
 
 
 def next_ids(cursor: Cursor, table: str, count: int) -> Sequence[int]:

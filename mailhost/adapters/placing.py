@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from mailhost.adapters.database import Cursor, for_update, listed, next_ids, one_of, rounded, stored
+from mailhost.adapters.database import (
+    Cursor,
+    change_together,
+    fetch_together,
+    for_update,
+    listed,
+    next_ids,
+    one_of,
+    rounded,
+    stored,
+)
 from mailhost.adapters.keywords import flag_word
 from mailhost.ports import KeyChanged, MailboxFull, StoreError, StoreUnavailable
 
@@ -139,16 +149,17 @@ def _refusal(
 
 def _lock_mailboxes(cursor: Cursor, ids: Iterable[int]) -> dict[int, _Mailbox]:
     lock = " FOR UPDATE OF u" if for_update() else ""
-    cursor.execute(
-        "SELECT u.mailbox_id, m.cell, m.quota_bytes - u.bytes, m.state = 'active' AND t.state = 'active',"
-        " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)"
-        " FROM mailhost_mailboxusage u JOIN mailhost_mailbox m ON m.id = u.mailbox_id"
+    rows = fetch_together(
+        cursor,
+        "u.mailbox_id, m.cell, m.quota_bytes - u.bytes, m.state = 'active' AND t.state = 'active',"
+        " (SELECT MAX(k.serial) FROM mailhost_mailboxkey k WHERE k.mailbox_id = m.id)",
+        "FROM mailhost_mailboxusage u JOIN mailhost_mailbox m ON m.id = u.mailbox_id"
         f" JOIN mailhost_tenant t ON t.id = m.tenant_id WHERE {one_of('u.mailbox_id')} ORDER BY u.mailbox_id{lock}",
         [listed(sorted(ids))],
     )
     return {
         row_id: _Mailbox(cell, alive=bool(alive), serial=serial or 0, room=room)
-        for row_id, cell, room, alive, serial in cursor.fetchall()
+        for row_id, cell, room, alive, serial in rows
     }
 
 
@@ -156,15 +167,16 @@ def _lock_folders(
     cursor: Cursor, wanted: Sequence[Placement], mailboxes: dict[int, _Mailbox]
 ) -> dict[tuple[int, str], _Folder]:
     """Folders by target; those of deliveries are made when the owner has removed them."""
-    cursor.execute(
-        "SELECT id, mailbox_id, CASE WHEN name = 'INBOX' THEN '\\Inbox' ELSE special_use END,"
-        " uidnext, highestmodseq FROM mailhost_folder"
+    rows = fetch_together(
+        cursor,
+        "id, mailbox_id, CASE WHEN name = 'INBOX' THEN '\\Inbox' ELSE special_use END, uidnext, highestmodseq",
+        "FROM mailhost_folder"
         f" WHERE {one_of('mailbox_id')} AND (name = 'INBOX' OR special_use = '\\Junk' OR {one_of('id')})"
         f" ORDER BY id{for_update()}",
         [listed(mailboxes), listed({item.folder_id for item in wanted if item.folder_id})],
     )
     folders: dict[tuple[int, str], _Folder] = {}
-    for folder_id, mailbox_id, use, uidnext, modseq in cursor.fetchall():
+    for folder_id, mailbox_id, use, uidnext, modseq in rows:
         folder = _Folder(folder_id, uidnext, modseq)
         folders[mailbox_id, str(folder_id)] = folder
         folders.setdefault((mailbox_id, use), folder)
@@ -200,14 +212,18 @@ def _insert(
     accepted: Sequence[tuple[Placement, _Folder, int, int, int]],
     mailboxes: dict[int, _Mailbox],
 ) -> None:
-    ids = next_ids(cursor, "mailhost_sealedmessage", len(accepted)) if accepted else ()
+    if not accepted:
+        return
+    ids = next_ids(cursor, "mailhost_sealedmessage", len(accepted))
+    # A batch spans milliseconds: nearly always one hour for all of it.
+    hours = {moment: stored(rounded(moment)) for item, *_ in accepted for moment in (item.arrived, item.saved)}
     rows: list[Sequence[Any]] = [
         (
             row_id,
             mailboxes[item.mailbox_id].cell,
             item.mailbox_id,
             item.opaque_id,
-            stored(rounded(item.arrived)),
+            hours[item.arrived],
             len(item.header),
             item.payload_size,
             item.blob,
@@ -216,27 +232,32 @@ def _insert(
         )
         for row_id, (item, *_) in zip(ids, accepted, strict=True)
     ]
-    cursor.executemany(
+    change_together(
+        cursor,
         "INSERT INTO mailhost_sealedmessage (id, cell, mailbox_id, opaque_id, arrived, header_size, payload_size,"
-        " blob, header, payload) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " blob, header, payload)",
         rows,
     )
-    cursor.executemany(
-        "INSERT INTO mailhost_message (folder_id, uid, modseq, flags, saved, sealed_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+    change_together(
+        cursor,
+        "INSERT INTO mailhost_message (folder_id, uid, modseq, flags, saved, sealed_id)",
         [
-            (folder.folder_id, uid, modseq, word, stored(rounded(item.saved)), row_id)
+            (folder.folder_id, uid, modseq, word, hours[item.saved], row_id)
             for row_id, (item, folder, uid, modseq, word) in zip(ids, accepted, strict=True)
         ],
     )
 
 
 def _move_counters(cursor: Cursor, mailboxes: dict[int, _Mailbox], folders: Iterable[_Folder]) -> None:
-    cursor.executemany(
-        "UPDATE mailhost_folder SET uidnext = %s, highestmodseq = %s WHERE id = %s",
-        [(folder.uidnext, folder.modseq, folder.folder_id) for folder in folders],
+    change_together(
+        cursor,
+        "UPDATE mailhost_folder SET uidnext = moved.column2, highestmodseq = moved.column3 FROM (",
+        [(folder.folder_id, folder.uidnext, folder.modseq) for folder in folders],
+        ") AS moved WHERE id = moved.column1",
     )
-    cursor.executemany(
-        "UPDATE mailhost_mailboxusage SET bytes = bytes + %s, messages = messages + %s WHERE mailbox_id = %s",
-        [(box.bytes, box.messages, row_id) for row_id, box in mailboxes.items() if box.messages],
+    change_together(
+        cursor,
+        "UPDATE mailhost_mailboxusage SET bytes = bytes + moved.column2, messages = messages + moved.column3 FROM (",
+        [(row_id, box.bytes, box.messages) for row_id, box in mailboxes.items() if box.messages],
+        ") AS moved WHERE mailbox_id = moved.column1",
     )

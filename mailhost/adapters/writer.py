@@ -6,7 +6,8 @@ pieces or MAX_BATCH_BYTES), and a caller hears of success only after COMMIT has 
 
 On a slow disk the sync itself is the window in which the next batch gathers. On a fast one batches would stay
 small and each would pay for a whole transaction (measured: 830 µs of processor for one message alone, 170 in
-twenties), so the thread waits up to GATHER for as many pieces as lately came together. A lone sender never waits.
+twenties), so the thread waits up to GATHER for as many pieces as lately came together and one more. A lone sender never
+waits.
 
 Two kinds of work: placing sealed messages, which is vectorised over all waiting calls (`placing.py`), and any
 other change, a function of a cursor that runs in a savepoint of its own. One bad piece harms only itself: a batch
@@ -21,18 +22,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from mailhost.adapters.database import Cursor, broken, engine_errors, sql_state
+from mailhost.adapters.database import Cursor, broken, engine_errors, sql_state, statements
 from mailhost.adapters.placing import Placed, Placement, place
 from mailhost.ports import StoreError, StoreUnavailable
 
 MAX_BATCH: Final = 512
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 # Seconds; a tenth of what a sender notices, and some dozen messages of a busy process.
-GATHER: Final = 0.002
+GATHER: Final = 0.01
+# Below this average of pieces a batch there is one sender, who waits for each answer.
+ALONE: Final = 1.25
+# More pieces than can ever wait: while the thread works nobody needs to wake it.
+_NEVER: Final = 1 << 60
 # A deadlock (PostgreSQL 40P01) or a serialization failure is tried again this often before it is an error.
 TRIES: Final = 3
 
@@ -61,7 +67,8 @@ class Writer:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._queue: deque[_Piece] = deque()
-        self._wake = threading.Event()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._enough = 1  # pieces at which the thread wants to be woken
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -71,7 +78,7 @@ class Writer:
     def stop(self) -> None:
         """Finish what is queued, then end. Called from any thread but the writer's own."""
         self._stopping = True
-        self._wake.set()
+        self._bell.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -90,31 +97,37 @@ class Writer:
         loop = asyncio.get_running_loop()
         piece = _Piece(loop, loop.create_future(), work, weight)
         self._queue.append(piece)
-        self._wake.set()
+        if len(self._queue) >= self._enough:
+            self._bell.put(None)
         # A caller that is cancelled leaves the work whole: it stays queued, only its answer is dropped.
         return await piece.future
 
     def _run(self) -> None:
         lately = 1.0  # pieces that came together, a moving average
         while True:
-            self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                self._gather(lately)
-                batch = self._take()
-                lately += (len(batch) - lately) / 4
-                self._do(batch)
-                self._tell(batch)
+            self._wait(1)
             if self._stopping and not self._queue:
                 connection.close()
                 return
+            # One more than lately, so that batches can grow; but a lone sender waits for nobody.
+            self._wait(1 if lately < ALONE else round(lately) + 1, GATHER)
+            self._enough = _NEVER
+            batch: list[_Piece] = []
+            self._take(batch)
+            self._do(batch, self._take)
+            lately += (len(batch) - lately) / 4
+            self._tell(batch)
 
-    def _gather(self, expected: float) -> None:
-        """Let up to `expected` pieces come together, for at most GATHER seconds."""
-        until = self._clock() + GATHER
-        while len(self._queue) < expected and not self._stopping and (left := until - self._clock()) > 0:
-            if self._wake.wait(left):
-                self._wake.clear()
+    def _wait(self, pieces: int, patience: float | None = None) -> None:
+        """Until `pieces` wait, `patience` seconds have passed, or the process stops."""
+        until = self._clock() + patience if patience is not None else None
+        # Set before looking: a piece that comes in between rings the bell, and one that came before is seen.
+        self._enough = pieces
+        while len(self._queue) < self._enough and not self._stopping:
+            try:
+                self._bell.get(timeout=None if until is None else max(0.0, until - self._clock()))
+            except Empty:
+                return
 
     @staticmethod
     def _tell(batch: list[_Piece]) -> None:
@@ -124,19 +137,19 @@ class Writer:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_answer, mine)
 
-    def _take(self) -> list[_Piece]:
-        batch: list[_Piece] = []
-        weight = 0
+    def _take(self, batch: list[_Piece]) -> None:
+        """Everything that waits, as far as it fits."""
+        weight = sum(piece.weight for piece in batch)
         while self._queue and len(batch) < MAX_BATCH and weight < MAX_BATCH_BYTES:
             piece = self._queue.popleft()
             weight += piece.weight
             batch.append(piece)
-        return batch
 
-    def _do(self, batch: list[_Piece]) -> None:
+    def _do(self, batch: list[_Piece], take: Callable[[list[_Piece]], None] | None = None) -> None:
+        """Commit the batch; `take` adds what waits at the moment when the transaction has begun."""
         try:
             with engine_errors():
-                _transact(batch)
+                _transact(batch, take)
         except StoreError as error:
             if len(batch) == 1:
                 batch[0].error = error
@@ -152,11 +165,14 @@ class Writer:
             self._do([piece])
 
 
-def _transact(batch: list[_Piece]) -> None:
+def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None = None) -> None:
     """The whole batch in one transaction; what a piece raises is kept with the piece."""
     for attempt in range(1, TRIES + 1):
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
+            with transaction.atomic(), statements() as cursor:
+                # SQLite has one writer at a time: what came while another process wrote goes along.
+                if take is not None:
+                    take(batch)
                 placing = [piece for piece in batch if not callable(piece.work)]
                 answers = place(cursor, [cast("Sequence[Placement]", piece.work) for piece in placing])
                 for piece, answer in zip(placing, answers, strict=True):
