@@ -1,8 +1,9 @@
 """Sending what waits: destinations are claimed, hosts found and asked, and each recipient comes to one end.
 
-For a destination: the MX walk, the egress decision for each tenant's message and each host, a connection (a few for
-much mail), the messages one behind the other. For a recipient: delivered, refused for good (the author gets a
-notice), or not now (tried again later, the author hears of it after some hours, and of the end after five days).
+For a destination: the MX walk, the egress decision for each tenant's message and each host, a connection that keeps
+what the domain and the author demand of TLS (a few for much mail), the messages one behind the other. For a recipient:
+delivered, refused for good (the author gets a notice), or not now (tried again later, the author hears of it after
+some hours, and of the end after five days).
 
 A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
 destination and not one a message. Each end is written down before the next message goes over the same connection:
@@ -16,16 +17,18 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from mailhost.handover import Handover, Here
 from mailhost.message.dsn import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
-from mailhost.notices import EXPIRED, Notices, fate
-from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox
+from mailhost.notices import EXPIRED, Notices, fate, wants
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, TlsNeed
 from mailhost.ports import Metrics, StoreError
-from mailhost.transport import Answer, ConnectionFailed, Decider, Link, MailTransport, Permission, Verdict
+from mailhost.reach import Reach, Unreachable
+from mailhost.transport import Answer, ConnectionFailed, Decider, Link, Permission, Transaction, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +60,15 @@ def backoff(attempts: int) -> timedelta:
 
 
 class Dispatcher:
-    """One process's share of the outbound work. `find` is the MX walk."""
+    """One process's share of the outbound work. `find` is the MX walk, `here` the link to what is hosted here."""
 
     def __init__(
         self,
         *,
         outbox: Outbox,
-        find: Callable[[str], Awaitable[Walk]],
-        transport: MailTransport,
+        find: Callable[[str], Awaitable[Walk | Here]],
+        here: Callable[[], Link],
+        reach: Reach,
         decider: Decider,
         notices: Notices,
         metrics: Metrics,
@@ -73,7 +77,8 @@ class Dispatcher:
     ) -> None:
         self._outbox = outbox
         self._find = find
-        self._transport = transport
+        self._here = here
+        self._reach = reach
         self._decider = decider
         self._notices = notices
         self._metrics = metrics
@@ -146,12 +151,14 @@ class Dispatcher:
                 await self._outbox.renew(destination, until=self._now() + self._limits.lease)
 
     async def _deliver(self, work: _Work) -> None:
-        match await self._find(work.claim.due[0].recipients[0].domain):
+        match await self._find(work.domain):
             case NoMail(reason):
                 for item in work.claim.due:
-                    await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
+                    await self._fail(work, item, reason)
             case Later(reason):
                 await self._all_later(work, reason)
+            case Here():
+                await self._send_all(work, deque(work.claim.due), None)
             case Targets(targets):
                 ready = deque([item for item in work.claim.due if await self._permitted(work, item, targets)])
                 if ready:
@@ -190,47 +197,57 @@ class Dispatcher:
 
     # Connections.
 
-    async def _send_all(self, work: _Work, ready: deque[Item], targets: Sequence[Target]) -> None:
-        limits = self._limits
-        lanes = min(limits.connections, 1 + len(ready) // limits.items_per_connection)
-        await asyncio.gather(*(self._lane(work, ready, targets) for _ in range(lanes)))
-        if work.failed_with:
-            await self._all_later(work, work.failed_with)
+    async def _send_all(self, work: _Work, ready: Sequence[Item], targets: Sequence[Target] | None) -> None:
+        """`targets` None: it is for here. Mail that needs different things of TLS shares no connection."""
+        groups = [_Group(need, deque(item for item in ready if item.tls is need)) for need in TlsNeed]
+        groups = [group for group in groups if group.ready]
+        for group in groups:
+            lanes = min(self._limits.connections, 1 + len(group.ready) // self._limits.items_per_connection)
+            await asyncio.gather(*(self._lane(work, group, targets) for _ in range(lanes)))
+        away = []
+        for group in groups:
+            if group.failed is not None and group.failed.permanent:
+                for item in group.ready:
+                    await self._fail(work, item, group.failed.reason)
+            elif group.failed is not None:
+                away.append((group, group.failed.reason))
+        if len(away) == len(groups):
+            await self._all_later(work, away[0][1])
+            return
+        # Other mail found its way, so the destination is not down.
+        for group, reason in away:
+            for item in group.ready:
+                await self._settle(work, item, dict.fromkeys(item.recipients, reason), [])
 
-    async def _lane(self, work: _Work, ready: deque[Item], targets: Sequence[Target]) -> None:
+    async def _lane(self, work: _Work, group: _Group, targets: Sequence[Target] | None) -> None:
         """Messages over one connection, and over a new one when that broke, until none is left."""
         link: Link | None = None
         try:
-            while ready and not self._stopping and not work.failed_with:
+            while group.ready and not self._stopping and not group.failed:
                 if link is None or link.broken:
                     if link is not None:
                         await link.close()
-                    link = await self._connect(work, targets)
-                    if link is None or not ready:
+                    link = await self._connect(work, group, targets)
+                    if link is None or not group.ready:
                         return
-                item = ready.popleft()
-                work.in_flight.add(item.id)
+                item = group.ready.popleft()
+                group.in_flight.add(item.id)
                 await self._send(work, item, link)
-                work.in_flight.discard(item.id)
+                group.in_flight.discard(item.id)
         finally:
             if link is not None:
                 await link.close()
 
-    async def _connect(self, work: _Work, targets: Sequence[Target]) -> Link | None:
-        reason = "unreachable"
-        for target in targets:
-            try:
-                link = await self._transport.connect(target)
-            except ConnectionFailed as failed:
-                reason = failed.reason
-                self._metrics.count("queue_connections", reason)
-                continue
-            self._metrics.count("queue_connections", "tls" if link.secure else "clear")
-            return link
-        # Where one connection stands, another that is refused is no failure of the destination.
-        if not work.in_flight:
-            work.failed_with = reason
-        return None
+    async def _connect(self, work: _Work, group: _Group, targets: Sequence[Target] | None) -> Link | None:
+        if targets is None:
+            return self._here()
+        try:
+            return await self._reach.connect(work.domain, targets, group.need)
+        except Unreachable as failed:
+            # Where one connection stands, another that is refused is no failure of the destination.
+            if not group.in_flight:
+                group.failed = failed
+            return None
 
     async def _send(self, work: _Work, item: Item, link: Link) -> None:
         # To this very machine there is no wire to read along.
@@ -243,10 +260,8 @@ class Dispatcher:
             await self._outbox.done(item)
             del work.left[item.id]
             return
-        names = [forward.address for forward in item.recipients]
-        utf8 = item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and content.isascii())
         try:
-            answers = await link.send(item.sender, names, content, smtputf8=utf8)
+            answers = await link.send(_transaction(item, content), content)
         except ConnectionFailed as failed:
             link.broken = True
             await self._settle(work, item, dict.fromkeys(item.recipients, failed.reason), [])
@@ -258,34 +273,43 @@ class Dispatcher:
         if item.attempts < CLEAR_ATTEMPTS:
             await self._settle(work, item, dict.fromkeys(item.recipients, "tls_required"), [])
         else:
-            await self._settle(work, item, {}, [fate(each, "failed", "tls_required") for each in item.recipients])
+            await self._fail(work, item, "tls_required")
 
     # What becomes of an item.
 
     async def _answered(self, work: _Work, item: Item, link: Link, answers: Sequence[Answer]) -> None:
         later: dict[Forward, str] = {}
-        failed = []
+        fates = []
+        # RFC 3461 §5.2.2: who takes the wish over answers it; else the author hears of it from here.
+        arrived = "delivered" if isinstance(link, Handover) else "relayed"
         for forward, answer in zip(item.recipients, answers, strict=True):
             if answer.accepted:
                 self._metrics.count("queue_attempts", "delivered")
+                if not link.tells and wants(forward, arrived):
+                    fates.append(fate(forward, arrived, arrived, host=link.target.name))
             elif answer.permanent:
                 said = f"{answer.code} {answer.enhanced} {answer.text}".replace("  ", " ")
                 status = answer.enhanced or "5.0.0"
-                failed.append(
+                fates.append(
                     fate(forward, "failed", "refused_by_host", status=status, host=link.target.name, said=said)
                 )
             else:
                 later[forward] = "deferred_by_host"
-        await self._settle(work, item, later, failed)
+        await self._settle(work, item, later, fates)
+
+    async def _fail(self, work: _Work, item: Item, reason: str) -> None:
+        await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
 
     async def _settle(self, work: _Work, item: Item, later: dict[Forward, str], fates: Sequence[Fate]) -> None:
         """Write down one attempt: notices first, so that a crash repeats one and never swallows it."""
-        for _ in fates:
-            self._metrics.count("queue_attempts", "failed")
+        for each in fates:
+            if each.action == "failed":
+                self._metrics.count("queue_attempts", "failed")
         for reason in later.values():
             self._metrics.count("queue_attempts", reason)
         if fates and not await self._notices.send(item, fates):
-            lost = {each.recipient for each in fates}
+            # A notice of arrival that finds no room is let go: it must not make the message go out again.
+            lost = {each.recipient for each in fates if each.action == "failed"}
             later |= {each: "notice_waits" for each in item.recipients if each.address in lost}
         if not later:
             await self._outbox.done(item)
@@ -325,6 +349,18 @@ class Dispatcher:
             await self._outbox.tell(item)
 
 
+def _transaction(item: Item, content: bytes) -> Transaction:
+    names = [forward.address for forward in item.recipients]
+    return Transaction(
+        item.sender,
+        item.recipients,
+        smtputf8=item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and content.isascii()),
+        requiretls=item.tls is TlsNeed.REQUIRED,
+        returns=item.returns,
+        envid=item.envid,
+    )
+
+
 class _Work:
     """One claim while it is worked on. `left` are its items that are still in the queue."""
 
@@ -333,6 +369,18 @@ class _Work:
         self.left = {item.id: item for item in (*claim.old, *claim.due)}
         self.failures = claim.failures
         self.not_before: datetime | None = None
-        self.failed_with = ""
-        self.in_flight: set[int] = set()
         self.asked: dict[tuple[int, tuple[Target, ...], bool, bool], Permission] = {}
+
+    @property
+    def domain(self) -> str:
+        return self.claim.due[0].recipients[0].domain
+
+
+@dataclass(slots=True)
+class _Group:
+    """Items of one claim that need the same of TLS."""
+
+    need: TlsNeed
+    ready: deque[Item]
+    in_flight: set[int] = field(default_factory=set)
+    failed: Unreachable | None = None

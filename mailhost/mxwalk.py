@@ -4,6 +4,9 @@ Mail exchangers by preference, equal ones in an order the caller's `shuffle` giv
 addresses (RFC 5321 §5.1); the null MX of RFC 7505 says that there is no mail at all. A name that does not exist is
 final, a look-up that failed is not: `Later` never becomes a bounce by itself.
 
+Each target says whether the way to it was signed from the domain to the address (`signed`): where it was, the host
+may have named its certificate in the DNS (`tlspolicy.dane`), and where it was not, nothing there proves anything.
+
 Addresses that cannot be another mail host (loopback, private, link-local, multicast: RFC 6890) are left out unless
 `private` allows them: a domain may point its MX at 127.0.0.1 and have us talk to ourselves, or to a machine behind
 our firewall.
@@ -17,7 +20,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, DnsFailure, Mx, NoSuchName, Resolver
+from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, DnsFailure, Mx, NoData, NoSuchName, Resolver
 
 # RFC 5321 §5.1 leaves the number open; nobody needs more, and each costs connections.
 MAX_EXCHANGERS: Final = 10
@@ -26,11 +29,13 @@ MAX_ADDRESSES: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of one exchanger."""
+    """One address of one exchanger. `canonical` is the name its addresses stand at, "" where that is the same."""
 
     name: str
     address: str
     port: int = 25
+    signed: bool = False
+    canonical: str = ""
 
     @property
     def loopback(self) -> bool:
@@ -68,7 +73,7 @@ async def walk(
     """Where mail for `domain` (A-labels) goes."""
     answer = await resolver.lookup(domain, Mx)
     match answer:
-        case DnsAnswer(records):
+        case DnsAnswer(records, signed):
             # RFC 7505 §3: one record, preference 0, exchange ".".
             if all(record.exchange.rstrip(".") == "" for record in records):
                 return NoMail("null_mx")
@@ -77,9 +82,9 @@ async def walk(
             return NoMail("no_such_domain")
         case DnsFailure():
             return Later("dns_failed")
-        case _:
+        case NoData(signed):
             names = [domain]
-    return await _addresses(resolver, names, private=private)
+    return await _addresses(resolver, names, private=private, signed=signed)
 
 
 def _ordered(records: list[Mx], shuffle: Callable[[list[Mx]], None]) -> list[str]:
@@ -91,7 +96,7 @@ def _ordered(records: list[Mx], shuffle: Callable[[list[Mx]], None]) -> list[str
     return list(dict.fromkeys(names))[:MAX_EXCHANGERS]
 
 
-async def _addresses(resolver: Resolver, names: list[str], *, private: bool) -> Walk:
+async def _addresses(resolver: Resolver, names: list[str], *, private: bool, signed: bool) -> Walk:
     found: list[Target] = []
     failed = left_out = False
     for name in names:
@@ -101,7 +106,8 @@ async def _addresses(resolver: Resolver, names: list[str], *, private: bool) -> 
             elif isinstance(answer, DnsAnswer):
                 for record in answer.records:
                     if private or is_public(record.address):
-                        found.append(Target(name, str(record.address)))
+                        path = signed and answer.authentic
+                        found.append(Target(name, str(record.address), signed=path, canonical=answer.canonical))
                     else:
                         left_out = True
     if found:

@@ -45,6 +45,65 @@ WHY: Final[dict[str, tuple[str, str]]] = {
             " on TLS, or seal the message for its reader."
         ),
     ),
+    "relayed": (
+        "2.0.0",
+        "It was handed to the receiving host, which sends no notices of its own: whether it was read is not known.",
+    ),
+    "delivered": ("2.0.0", "It is in the recipient's mailbox."),
+    "tls_stripped": (
+        "4.7.10",
+        (
+            "The receiving domain says that its hosts encrypt, and the one that answers does not: perhaps somebody"
+            " stands in between. Nothing was sent."
+        ),
+    ),
+    "tls_certificate": (
+        "4.7.5",
+        (
+            "The receiving domain asks for a certificate that the authorities vouch for, and its host does not show"
+            " one. Nothing was sent; its operator must renew the certificate."
+        ),
+    ),
+    "dane_mismatch": (
+        "4.7.5",
+        (
+            "The receiving domain names the certificate of its host in the DNS (DANE), and the host shows another."
+            " Nothing was sent; its operator must correct one of the two."
+        ),
+    ),
+    "dane_unknown": (
+        "4.7.5",
+        "What the receiving domain's DNS says about its host's certificate (DANE) could not be had. Nothing was sent.",
+    ),
+    "sts_host_not_listed": (
+        "4.7.5",
+        (
+            "The receiving domain lists the hosts that may take its mail (MTA-STS), and the DNS names others. Nothing"
+            " was sent; its operator must correct one of the two."
+        ),
+    ),
+    "requiretls_no_tls": (
+        "5.7.10",
+        (
+            "You asked for verified encryption on the whole way (REQUIRETLS), and no host of the receiving domain"
+            " offers it. Send the message again without asking, or seal it for its reader."
+        ),
+    ),
+    "requiretls_unproven": (
+        "5.7.10",
+        (
+            "You asked for verified encryption on the whole way (REQUIRETLS), and the receiving domain proves neither"
+            " by DNSSEC nor by MTA-STS which hosts are its own. Send the message again without asking, or seal it for"
+            " its reader."
+        ),
+    ),
+    "requiretls_unsupported": (
+        "5.7.30",
+        (
+            "You asked for verified encryption on the whole way (REQUIRETLS), and the receiving host does not promise"
+            " it for its own way on. Send the message again without asking, or seal it for its reader."
+        ),
+    ),
     "egress_denied": (
         "5.7.1",
         (
@@ -83,8 +142,8 @@ class Notices:
 
     async def send(self, item: Item, fates: Sequence[Fate]) -> bool:
         """Tell the author, if he wants to know. False: not now, try again. Raises StoreUnavailable."""
-        wanted = {forward.address: _wanted(forward) for forward in item.recipients}
-        fates = [fate for fate in fates if fate.action in wanted.get(fate.recipient, ())]
+        recipients = {forward.address: forward for forward in item.recipients}
+        fates = [fate for fate in fates if wants(recipients[fate.recipient], fate.action)]
         if not item.sender or not fates:
             return True
         try:
@@ -113,12 +172,14 @@ class Notices:
         return not isinstance(await self._receiver.message(envelope, bytearray(text)), Deferred)
 
 
-def _wanted(forward: Forward) -> frozenset[str]:
-    """Which notices the author wants about a recipient (RFC 3461 §4.1; without NOTIFY both)."""
+# RFC 3461 §4.1: the word of NOTIFY that asks for each action.
+_ASKED_BY: Final = {"failed": "FAILURE", "delayed": "DELAY", "relayed": "SUCCESS", "delivered": "SUCCESS"}
+
+
+def wants(forward: Forward, action: str) -> bool:
+    """Whether the author wants to hear of it; without NOTIFY, of failure and delay."""
     words = set(forward.notify.upper().split(",")) - {""}
-    if not words:
-        return frozenset({"failed", "delayed"})
-    return frozenset(action for word, action in (("FAILURE", "failed"), ("DELAY", "delayed")) if word in words)
+    return _ASKED_BY[action] in (words or {"FAILURE", "DELAY"})
 
 
 def fate(

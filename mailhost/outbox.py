@@ -35,6 +35,14 @@ class State(StrEnum):
     HELD = "held"
 
 
+class TlsNeed(StrEnum):
+    """What the author asks of the way (RFC 8689)."""
+
+    ORDINARY = ""  # as the receiving domain's policy says
+    REQUIRED = "required"  # REQUIRETLS: under verified TLS on every hop, or not at all
+    NONE = "none"  # `TLS-Required: No`: arriving matters more than the receiving domain's TLS policy
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """A recipient elsewhere; `domain` is in A-labels. `notify` and `orcpt` as in RFC 3461 §4.1 and §4.2, or ""."""
@@ -60,6 +68,9 @@ class Outgoing:
     smtputf8: bool = False
     envid: str = ""
     sealed: bool = False  # only its reader can read it
+    tls: TlsNeed = TlsNeed.ORDINARY
+    returns: str = ""  # RET (RFC 3461 §4.3): FULL, HDRS or ""
+    hold_until: datetime | None = None  # not to leave before (RFC 4865)
 
 
 class Queue(Protocol):
@@ -86,6 +97,8 @@ class Item:
     told: bool
     reason: str = ""  # of the last attempt
     sealed: bool = False
+    tls: TlsNeed = TlsNeed.ORDINARY
+    returns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailhost.mxwalk import Target
+from mailhost.outbox import Forward
+from mailhost.tlspolicy.requirement import Requirement
+from mailhost.tlspolicy.tlsrpt import ResultType
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,27 @@ class Answer:
 
 
 class ConnectionFailed(Exception):
-    """The host could not be talked to, or not any more. `reason` is a code, `text` what the host said, cleaned."""
+    """The host could not be talked to, or not any more. `reason` is a code, `text` what the host said, cleaned;
+    `result` is what a TLS report says where encryption was the trouble.
+    """
 
-    def __init__(self, reason: str, text: str = "") -> None:
+    def __init__(self, reason: str, text: str = "", result: ResultType | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.text = text
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The envelope of one mail transaction; `returns`, `envid` and the recipients' wishes as in RFC 3461."""
+
+    sender: str
+    recipients: Sequence[Forward]
+    smtputf8: bool = False
+    requiretls: bool = False
+    returns: str = ""
+    envid: str = ""
 
 
 class Link(Protocol):
@@ -48,9 +66,15 @@ class Link(Protocol):
     secure: bool  # TLS is on
     broken: bool  # no further message goes over it
 
-    async def send(
-        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
-    ) -> list[Answer]:
+    @property
+    def tells(self) -> bool:
+        """The host takes over what authors want to be told (RFC 3461 §5.2)."""
+
+    @property
+    def requiretls(self) -> bool:
+        """The host promises encryption on every further hop (RFC 8689 §3)."""
+
+    async def send(self, transaction: Transaction, content: bytes) -> list[Answer]:
         """One transaction; an answer for each recipient, in order. Raises ConnectionFailed.
 
         A link that failed after the content was sent may have delivered it: the caller tries again, so a duplicate
@@ -64,8 +88,11 @@ class Link(Protocol):
 class MailTransport(Protocol):
     """Outbound SMTP."""
 
-    async def connect(self, target: Target) -> Link:
-        """A greeted connection, under TLS where the host offers it. Raises ConnectionFailed."""
+    async def connect(self, target: Target, requirement: Requirement) -> Link:
+        """A greeted connection that keeps the requirement, under TLS where the host offers it.
+
+        Raises ConnectionFailed.
+        """
 
 
 class Verdict(StrEnum):

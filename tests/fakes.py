@@ -178,6 +178,7 @@ class MemoryOutbox:
     async def put(self, message: Outgoing, *, now: datetime) -> None:
         if self.failure is not None:
             raise self.failure
+        now = max(now, message.hold_until or now)
         domains: dict[str, list[Forward]] = {}
         for forward in message.recipients:
             domains.setdefault(forward.domain, []).append(forward)
@@ -197,6 +198,8 @@ class MemoryOutbox:
                 attempts=0,
                 told=False,
                 sealed=message.sealed,
+                tls=message.tls,
+                returns=message.returns,
             )
             self.items[item.id] = _Queued(item, message.content, now)
 

@@ -3,134 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from mailhost.dispatch import BACKOFF, Dispatcher, DispatchLimits, backoff
-from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
-from mailhost.notices import Notices
-from mailhost.outbox import Forward, Outgoing, State
+from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
+from mailhost.mxwalk import Later, NoMail, Target, Targets
+from mailhost.outbox import State
 from mailhost.ports import MailboxFull, StoreUnavailable
-from mailhost.seal import open_header, open_payload
-from mailhost.transport import Answer, ConnectionFailed, Permission, Verdict
-from tests.fakes import MemoryOutbox
-from tests.people import NOW, identity
-from tests.smtp.talk import HOST, Talk
-
-MX = Target("mx.other.test", "93.184.215.14")
-BACKUP = Target("backup.other.test", "93.184.215.15")
-OK = Answer(250, "2.0.0", "kept")
-LETTER = b"From: ada@example.is\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"
-
-
-class FakeLink:
-    """A connection that answers as its network says."""
-
-    def __init__(self, network: Network, target: Target) -> None:
-        self.target = target
-        self.secure = network.secure
-        self.broken = False
-        self._network = network
-
-    async def send(
-        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
-    ) -> list[Answer]:
-        await asyncio.sleep(0)
-        self._network.sent.append((self.target.name, sender, tuple(recipients), smtputf8))
-        if self._network.breaks:
-            raise ConnectionFailed(self._network.breaks)
-        return [self._network.answers.get(recipient, OK) for recipient in recipients]
-
-    async def close(self) -> None:
-        self._network.closed += 1
-
-
-class Network:
-    """Other hosts. `down` are those that take no connections."""
-
-    def __init__(self) -> None:
-        self.secure = True
-        self.breaks = ""
-        self.down: set[Target] = set()
-        self.answers: dict[str, Answer] = {}
-        self.sent: list[tuple[str, str, tuple[str, ...], bool]] = []
-        self.connected: list[str] = []
-        self.closed = 0
-
-    async def connect(self, target: Target) -> FakeLink:
-        self.connected.append(target.name)
-        if target in self.down:
-            raise ConnectionFailed("refused")
-        return FakeLink(self, target)
-
-
-class Office:
-    """A dispatcher with everything around it in memory."""
-
-    def __init__(self) -> None:
-        self.talk = Talk()
-        self.outbox = MemoryOutbox()
-        self.network = Network()
-        self.walk: Walk = Targets((MX, BACKUP))
-        self.rule: Callable[[Target, bool, bool], Verdict] = lambda _target, secure, sealed: (
-            Verdict.ALLOW if secure or sealed else Verdict.DENY
-        )
-        self.dispatcher = Dispatcher(
-            outbox=self.outbox,
-            find=self._find,
-            transport=self.network,
-            decider=self,
-            notices=Notices(
-                hostname=HOST,
-                receiver=self.talk.house.receiver,  # type: ignore[arg-type]
-                outbox=self.outbox,
-                now=lambda: self.now,
-                random_word=lambda: "w" * 32,
-            ),
-            metrics=self.talk.metrics,
-            now=lambda: self.now,
-            limits=DispatchLimits(),
-        )
-
-    @property
-    def now(self) -> datetime:
-        return self.talk.now
-
-    def later(self, **passed: float) -> None:
-        self.talk.now += timedelta(**passed)
-
-    async def _find(self, _domain: str) -> Walk:
-        return self.walk
-
-    async def may_leave(
-        self, tenant_id: int, domain: str, targets: Sequence[Target], *, secure: bool, sealed: bool, now: datetime
-    ) -> Permission:
-        found = [self.rule(target, secure, sealed) for target in targets]
-        verdict = next(one for one in (Verdict.DENY, Verdict.HOLD, Verdict.ALLOW) if one in found)
-        return Permission(verdict, ("LOC_UNKNOWN",), "d" * 32, "Nobody knows where it stands.")
-
-    async def put(
-        self,
-        *recipients: str,
-        sender: str = "ada@example.is",
-        notify: str = "",
-        smtputf8: bool = False,
-        sealed: bool = False,
-    ) -> None:
-        forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
-        await self.outbox.put(Outgoing("0" * 32, 1, 1, sender, forwards, LETTER, smtputf8, "", sealed), now=self.now)
-
-    async def work(self) -> None:
-        for claim in await self.outbox.claim(now=self.now, lease=timedelta(seconds=30), destinations=10, items=100):
-            await self.dispatcher.work(claim)
-
-    def notices(self) -> list[str]:
-        return [
-            open_payload(open_header([identity("ada")], delivery.header), delivery.payload).decode()
-            for delivery in self.talk.store.deliveries
-        ]
+from mailhost.transport import Answer, Verdict
+from tests.office import BACKUP, MX, Office
+from tests.people import NOW
 
 
 async def test_recipients_of_one_domain_share_a_transaction_and_messages_a_connection() -> None:

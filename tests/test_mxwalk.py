@@ -54,7 +54,7 @@ async def test_without_mx_the_domain_itself_is_the_host() -> None:
         ({"other.test": [Mx(10, "gone.test")]}, NoMail("no_address")),
         ({"other.test": [Mx(10, "mx.test")], "mx.test": [A(IPv4Address("127.0.0.1"))]}, NoMail("private_target")),
         ({"other.test": [Mx(10, "loop.test")], "loop.test": [Cname("loop.test")]}, Later("dns_failed")),
-        ({"other.test": [Mx(10, "alias.test")], "alias.test": [Cname("mx.test")], "mx.test": [ONE]}, Targets((Target("alias.test", "93.184.215.14"),))),
+        ({"other.test": [Mx(10, "alias.test")], "alias.test": [Cname("mx.test")], "mx.test": [ONE]}, Targets((Target("alias.test", "93.184.215.14", canonical="mx.test"),))),
     ],
 )  # fmt: skip
 async def test_what_a_zone_may_say(zone: dict[str, list[object]], result: object) -> None:
@@ -98,3 +98,22 @@ async def test_a_laboratory_may_allow_them() -> None:
     found = await walk(FakeDns({"other.test": [A(IPv4Address("127.0.0.1"))]}), "other.test", private=True)
     assert isinstance(found, Targets)
     assert found.targets[0].loopback
+
+
+async def test_a_path_is_signed_only_from_the_domain_to_the_address() -> None:
+    dns = FakeDns({"other.test": [Mx(5, "a.test"), Mx(10, "b.test")], "a.test": [ONE], "b.test": [TWO]})
+    for signed, expected in (
+        (set(), [False, False]),
+        ({"other.test"}, [False, False]),
+        ({"a.test", "b.test"}, [False, False]),
+        ({"other.test", "b.test"}, [False, True]),
+    ):
+        dns.authentic = signed
+        found = await walk(dns, "other.test", private=False)
+        assert isinstance(found, Targets)
+        assert [target.signed for target in found.targets] == expected
+    dns = FakeDns({"other.test": [ONE]})
+    dns.authentic = {"other.test"}
+    assert await walk(dns, "other.test", private=False) == Targets(
+        (Target("other.test", "93.184.215.14", signed=True),)
+    )

@@ -85,6 +85,11 @@ class Environ(BaseSettings):
         description="Deliver to loopback and private addresses too, for a laboratory; a domain could else have this"
         " host talk to itself or to a machine behind its firewall.",
     )
+    tls_reports: bool = Field(
+        default=False,
+        description="Count how encrypted delivery to other domains went, and tell each domain that asks once a day"
+        " (RFC 8460). Off: nothing is counted.",
+    )
     queue_keys_dir: Path | None = Field(
         None,
         description="Folder of the outbound queue's daily keys, which come and go; outside database and backups."
@@ -317,6 +322,11 @@ class Environ(BaseSettings):
     @property
     def blobs(self) -> Path:
         return self.cell_dir / "blobs"
+
+    @property
+    def outgoing(self) -> Path:
+        """Large contents of the outbound queue, sealed; with their keys gone they are noise."""
+        return self.cell_dir / "outgoing"
 
     @property
     def run(self) -> Path:

@@ -3,6 +3,9 @@
 Every statement looks at a batch, never at the queue: destinations that are due come off an index, then each one's
 items off another, so a hundred thousand messages for a dead host cost one look at that host's row. The same SQL
 serves SQLite and PostgreSQL. Claims are leases: a process that dies lets go by not renewing.
+
+A large content is a file of its own, written and synced before its row; a crash in between leaves a file that the
+sweep removes.
 """
 
 from __future__ import annotations
@@ -15,10 +18,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from mailhost.adapters.database import Cursor, Readers, listed, one_of, read_moment, rounded, statements, stored
+from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
+from mailhost.adapters.database import (
+    Cursor,
+    Readers,
+    is_full,
+    listed,
+    one_of,
+    read_moment,
+    rounded,
+    statements,
+    stored,
+)
 from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.writer import Writer
-from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, TlsNeed
+from mailhost.ports import StoreFull, StoreUnavailable
 from mailhost.seal import CannotOpen
 from mailhost.seal.age import decrypt, encrypt
 
@@ -45,12 +61,15 @@ class _Rows:
 
 
 class DatabaseQueue:
-    """`outbox.Outbox` over the cell's database. `key` turns domains into digests."""
+    """`outbox.Outbox` over the cell's database. `key` turns domains into digests, `blobs` take large contents."""
 
-    def __init__(self, writer: Writer, readers: Readers, keys: QueueKeys, *, cell: str, key: bytes) -> None:
+    def __init__(
+        self, writer: Writer, readers: Readers, keys: QueueKeys, blobs: FileBlobs, *, cell: str, key: bytes
+    ) -> None:
         self._writer = writer
         self._readers = readers
         self._keys = keys
+        self._blobs = blobs
         self._cell = cell
         self._key = key
 
@@ -59,11 +78,16 @@ class DatabaseQueue:
         return hashlib.blake2b(domain.encode(), key=self._key, digest_size=16, person=b"destination").digest()
 
     async def put(self, message: Outgoing, *, now: datetime) -> None:
+        # What is to leave later counts as queued then: its end and its key are five and six days from there.
+        now = max(now, message.hold_until or now)
         domains: dict[str, list[Forward]] = {}
         for forward in message.recipients:
             domains.setdefault(forward.domain, []).append(forward)
         recipient = self._keys.recipient(now.astimezone(UTC).date())
         content = await asyncio.to_thread(encrypt, [recipient], message.content)
+        blob = ""
+        if len(content) >= BLOB_FROM:
+            blob, content = await self._put_aside(content, now), b""
         shares = [
             (self.digest(domain), encrypt([recipient], _envelope(message, forwards, now)))
             for domain, forwards in domains.items()
@@ -72,9 +96,9 @@ class DatabaseQueue:
         def work(cursor: Cursor) -> None:
             hour, moment = stored(rounded(now)), stored(now)
             cursor.execute(
-                "INSERT INTO mailhost_queuedmessage (cell, tenant_id, mailbox_id, opaque_id, queued, content)"
-                " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
-                [self._cell, message.tenant_id, message.mailbox_id, message.opaque_id, hour, content],
+                "INSERT INTO mailhost_queuedmessage (cell, tenant_id, mailbox_id, opaque_id, queued, content, blob)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
+                [self._cell, message.tenant_id, message.mailbox_id, message.opaque_id, hour, content, blob],
             )
             [message_id] = cursor.fetchone()
             # In one order everywhere, so that two of these cannot wait for each other's rows.
@@ -94,6 +118,12 @@ class DatabaseQueue:
                 )
 
         await self._writer.change(work)
+
+    async def _put_aside(self, content: bytes, now: datetime) -> str:
+        try:
+            return await asyncio.to_thread(self._blobs.write, content, now)
+        except OSError as error:
+            raise StoreFull("no space left for the queue") if is_full(error) else StoreUnavailable("queue") from None
 
     async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
         moment, until = stored(now), stored(now + lease)
@@ -121,7 +151,7 @@ class DatabaseQueue:
         old, more_lost = await asyncio.to_thread(self._open_all, rows.old)
         if lost or more_lost:
             # The key is gone, so nobody will ever read these again.
-            await self._writer.change(lambda cursor: _delete(cursor, [*lost, *more_lost]))
+            await self._remove([*lost, *more_lost])
         return Claim(rows.destination, rows.failures, until, due, old)
 
     def _open_all(self, rows: list[Any]) -> tuple[tuple[Item, ...], list[int]]:
@@ -149,6 +179,8 @@ class DatabaseQueue:
             smtputf8=values["smtputf8"],
             envid=values["envid"],
             sealed=values["sealed"],
+            tls=TlsNeed(values.get("tls", "")),
+            returns=values.get("returns", ""),
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),
@@ -183,17 +215,25 @@ class DatabaseQueue:
         row = await self._readers.run(_content, item.message)
         if row is None:
             return None
-        sealed, queued = row
+        sealed, queued, blob = row
         identity = self._keys.identity(read_moment(queued).date())
         if identity is None:
             return None
         try:
+            if blob:
+                sealed = await asyncio.to_thread(self._blobs.read, blob)
             return await asyncio.to_thread(decrypt, [identity], bytes(sealed))
-        except CannotOpen:
+        except (CannotOpen, FileNotFoundError):
             return None
+        except OSError:
+            raise StoreUnavailable("queue") from None
 
     async def done(self, item: Item) -> None:
-        await self._writer.change(lambda cursor: _delete(cursor, [item.id]))
+        await self._remove([item.id])
+
+    async def _remove(self, items: Collection[int]) -> None:
+        for blob in await self._writer.change(lambda cursor: _delete(cursor, items)):
+            await asyncio.to_thread(self._blobs.remove, blob)
 
     async def defer(self, item: Item, recipients: Sequence[Forward], *, due: datetime, reason: str) -> None:
         if tuple(recipients) == item.recipients:
@@ -237,6 +277,7 @@ class DatabaseQueue:
             )
 
         await self._writer.change(work)
+        await self._readers.run(remove_strays, self._blobs, "mailhost_queuedmessage", now)
         days = await self._readers.run(_days_in_use)
         await asyncio.to_thread(self._keys.bury, days, now.astimezone(UTC).date())
 
@@ -257,6 +298,8 @@ def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: d
             "smtputf8": message.smtputf8,
             "envid": message.envid,
             "sealed": message.sealed,
+            "tls": message.tls,
+            "returns": message.returns,
             "queued": queued.isoformat(),
         }
     ).encode()
@@ -305,16 +348,20 @@ def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: A
     return _Rows(bytes(digest), failures, due, cursor.fetchall())
 
 
-def _delete(cursor: Cursor, ids: Collection[int]) -> None:
+def _delete(cursor: Cursor, ids: Collection[int]) -> list[str]:
+    """Remove items, and messages with their last one; the files that go with them."""
+    blobs = []
     for item_id in ids:
         cursor.execute("DELETE FROM mailhost_queueitem WHERE id = %s RETURNING message_id", [item_id])
         row = cursor.fetchone()
         if row is not None:
             cursor.execute(
                 "DELETE FROM mailhost_queuedmessage WHERE id = %s"
-                " AND NOT EXISTS (SELECT 1 FROM mailhost_queueitem WHERE message_id = %s)",
+                " AND NOT EXISTS (SELECT 1 FROM mailhost_queueitem WHERE message_id = %s) RETURNING blob",
                 [row[0], row[0]],
             )
+            blobs += [gone[0] for gone in cursor.fetchall() if gone[0]]
+    return blobs
 
 
 def _any_work(moment: Any, ended: Any, late: Any) -> bool:
@@ -322,11 +369,10 @@ def _any_work(moment: Any, ended: Any, late: Any) -> bool:
         return bool(_candidates(cursor, moment, ended, late, 1))
 
 
-def _content(message_id: int) -> tuple[Any, Any] | None:
+def _content(message_id: int) -> Any:
     with statements() as cursor:
-        cursor.execute("SELECT content, queued FROM mailhost_queuedmessage WHERE id = %s", [message_id])
-        row = cursor.fetchone()
-    return (row[0], row[1]) if row else None
+        cursor.execute("SELECT content, queued, blob FROM mailhost_queuedmessage WHERE id = %s", [message_id])
+        return cursor.fetchone()
 
 
 def _days_in_use() -> set[date]:

@@ -44,7 +44,7 @@ async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetim
                 blobs.remove(name)
                 removed += 1
         messages += len(gone)
-    removed += await readers.run(_remove_strays, blobs, now)
+    removed += await readers.run(remove_strays, blobs, "mailhost_sealedmessage", now)
     await readers.run(_give_back)
     return Swept(messages, removed)
 
@@ -71,12 +71,13 @@ def _remove_orphans(cursor: Cursor, before: date) -> list[str]:
     return [row[1] for row in rows]
 
 
-def _remove_strays(blobs: FileBlobs, now: datetime) -> int:
+def remove_strays(blobs: FileBlobs, table: str, now: datetime) -> int:
+    """Remove files that no row of `table` names in its column `blob`; how many."""
     removed = 0
     for name, _, modified in blobs.names():
         if now - modified > BLOB_GRACE:
             with statements() as cursor:
-                cursor.execute("SELECT 1 FROM mailhost_sealedmessage WHERE blob = %s", [name])
+                cursor.execute(f"SELECT 1 FROM {table} WHERE blob = %s", [name])
                 if cursor.fetchone() is None:
                     blobs.remove(name)
                     removed += 1

@@ -19,13 +19,21 @@ from mailhost.message.headers import Buffer, header_end, searchable
 
 # Of the original header this much is given back; a longer one is cut at a line end.
 MAX_HEADER = 32 * 1024
+# What a notice is called after: the first of these that is in it.
+_SUBJECT = {
+    "failed": "Your message was not delivered",
+    "delayed": "Your message is delayed",
+    "relayed": "Your message was handed on",
+    "delivered": "Your message was delivered",
+}
 _UNPRINTABLE = re.compile(r"[^ -~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one recipient.  `action` is `failed` or `delayed` (RFC 3464 §2.3.3), `status` the enhanced code,
-    `why` a sentence for the author, `host` and `said` the other side's name and words where there was one."""
+    """What became of one recipient.  `action` is `failed`, `delayed`, `relayed` or `delivered` (RFC 3464 §2.3.3),
+    `status` the enhanced code, `why` a sentence for the author, `host` and `said` the other side's name and words where
+    there was one."""
 
     recipient: str
     action: str
@@ -51,8 +59,8 @@ def notice(
     gives_up: datetime | None = None,
 ) -> bytes:
     """The notice to the author `to`.  `boundary` must not occur in the original: give random letters."""
-    failed = any(fate.action == "failed" for fate in fates)
-    subject = "Your message was not delivered" if failed else "Your message is delayed"
+    action = next((one for one in _SUBJECT if any(fate.action == one for fate in fates)), "delayed")
+    subject = _SUBJECT[action]
     utf8 = not all(text.isascii() for text in (to, *(fate.recipient for fate in fates)))
     lines = [
         f"From: Mail delivery <postmaster@{domain}>",
@@ -70,7 +78,7 @@ def notice(
         "Content-Type: text/plain; charset=utf-8",
         "Content-Transfer-Encoding: 8bit",
         "",
-        *_for_people(fates, hostname, failed=failed, gives_up=gives_up),
+        *_for_people(fates, hostname, action, gives_up),
         f"--{boundary}",
         f"Content-Type: message/{'global-' if utf8 else ''}delivery-status",
         "",
@@ -84,16 +92,19 @@ def notice(
     return "\r\n".join([*lines, ""]).encode() + _header(original) + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _for_people(fates: Sequence[Fate], hostname: str, *, failed: bool, gives_up: datetime | None) -> list[str]:
+def _for_people(fates: Sequence[Fate], hostname: str, action: str, gives_up: datetime | None) -> list[str]:
     lines = [f"This is the mail system of {hostname}.", ""]
-    if failed:
-        lines += ["Your message could not be delivered to:", ""]
-    else:
-        lines += ["Your message has not been delivered yet. You need do nothing: it is tried again", ""]
-        if gives_up is not None:
-            lines[-2] += f" until {format_date(gives_up)}."
-        lines += ["Still waiting:", ""]
-    for fate in fates:
+    match action:
+        case "failed":
+            lines += ["Your message could not be delivered to:", ""]
+        case "delayed":
+            until = "" if gives_up is None else f" until {format_date(gives_up)}"
+            lines += [f"Your message has not been delivered yet. You need do nothing: it is tried again{until}.", ""]
+            lines += ["Still waiting:", ""]
+        case _:
+            lines += ["You asked to be told (NOTIFY=SUCCESS):", ""]
+    # Failures first: of several recipients they are what the author must act on.
+    for fate in sorted(fates, key=lambda fate: list(_SUBJECT).index(fate.action)):
         lines += [f"  {fate.recipient}", *textwrap.wrap(fate.why, 76, initial_indent="    ", subsequent_indent="    ")]
         if fate.said:
             lines.append(f"    {_clean(fate.host) or 'The other host'} said: {_clean(fate.said)}")

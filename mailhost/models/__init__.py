@@ -6,7 +6,9 @@ from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
 from mailhost.models.mail import Annotation, Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
 from mailhost.models.senders import ReceivingChoice, SeenSender
+from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
+from mailhost.models.transport import StsPolicy, TlsSessions
 
 __all__ = [
     "Alias",
@@ -30,9 +32,13 @@ __all__ = [
     "RouteVersion",
     "SealedMessage",
     "SeenSender",
+    "SenderGrant",
+    "SendingLimit",
     "SentToday",
+    "StsPolicy",
     "Subscription",
     "Tenant",
+    "TlsSessions",
     "Vanished",
     "WrittenTo",
 ]

@@ -18,14 +18,15 @@ class QueuedMessage(models.Model):
     """The content of one message, once for all its destinations."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell tenant mailbox opaque_id queued", sealed="content")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell tenant mailbox opaque_id queued blob", sealed="content")
 
     cell = models.CharField(max_length=8)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
     opaque_id = models.CharField(max_length=32, unique=True)
     queued = models.DateTimeField()  # rounded down to the hour; its date names the key
-    content = models.BinaryField()
+    content = models.BinaryField()  # empty: it is in the file `blob`
+    blob = models.CharField(max_length=32, blank=True)
 
     def __str__(self) -> str:
         return f"queued message {self.pk}"

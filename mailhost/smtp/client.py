@@ -1,15 +1,16 @@
 """Delivering to another host: one SMTP connection, used for one message after the other.
 
-RFC 5321 from the client's side, with PIPELINING, SIZE, 8BITMIME, SMTPUTF8 and STARTTLS where the server offers
-them. In: addresses to connect to, envelopes, contents. Out: an `Answer` for each recipient, or `ConnectionFailed`,
-which says nothing about the message and lets the caller try the next host.
+RFC 5321 from the client's side, with PIPELINING, SIZE, 8BITMIME, SMTPUTF8, DSN, REQUIRETLS and STARTTLS where the
+server offers them. In: addresses to connect to, envelopes, contents. Out: an `Answer` for each recipient, or
+`ConnectionFailed`, which says nothing about the message and lets the caller try the next host.
 
 The server is not trusted. A line of a reply may have `MAX_LINE` octets, a reply `MAX_LINES` lines; every wait has
 the time-out of RFC 5321 §4.5.3.2; what was sent in clear behind the answer to STARTTLS ends the connection; text of
 the server is reduced to printable ASCII before anybody else sees it.
 
-TLS is opportunistic here: the certificate is not checked, because without a policy of the receiving domain nothing
-says which name it should have. Whether a message may go over a connection is the caller's decision (`secure`).
+What a connection must keep comes in as a `Requirement`: without a policy of the receiving domain TLS is opportunistic
+and nobody's certificate is refused, with one the connection fails before a word of mail is said. Whether a message may
+go over a connection in clear is the caller's decision (`secure`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mailhost.mxwalk import Target
-from mailhost.transport import Answer, ConnectionFailed
+from mailhost.outbox import Forward
+from mailhost.smtp.handshake import Tls, shake_hands
+from mailhost.tlspolicy.requirement import Requirement
+from mailhost.tlspolicy.tlsrpt import ResultType
+from mailhost.transport import Answer, ConnectionFailed, Transaction
 
 MAX_LINE: Final = 4096
 MAX_LINES: Final = 100
@@ -64,13 +69,21 @@ class Connection:
     # The writer from before TLS: asyncio closes the connection when it is collected.
     _before: asyncio.StreamWriter | None = None
 
-    async def send(
-        self, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool = False
-    ) -> list[Answer]:
+    @property
+    def tells(self) -> bool:
+        """RFC 3461 §4: the server knows DSN."""
+        return "DSN" in self.extensions
+
+    @property
+    def requiretls(self) -> bool:
+        """RFC 8689 §3: the promise counts only under TLS."""
+        return self.secure and "REQUIRETLS" in self.extensions
+
+    async def send(self, transaction: Transaction, content: bytes) -> list[Answer]:
         """As `transport.Link`."""
         try:
             async with asyncio.timeout(None) as clock:
-                return await self._transaction(clock, sender, recipients, content, smtputf8=smtputf8)
+                return await self._transaction(clock, transaction, content)
         except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError) as error:
             self.broken = True
             raise ConnectionFailed(_reason(error)) from None
@@ -78,14 +91,13 @@ class Connection:
             self.broken = True
             raise
 
-    async def _transaction(
-        self, clock: asyncio.Timeout, sender: str, recipients: Sequence[str], content: bytes, *, smtputf8: bool
-    ) -> list[Answer]:
-        refused = self._refused_at_once(content, smtputf8=smtputf8)
+    async def _transaction(self, clock: asyncio.Timeout, transaction: Transaction, content: bytes) -> list[Answer]:
+        recipients = transaction.recipients
+        refused = self._refused_at_once(transaction, content)
         if refused is not None:
             return [refused] * len(recipients)
-        mail = f"MAIL FROM:<{sender}>" + self._parameters(content, smtputf8=smtputf8)
-        commands = [mail, *(f"RCPT TO:<{recipient}>" for recipient in recipients)]
+        mail = f"MAIL FROM:<{transaction.sender}>" + self._mail_parameters(transaction, content)
+        commands = [mail, *(f"RCPT TO:<{one.address}>" + self._rcpt_parameters(one) for one in recipients)]
         replies = await self._say_all(clock, commands)
         answers = replies[1:]
         if not replies[0].accepted:
@@ -100,9 +112,9 @@ class Connection:
         final = await self._reply(clock, self._timeouts.final)
         return [final if answer.accepted else answer for answer in answers]
 
-    def _refused_at_once(self, content: bytes, *, smtputf8: bool) -> Answer | None:
+    def _refused_at_once(self, transaction: Transaction, content: bytes) -> Answer | None:
         # RFC 6531 §3.2: an internationalised envelope cannot go where SMTPUTF8 is not offered.
-        if smtputf8 and "SMTPUTF8" not in self.extensions:
+        if transaction.smtputf8 and "SMTPUTF8" not in self.extensions:
             return Answer(550, "5.6.7", "the receiving host does not take internationalised addresses")
         # RFC 1870 §6.2: a message over the server's limit need not be sent to be refused.
         size = self.extensions.get("SIZE", "")
@@ -110,12 +122,22 @@ class Connection:
             return Answer(552, "5.3.4", "the message is larger than the receiving host takes")
         return None
 
-    def _parameters(self, content: bytes, *, smtputf8: bool) -> str:
+    def _mail_parameters(self, transaction: Transaction, content: bytes) -> str:
         text = f" SIZE={len(content)}" if "SIZE" in self.extensions else ""
         # RFC 6152 §3. Where it is not offered the octets are sent as they are, as every host does by now.
         if not content.isascii() and "8BITMIME" in self.extensions:
             text += " BODY=8BITMIME"
-        return text + (" SMTPUTF8" if smtputf8 else "")
+        text += (" SMTPUTF8" if transaction.smtputf8 else "") + (" REQUIRETLS" if transaction.requiretls else "")
+        if self.tells:
+            text += f" RET={transaction.returns}" if transaction.returns else ""
+            text += f" ENVID={transaction.envid}" if transaction.envid else ""
+        return text
+
+    def _rcpt_parameters(self, recipient: Forward) -> str:
+        if not self.tells:
+            return ""
+        text = f" NOTIFY={recipient.notify}" if recipient.notify else ""
+        return text + (f" ORCPT={recipient.orcpt}" if recipient.orcpt else "")
 
     async def _say_all(self, clock: asyncio.Timeout, commands: Sequence[str]) -> list[Answer]:
         if "PIPELINING" not in self.extensions:
@@ -165,11 +187,11 @@ class Connection:
 
 
 async def connect(
-    target: Target, *, helo: str, context: ssl.SSLContext | None, timeouts: Timeouts | None = None
+    target: Target, requirement: Requirement, *, helo: str, tls: Tls | None, timeouts: Timeouts | None = None
 ) -> Connection:
     """A connection that said EHLO, under TLS where the server offers it. Raises ConnectionFailed.
 
-    `context` None leaves STARTTLS out.
+    `tls` None leaves STARTTLS out.
     """
     timeouts = timeouts or Timeouts()
     try:
@@ -180,7 +202,7 @@ async def connect(
     made = Connection(target, False, {}, reader, writer, timeouts)
     try:
         async with asyncio.timeout(None) as clock:
-            await _greet(made, clock, helo, context)
+            await _greet(made, clock, helo, requirement, tls)
     except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError) as error:
         made.cut()
         raise ConnectionFailed(_reason(error)) from None
@@ -190,30 +212,24 @@ async def connect(
     return made
 
 
-async def _greet(made: Connection, clock: asyncio.Timeout, helo: str, context: ssl.SSLContext | None) -> None:
+async def _greet(
+    made: Connection, clock: asyncio.Timeout, helo: str, requirement: Requirement, tls: Tls | None
+) -> None:
     greeting = await made._reply(clock, made._timeouts.greeting)  # noqa: SLF001 - made here
     if not greeting.accepted:
         raise ConnectionFailed("greeting_refused", f"{greeting.code} {greeting.text}")
     await _hello(made, clock, helo)
-    if context is None or "STARTTLS" not in made.extensions:
+    if tls is None or "STARTTLS" not in made.extensions:
+        if requirement.tls:
+            # RFC 8461 §8.1, RFC 7672 §2.2: somebody on the way may have taken the word out.
+            raise ConnectionFailed("tls_stripped", result=ResultType.STARTTLS_NOT_SUPPORTED)
         return
     answer = await made._say(clock, "STARTTLS", made._timeouts.command)  # noqa: SLF001
     if answer.code != 220:
-        raise ConnectionFailed("tls_refused", f"{answer.code} {answer.text}")
+        raise ConnectionFailed("tls_refused", f"{answer.code} {answer.text}", ResultType.STARTTLS_NOT_SUPPORTED)
     _wait(clock, made._timeouts.connect)  # noqa: SLF001
-    # A new reader: whatever was sent in clear behind the 220 stays in the old one (RFC 3207 §6).
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=MAX_LINE, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    try:
-        wire = await loop.start_tls(made._writer.transport, protocol, context, server_hostname=made.target.name)  # noqa: SLF001
-    except (OSError, ssl.SSLError, EOFError):
-        raise ConnectionFailed("tls_failed") from None
-    if wire is None:
-        raise ConnectionFailed("tls_failed")
-    protocol.connection_made(wire)
     made._before = made._writer  # noqa: SLF001
-    made._reader, made._writer = reader, asyncio.StreamWriter(wire, protocol, reader, loop)  # noqa: SLF001
+    made._reader, made._writer = await shake_hands(made._writer.transport, requirement, tls, limit=MAX_LINE)  # noqa: SLF001
     made.secure = True
     # RFC 3207 §4.2: what was learned before TLS is forgotten.
     await _hello(made, clock, helo)
@@ -276,19 +292,11 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dialer:
-    """`transport.MailTransport`: connections that say `helo`, under TLS with `context`."""
+    """`transport.MailTransport`: connections that say `helo`, under TLS where `tls` is given."""
 
     helo: str
-    context: ssl.SSLContext | None
+    tls: Tls | None
     timeouts: Timeouts = field(default_factory=Timeouts)
 
-    async def connect(self, target: Target) -> Connection:
-        return await connect(target, helo=self.helo, context=self.context, timeouts=self.timeouts)
-
-
-def opportunistic_context() -> ssl.SSLContext:
-    """TLS for hosts whose name nothing vouches for: against listeners, not against impostors."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    async def connect(self, target: Target, requirement: Requirement) -> Connection:
+        return await connect(target, requirement, helo=self.helo, tls=self.tls, timeouts=self.timeouts)

@@ -5,22 +5,36 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from mailhost.adapters.egress import DatabaseDecider
+from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.adapters.queue import DatabaseQueue
+from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.dispatch import Dispatcher, DispatchLimits
+from mailhost.handover import Handover, Here
+from mailhost.message.address import parse_address
 from mailhost.mxwalk import Later, Target, Targets, Walk, walk
 from mailhost.notices import Notices
-from mailhost.ports import StoreError
-from mailhost.smtp.client import Dialer, opportunistic_context
+from mailhost.ports import StoreError, StoreUnavailable
+from mailhost.reach import Reach
+from mailhost.routing import NotLocal, RouteCache
+from mailhost.smtp.client import Dialer
+from mailhost.smtp.handshake import tls
+from mailhost.stspolicies import StsPolicies
+from mailhost.tlscounts import NotCounted
+from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
 from mailhost.wiring.intake import intake, outgoing_queue
 from mailhost.wiring.judging import resolver_of
 from mailhost.wiring.surroundings import Surroundings, now, run, smtp_limits, stop_on_signals, workshop
 
-# Seconds between looks for queue keys and destinations that are not needed any more.
+# Seconds between looks for queue keys, destinations and policies that are not needed any more.
 SWEEP_EVERY = 600.0
+# Seconds between writing down how sessions went; a crash loses so much of the statistics.
+COUNT_EVERY = 60.0
 
 
 def run_dispatchd(around: Surroundings) -> None:
@@ -31,58 +45,106 @@ def run_dispatchd(around: Surroundings) -> None:
 async def _dispatchd(around: Surroundings) -> None:
     settings = around.settings
     limits = smtp_limits(settings)
-    async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, _, _plain):
+    async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, routes, _plain):
         queue = outgoing_queue(around, shop)
+        counts = DatabaseTlsCounts(shop.writer, shop.readers, key=around.secrets.correspondent)
+        policies = DatabasePolicyCache(shop.writer, shop.readers, key=around.secrets.correspondent)
+        way = _way_out(around, policies)
         dispatcher = Dispatcher(
             outbox=queue,
-            find=_route_out(around),
-            transport=Dialer(settings.hostname, opportunistic_context()),
+            find=_here_first(routes, way.find),
+            here=lambda: Handover(receiver, settings.hostname),
+            reach=Reach(
+                transport=Dialer(settings.hostname, tls(now)),
+                rules=way.rules,
+                counts=counts if settings.tls_reports else NotCounted(),
+                metrics=around.metrics,
+                now=now,
+            ),
             decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
             now=now,
             limits=DispatchLimits(),
         )
-        sweeping = asyncio.create_task(_sweep(queue))
+        beside = [asyncio.create_task(_sweep(queue, policies)), asyncio.create_task(_write_down(counts))]
         stop = stop_on_signals()
         around.ready()
         try:
             await dispatcher.run(stop)
         finally:
-            sweeping.cancel()
+            for task in beside:
+                task.cancel()
+            with suppress(StoreError):
+                await counts.flush()
 
 
-async def _sweep(queue: DatabaseQueue) -> None:
+async def _sweep(queue: DatabaseQueue, policies: DatabasePolicyCache) -> None:
     while True:
         with suppress(StoreError):
             await queue.sweep(now=now())
+            await policies.sweep(now=now())
         await asyncio.sleep(SWEEP_EVERY)
 
 
-def _route_out(around: Surroundings) -> Callable[[str], Awaitable[Walk]]:
-    """Where mail for a domain goes: to the smarthost, to the domain's own hosts, or nowhere yet."""
+async def _write_down(counts: DatabaseTlsCounts) -> None:
+    while True:
+        await asyncio.sleep(COUNT_EVERY)
+        with suppress(StoreError):
+            await counts.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class _WayOut:
+    """Where mail for a domain goes, and what its hosts must show."""
+
+    find: Callable[[str], Awaitable[Walk]]
+    rules: TlsRules
+
+
+def _here_first(routes: RouteCache, find: Callable[[str], Awaitable[Walk]]) -> Callable[[str], Awaitable[Walk | Here]]:
+    """What is hosted here stays here, whatever the DNS says about it."""
+
+    async def found(domain: str) -> Walk | Here:
+        try:
+            answer = await routes.resolve(parse_address(f"postmaster@{domain}"))
+        except StoreUnavailable:
+            return Later("store_unavailable")
+        return await find(domain) if isinstance(answer, NotLocal) else Here()
+
+    return found
+
+
+def _way_out(around: Surroundings, policies: DatabasePolicyCache) -> _WayOut:
+    """To the smarthost, to the domain's own hosts, or nowhere yet."""
     settings = around.settings
     if settings.smarthost:
-        host, _, port = settings.smarthost.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-
-        async def to_smarthost(_domain: str) -> Walk:
-            try:
-                found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
-            except OSError:
-                return Later("dns_failed")
-            return Targets(tuple(dict.fromkeys(Target(host, str(address[0]), int(port)) for *_, address in found)))
-
-        return to_smarthost
+        return _WayOut(_to_smarthost(settings.smarthost), NoRules())
     resolver = resolver_of(around)
-    if resolver is not None:
+    if resolver is None:
+        return _WayOut(_nowhere, NoRules())
 
-        async def to_exchangers(domain: str) -> Walk:
-            return await walk(resolver, domain, private=settings.private_targets, shuffle=random.SystemRandom().shuffle)
+    async def to_exchangers(domain: str) -> Walk:
+        return await walk(resolver, domain, private=settings.private_targets, shuffle=random.SystemRandom().shuffle)
 
-        return to_exchangers
+    fetcher = HttpsFetcher(resolver, private=settings.private_targets, context=ssl.create_default_context())
+    sts = StsPolicies(resolver=resolver, cache=policies, fetcher=fetcher, now=now)
+    return _WayOut(to_exchangers, PublishedRules(resolver, sts.of))
 
-    async def nowhere(_domain: str) -> Walk:
-        return Later("no_resolver")
 
-    return nowhere
+def _to_smarthost(smarthost: str) -> Callable[[str], Awaitable[Walk]]:
+    host, _, port = smarthost.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+
+    async def found(_domain: str) -> Walk:
+        try:
+            addresses = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+        except OSError:
+            return Later("dns_failed")
+        return Targets(tuple(dict.fromkeys(Target(host, str(address[0]), int(port)) for *_, address in addresses)))
+
+    return found
+
+
+async def _nowhere(_domain: str) -> Walk:
+    return Later("no_resolver")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.demo import DEMO_DOMAIN, FailingRecipients
 from mailhost.adapters.directory import DatabaseDirectory
 from mailhost.adapters.lost_answers import DatabaseLostAnswers
@@ -64,8 +65,12 @@ async def intake(
 
 
 def outgoing_queue(around: Surroundings, shop: Workshop) -> DatabaseQueue:
-    keys = QueueKeys(around.settings.queue_keys, around.read_or_make)
-    return DatabaseQueue(shop.writer, shop.readers, keys, cell=around.settings.cell, key=around.secrets.correspondent)
+    """The queue of what leaves the cell."""
+    settings = around.settings
+    keys = QueueKeys(settings.queue_keys, around.read_or_make)
+    blobs = FileBlobs(settings.outgoing)
+    blobs.prepare()
+    return DatabaseQueue(shop.writer, shop.readers, keys, blobs, cell=settings.cell, key=around.secrets.correspondent)
 
 
 def _flush_when_routes_change(directory: DatabaseDirectory, routes: RouteCache) -> Callable[[], Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
+from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.tally import DatabaseTally
 from mailhost.models import AppPassword, QueueDestination, QueuedMessage, QueueItem, WrittenTo
-from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing
+from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
 from mailhost.ports import Account, Allowance, Tallied, Tally
 from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
@@ -39,8 +41,15 @@ def keys(tmp_path: Path) -> QueueKeys:
 
 
 @pytest.fixture
-def real(cell: Cell, keys: QueueKeys) -> DatabaseQueue:
-    return DatabaseQueue(cell.shop.writer, cell.shop.readers, keys, cell="is-1", key=b"k" * 32)
+def blobs(tmp_path: Path) -> FileBlobs:
+    made = FileBlobs(tmp_path / "outgoing")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def real(cell: Cell, keys: QueueKeys, blobs: FileBlobs) -> DatabaseQueue:
+    return DatabaseQueue(cell.shop.writer, cell.shop.readers, keys, blobs, cell="is-1", key=b"k" * 32)
 
 
 @pytest.fixture(params=["database", "memory"])
@@ -321,3 +330,58 @@ async def test_an_app_password_of_either_access_logs_in_until_it_ends(cell: Cell
         ("ada@example.is", ""),
     ):
         assert await logins.login(user, word) is None
+
+
+async def test_a_large_content_is_a_sealed_file_until_its_last_recipient_has_it(
+    real: DatabaseQueue, cell: Cell, blobs: FileBlobs
+) -> None:
+    content = b"Subject: tides\r\n\r\n" + b"High at noon.\r\n" * (BLOB_FROM // 10)
+    ada = cell.ada.mailbox
+    message = letter(1, "cleo@other.test", "mo@third.test", mailbox=ada.pk, tenant=ada.tenant_id, content=content)
+    await real.put(message, now=NOW)
+    [(name, _, _)] = blobs.names()
+    assert b"High at noon" not in blobs.read(name)
+    first, second = await claimed(real)
+    assert await real.content(first.due[0]) == content
+    await real.done(first.due[0])
+    assert await real.content(second.due[0]) == content
+    await real.done(second.due[0])
+    assert list(blobs.names()) == []
+
+
+async def test_a_file_without_a_row_is_swept_and_one_with_a_row_stays(
+    real: DatabaseQueue, cell: Cell, blobs: FileBlobs
+) -> None:
+    ada = cell.ada.mailbox
+    stray = blobs.write(b"crashed before its row", NOW)
+    await real.put(
+        letter(1, "cleo@other.test", mailbox=ada.pk, tenant=ada.tenant_id, content=b"x" * BLOB_FROM), now=NOW
+    )
+    await real.sweep(now=NOW + timedelta(days=3))
+    names = [name for name, _, _ in blobs.names()]
+    assert len(names) == 1
+    assert stray not in names
+
+
+async def test_what_is_for_later_waits_and_keeps_what_its_author_asked(
+    outbox: tuple[Outbox, Callable[..., Outgoing]],
+) -> None:
+    queue, write = outbox
+    hour = NOW + timedelta(days=12)
+    await queue.put(
+        replace(write(1, "cleo@other.test"), hold_until=hour, tls=TlsNeed.REQUIRED, returns="HDRS"), now=NOW
+    )
+    for days in (1, 6, 11):
+        assert await claimed(queue, NOW + timedelta(days=days)) == []
+    [claim] = await claimed(queue, hour)
+    [item] = claim.due
+    assert (item.queued, item.tls, item.returns) == (hour, TlsNeed.REQUIRED, "HDRS")
+    assert await queue.content(item) is not None
+
+
+async def test_later_mail_does_not_hold_up_what_goes_now(outbox: tuple[Outbox, Callable[..., Outgoing]]) -> None:
+    queue, write = outbox
+    await queue.put(replace(write(1, "cleo@other.test"), hold_until=NOW + timedelta(days=12)), now=NOW)
+    await queue.put(write(2, "mo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    assert [item.recipients[0].address for item in claim.due] == ["mo@other.test"]

@@ -198,6 +198,7 @@ OUTWARDS = {
     "webadmin/celery.py": "the cell's own broker",
     "mailhost/smtp/client.py": "mail hosts, and only after the egress decision",
     "mailhost/adapters/lookups.py": "the resolver that the operator names",
+    "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",
     "webadmin/measuring.py": "a cell whose distance somebody measures by hand",
 }
 DIALLING = {

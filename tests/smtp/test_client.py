@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
-from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
 
+from mailhost.mailauth.resolver import Tlsa
 from mailhost.mxwalk import Target
+from mailhost.outbox import Forward
 from mailhost.smtp.client import MAX_LINE, MAX_LINES, MAX_TEXT, Connection, Timeouts, connect
-from mailhost.transport import Answer, ConnectionFailed
+from mailhost.smtp.handshake import Tls, tls
+from mailhost.tlspolicy.dane import record_for, selected
+from mailhost.tlspolicy.requirement import Check, Requirement
+from mailhost.tlspolicy.tlsrpt import ResultType
+from mailhost.transport import Answer, ConnectionFailed, Transaction
 
 pytestmark = pytest.mark.journey
 
+ANY = Requirement("mx.other.test")
 QUICK = Timeouts(connect=2, greeting=1, command=1, data=1, block=1, final=1, quit=0.2)
 EHLO = "250-mx.other.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 LETTER = b"Subject: Tides\r\n\r\n.High\r\nat noon.\r\n"
@@ -51,12 +61,14 @@ class Script:
             writer.close()
 
 
-async def talk(script: Script, client: ssl.SSLContext | None = None) -> tuple[Connection, asyncio.Server]:
+async def talk(
+    script: Script, client: Tls | None = None, requirement: Requirement = ANY
+) -> tuple[Connection, asyncio.Server]:
     server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         made = await connect(
-            Target("mx.other.test", "127.0.0.1", port), helo="mx.is-1.example", context=client, timeouts=QUICK
+            Target("mx.other.test", "127.0.0.1", port), requirement, helo="mx.is-1.example", tls=client, timeouts=QUICK
         )
     except BaseException:
         server.close()
@@ -64,10 +76,14 @@ async def talk(script: Script, client: ssl.SSLContext | None = None) -> tuple[Co
     return made, server
 
 
+def transaction(*recipients: str, sender: str = "ada@example.is", **more: Any) -> Transaction:
+    return Transaction(sender, [Forward(name, "other.test") for name in recipients or ("cleo@other.test",)], **more)
+
+
 async def sent(script: Script, *recipients: str, content: bytes = LETTER, smtputf8: bool = False) -> list[Answer]:
     link, server = await talk(script)
     try:
-        return await link.send("ada@example.is", recipients or ("cleo@other.test",), content, smtputf8=smtputf8)
+        return await link.send(transaction(*recipients, smtputf8=smtputf8), content)
     finally:
         await link.close()
         server.close()
@@ -93,7 +109,7 @@ async def test_whatever_the_content_it_ends_once(content: bytes) -> None:
     script = Script()
     link, server = await talk(script)
     for _ in range(2):
-        assert (await link.send("", ["cleo@other.test"], content))[0].accepted
+        assert (await link.send(transaction(sender=""), content))[0].accepted
     await link.close()
     server.close()
     assert [line.split(" ")[0] for line in script.heard] == [
@@ -172,57 +188,195 @@ async def test_words_of_the_server_become_one_line_of_printable_ascii() -> None:
 
 async def test_a_connection_that_is_refused() -> None:
     with pytest.raises(ConnectionFailed) as failed:
-        await connect(Target("mx", "127.0.0.1", 1), helo="x", context=None, timeouts=QUICK)
+        await connect(Target("mx", "127.0.0.1", 1), ANY, helo="x", tls=None, timeouts=QUICK)
     assert failed.value.reason == "refused"
 
 
-@pytest.fixture
-def contexts() -> tuple[ssl.SSLContext, Callable[[], ssl.SSLContext]]:
-    authority = trustme.CA()
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("elsewhere.test").configure_cert(server)
-
-    def client() -> ssl.SSLContext:
-        from mailhost.smtp.client import opportunistic_context
-
-        return opportunistic_context()
-
-    return server, client
+STARTTLS = EHLO.replace("250 SMTPUTF8", "250 STARTTLS")
 
 
-async def test_tls_is_used_where_it_is_offered_and_ehlo_said_again(
-    contexts: tuple[ssl.SSLContext, Callable[[], ssl.SSLContext]],
-) -> None:
-    script = Script(EHLO=EHLO.replace("250 SMTPUTF8", "250 STARTTLS"), STARTTLS="220 go\r\n")
-    script.tls = contexts[0]
-    link, server = await talk(script, contexts[1]())
+class Authority:
+    """A host certificate for mx.other.test, and clients that trust its authority, or not."""
+
+    def __init__(self, name: str = "mx.other.test") -> None:
+        self._authority = trustme.CA()
+        issued = self._authority.issue_cert(name)
+        self.server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        issued.configure_cert(self.server)
+        pems = [*issued.cert_chain_pems, self._authority.cert_pem]
+        self.certificate, self.root = (x509.load_pem_x509_certificate(pem.bytes()) for pem in (pems[0], pems[-1]))
+
+    def client(self, *, trusts: bool = True) -> Tls:
+        made = tls(lambda: datetime.now(UTC))
+        if trusts:
+            self._authority.configure_trust(made.authorities)
+        return made
+
+    def script(self, **answers: str) -> Script:
+        script = Script(**{"EHLO": STARTTLS, "STARTTLS": "220 go\r\n", **answers})
+        script.tls = self.server
+        return script
+
+
+BY_AUTHORITIES = Requirement("mx.other.test", tls=True, check=Check.AUTHORITIES, names=("mx.other.test",))
+
+
+def by_dane(*records: Tlsa) -> Requirement:
+    return Requirement("mx.other.test", tls=True, check=Check.DANE, names=("mx.other.test",), records=records)
+
+
+async def reached(script: Script, client: Tls, requirement: Requirement) -> Connection:
+    link, server = await talk(script, client, requirement)
+    await link.close()
+    server.close()
+    return link
+
+
+async def test_tls_is_used_where_it_is_offered_and_ehlo_said_again() -> None:
+    authority = Authority("elsewhere.test")
+    script = authority.script()
+    link, server = await talk(script, authority.client(trusts=False))
     assert link.secure
-    assert (await link.send("", ["cleo@other.test"], LETTER))[0].accepted
+    assert (await link.send(transaction(sender=""), LETTER))[0].accepted
     await link.close()
     server.close()
     assert [line.split(" ")[0] for line in script.heard] == ["EHLO", "STARTTLS", "EHLO", "MAIL", "RCPT", "DATA", "QUIT"]
 
 
-async def test_words_in_clear_behind_starttls_are_never_believed(
-    contexts: tuple[ssl.SSLContext, Callable[[], ssl.SSLContext]],
-) -> None:
-    script = Script(EHLO="250-mx\r\n250 STARTTLS\r\n", STARTTLS="220 go\r\n250-mx\r\n250 SIZE 1\r\n")
-    script.tls = contexts[0]
+async def test_words_in_clear_behind_starttls_are_never_believed() -> None:
+    authority = Authority()
+    script = authority.script(EHLO="250-mx\r\n250 STARTTLS\r\n", STARTTLS="220 go\r\n250-mx\r\n250 SIZE 1\r\n")
     try:
-        link, server = await talk(script, contexts[1]())
+        link = await reached(script, authority.client(), ANY)
     except ConnectionFailed:
         return
     assert "SIZE" not in link.extensions
+
+
+async def test_tls_that_fails_is_no_reason_to_go_on_in_clear() -> None:
+    for answer in ("220 go\r\n", "454 not now\r\n"):
+        script = Script(EHLO="250-mx\r\n250 STARTTLS\r\n", STARTTLS=answer)
+        with pytest.raises(ConnectionFailed) as failed:
+            await talk(script, Authority().client())
+        assert failed.value.reason in {"tls_failed", "tls_refused", "timeout"}
+        assert not any(line.startswith("MAIL") for line in script.heard)
+
+
+async def test_a_host_that_lost_the_word_starttls_hears_no_more_under_a_policy() -> None:
+    script = Script()
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(script, Authority().client(), BY_AUTHORITIES)
+    assert (failed.value.reason, failed.value.result) == ("tls_stripped", ResultType.STARTTLS_NOT_SUPPORTED)
+    assert script.heard == ["EHLO mx.is-1.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "trusts", "result"),
+    [
+        ("mx.other.test", True, None),
+        ("elsewhere.test", True, ResultType.CERTIFICATE_HOST_MISMATCH),
+        ("mx.other.test", False, ResultType.CERTIFICATE_NOT_TRUSTED),
+    ],
+)
+async def test_authorities_vouch_for_the_very_name(name: str, trusts: bool, result: ResultType | None) -> None:
+    authority = Authority(name)
+    script = authority.script()
+    if result is None:
+        assert (await reached(script, authority.client(trusts=trusts), BY_AUTHORITIES)).secure
+        return
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(script, authority.client(trusts=trusts), BY_AUTHORITIES)
+    assert (failed.value.reason, failed.value.result) == ("tls_certificate", result)
+    assert not any(line.startswith("MAIL") for line in script.heard)
+
+
+async def test_dane_asks_for_the_key_in_the_dns_and_for_nothing_else() -> None:
+    authority = Authority("elsewhere.test")
+    key = record_for(authority.certificate)
+    assert (await reached(authority.script(), authority.client(trusts=False), by_dane(key))).secure
+    other = record_for(Authority().certificate)
+    for records in ((other,), (Tlsa(3, 1, 1, b"x" * 32),)):
+        with pytest.raises(ConnectionFailed) as failed:
+            await talk(authority.script(), authority.client(), by_dane(*records))
+        assert (failed.value.reason, failed.value.result) == ("dane_mismatch", ResultType.VALIDATION_FAILURE)
+    # A key and its successor: one of them is enough.
+    assert (await reached(authority.script(), authority.client(), by_dane(other, key))).secure
+
+
+async def test_an_authority_in_the_dns_must_be_sent_by_the_host() -> None:
+    authority = Authority()
+    anchor = Tlsa(2, 1, 1, hashlib.sha256(selected(authority.root, 1)).digest())
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(authority.script(), authority.client(), by_dane(anchor))
+    assert failed.value.reason == "dane_mismatch"
+
+
+async def test_what_the_author_wants_to_be_told_travels_where_it_is_understood() -> None:
+    wishes = Transaction(
+        "ada@example.is",
+        [Forward("cleo@other.test", "other.test", "SUCCESS,DELAY", "rfc822;cleo@example.is")],
+        returns="HDRS",
+        envid="QQ314159",
+    )
+    for ehlo, mail, rcpt in (
+        (
+            EHLO.replace("8BITMIME", "DSN"),
+            " RET=HDRS ENVID=QQ314159",
+            " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;cleo@example.is",
+        ),
+        (EHLO, "", ""),
+    ):
+        script = Script(EHLO=ehlo)
+        link, server = await talk(script)
+        assert link.tells is bool(rcpt)
+        await link.send(wishes, LETTER)
+        await link.close()
+        server.close()
+        assert script.heard[1] == f"MAIL FROM:<ada@example.is> SIZE={len(LETTER)}{mail}"
+        assert script.heard[2] == f"RCPT TO:<cleo@other.test>{rcpt}"
+
+
+async def test_a_promise_of_encryption_counts_only_under_encryption() -> None:
+    authority = Authority()
+    promising = STARTTLS.replace("8BITMIME", "REQUIRETLS")
+    script = authority.script(EHLO=promising)
+    link, server = await talk(script, authority.client(), BY_AUTHORITIES)
+    assert link.requiretls
+    await link.send(transaction(requiretls=True), LETTER)
+    await link.close()
+    server.close()
+    assert script.heard[3].endswith(" REQUIRETLS")
+    link, server = await talk(Script(EHLO=promising), None)
+    assert not link.requiretls
     await link.close()
     server.close()
 
 
-async def test_tls_that_fails_is_no_reason_to_go_on_in_clear(
-    contexts: tuple[ssl.SSLContext, Callable[[], ssl.SSLContext]],
-) -> None:
-    for answer in ("220 go\r\n", "454 not now\r\n"):
-        script = Script(EHLO="250-mx\r\n250 STARTTLS\r\n", STARTTLS=answer)
-        with pytest.raises(ConnectionFailed) as failed:
-            await talk(script, contexts[1]())
-        assert failed.value.reason in {"tls_failed", "tls_refused", "timeout"}
-        assert not any(line.startswith("MAIL") for line in script.heard)
+async def test_a_host_that_dies_in_the_middle_of_the_content_says_nothing_about_the_message() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        for answer in (b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readexactly(10)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = Target("mx.other.test", "127.0.0.1", server.sockets[0].getsockname()[1])
+    link = await connect(target, ANY, helo="x", tls=None, timeouts=QUICK)
+    with pytest.raises(ConnectionFailed) as failed:
+        await link.send(transaction(), LETTER + b"x" * 4_000_000)
+    assert failed.value.reason in {"closed", "unreachable"}
+    assert link.broken
+    await link.close()
+    server.close()
+
+
+async def test_a_tls_alert_is_a_failed_handshake() -> None:
+    authority = Authority()
+    authority.server.minimum_version = ssl.TLSVersion.TLSv1_3
+    old = authority.client()
+    old.anyone.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(authority.script(), old, ANY)
+    assert (failed.value.reason, failed.value.result) == ("tls_failed", ResultType.VALIDATION_FAILURE)

@@ -1,0 +1,98 @@
+"""What is remembered about other domains' TLS: it comes back as it was, ends by itself, and names nobody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from mailhost.adapters.tlsmemory import MAX_KINDS, DatabasePolicyCache, DatabaseTlsCounts
+from mailhost.models import StsPolicy, TlsSessions
+from mailhost.ports import StoreUnavailable
+from mailhost.tlscounts import Session
+from mailhost.tlspolicy.mtasts import Cached, Mode
+from mailhost.tlspolicy.mtasts import Policy as StsRules
+from mailhost.tlspolicy.requirement import Policy
+from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
+from tests.adapters.conftest import NOW, Cell
+
+POLICY = Cached(StsRules(Mode.ENFORCE, ("mx.other.test",), timedelta(days=7)), "1", NOW, NOW)
+TODAY = NOW.date()
+
+
+def cache(cell: Cell, key: bytes = b"k" * 32) -> DatabasePolicyCache:
+    return DatabasePolicyCache(cell.shop.writer, cell.shop.readers, key=key)
+
+
+def counts(cell: Cell) -> DatabaseTlsCounts:
+    return DatabaseTlsCounts(cell.shop.writer, cell.shop.readers, key=b"k" * 32)
+
+
+def session(domain: str = "other.test", result: ResultType | None = None) -> Session:
+    return Session(
+        TODAY, domain, Policy(PolicyType.STS, ("mode: enforce",), ("mx.other.test",)), "mx.other.test", result
+    )
+
+
+def everything(*models: type[StsPolicy | TlsSessions]) -> bytes:
+    rows = [row for model in models for row in model._default_manager.values_list()]
+    return b"".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for row in rows for v in row)
+
+
+async def test_a_policy_comes_back_as_it_was(cell: Cell) -> None:
+    assert await cache(cell).get("other.test") is None
+    await cache(cell).put("other.test", POLICY)
+    await cache(cell).put("other.test", POLICY.tried_in_vain(NOW + timedelta(hours=1)))
+    assert await cache(cell).get("other.test") == POLICY.tried_in_vain(NOW + timedelta(hours=1))
+    assert await cache(cell).get("third.test") is None
+    assert await cache(cell, b"o" * 32).get("other.test") is None, "another cell's secret opens nothing"
+    text = await cell.shop.readers.run(everything, StsPolicy)
+    assert b"other" not in text
+
+
+async def test_a_policy_goes_when_its_age_is_over(cell: Cell) -> None:
+    await cache(cell).put("other.test", POLICY)
+    await cache(cell).sweep(now=NOW + timedelta(days=7))
+    assert await cache(cell).get("other.test") is not None
+    await cache(cell).sweep(now=NOW + timedelta(days=9))
+    assert await cache(cell).get("other.test") is None
+
+
+async def test_sessions_are_counted_across_processes_and_name_nobody(cell: Cell) -> None:
+    for _ in range(2):
+        made = counts(cell)
+        for _ in range(3):
+            made.observe(session())
+        made.observe(session(result=ResultType.CERTIFICATE_EXPIRED))
+        await made.flush()
+        await made.flush()
+    made = counts(cell)
+    assert await made.before(TODAY) == []
+    found = dict(await made.before(TODAY + timedelta(days=1)))
+    assert found == {session(): 6, session(result=ResultType.CERTIFICATE_EXPIRED): 2}
+    assert b"other" not in await cell.shop.readers.run(everything, TlsSessions)
+    await made.forget(TODAY + timedelta(days=1))
+    assert await made.before(TODAY + timedelta(days=1)) == []
+
+
+async def test_what_could_not_be_written_is_written_next_time(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counts(cell)
+    made.observe(session())
+
+    async def fails(*_: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cell.shop.writer, "change", fails)
+        with pytest.raises(StoreUnavailable):
+            await made.flush()
+    made.observe(session())
+    await made.flush()
+    assert dict(await made.before(TODAY + timedelta(days=1))) == {session(): 2}
+
+
+async def test_a_flood_of_domains_is_not_kept_in_memory(cell: Cell) -> None:
+    made = counts(cell)
+    for number in range(MAX_KINDS + 10):
+        made.observe(session(f"n{number}.test"))
+    assert len(made._counted) == MAX_KINDS
