@@ -198,12 +198,16 @@ class Logins(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Recipients a day: in all and never written to before, of a mailbox and of its whole tenant."""
+    """Recipients a day: in all and never written to before, of a mailbox and of its whole tenant.
+
+    `young` is what a tenant gets that founded itself lately and that nobody vouched for; None: the same.
+    """
 
     mailbox: int = 500
     mailbox_new: int = 100
     tenant: int = 5000
     tenant_new: int = 1000
+    young: Allowance | None = None
 
 
 class Tally(Protocol):

@@ -133,11 +133,14 @@ class MemoryTally:
         self.tenants: Counter[tuple[int, date]] = Counter()
         self.tenants_new: Counter[tuple[int, date]] = Counter()
         self.known: set[tuple[int, bytes]] = set()
+        self.young_until: dict[int, date] = {}  # by tenant
 
     async def count(
         self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
     ) -> Tallied:
         box, tenant = (account.mailbox_id, now.date()), (account.tenant_id, now.date())
+        if allowed.young is not None and self.young_until.get(account.tenant_id, date.min) >= now.date():
+            allowed = allowed.young
         new = {(account.mailbox_id, digest) for digest in digests} - self.known
         if self.counts[box] + len(digests) > allowed.mailbox or self.tenants[tenant] + len(digests) > allowed.tenant:
             return Tallied.TOO_MANY

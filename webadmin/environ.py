@@ -163,6 +163,32 @@ class Environ(BaseSettings):
     broker_url: str = Field(
         "", description="Broker of background work, such as redis://127.0.0.1:6379/0; empty: files in <home>/<cell>."
     )
+    signup: Literal["auto", "closed", "voucher", "open"] = Field(
+        "auto",
+        description="Who may found a tenant on the web: nobody, who has a voucher, everybody (with proof of work)."
+        " auto: everybody on a cell that serves loopback only, else voucher.",
+    )
+    signup_domain: str = Field(
+        "",
+        description="The cell's shared domain: where a new tenant's first mailbox is. Empty: <cell>.test on a cell that"
+        " serves loopback only; else nobody can sign up.",
+    )
+    signup_work: int = Field(
+        19,
+        ge=0,
+        le=26,
+        description="Work a browser does before a signup without a voucher: about 2^N hashes; 19 is a second or two on"
+        " a laptop, one more doubles it, 0 asks for none.",
+    )
+    young_days: int = Field(
+        14, ge=0, le=365, description="Days a tenant is young that signed up without a voucher; 0 switches it off."
+    )
+    young_recipients: int = Field(
+        50, ge=1, description="Recipients a day of a young tenant. `skerry tenant trust` lifts this and the next."
+    )
+    young_new_recipients: int = Field(
+        20, ge=1, description="Recipients a day of a young tenant that it never wrote to before."
+    )
     demo: bool = Field(default=False, description="Switch on the demo tenant's recipients that simulate failures.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
@@ -268,6 +294,20 @@ class Environ(BaseSettings):
     def serves_loopback_only(self) -> bool:
         """Whether nobody but this machine can reach the cell: a laptop, a test, an operator's own box."""
         return self.bind in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def who_signs_up(self) -> Literal["closed", "voucher", "open"]:
+        """Who may found a tenant on the web."""
+        if not self.shared_domain:
+            return "closed"
+        if self.signup == "auto":
+            return "open" if self.serves_loopback_only else "voucher"
+        return self.signup
+
+    @property
+    def shared_domain(self) -> str:
+        """Where first mailboxes are; empty where there is none."""
+        return self.signup_domain or (f"{self.cell}.test" if self.serves_loopback_only else "")
 
     @property
     def cell_dir(self) -> Path:

@@ -89,10 +89,12 @@ def _domains(names: Collection[str]) -> dict[str, HostedDomain]:
         )
         rows = cursor.fetchall()
         ids = listed(row[0] for row in rows)
-        # postmaster@ and abuse@ go to the oldest active mailbox of the domain where no such name exists.
+        # postmaster@ and abuse@ go to the oldest active mailbox of the domain where no such name exists. On the cell's
+        # shared domain that is the house's own, never a stranger's.
         cursor.execute(
-            f"SELECT m.domain_id, {_ROUTE} WHERE m.id IN (SELECT MIN(id) FROM mailhost_mailbox"
-            f" WHERE state = 'active' AND {one_of('domain_id')} GROUP BY domain_id)",
+            f"SELECT m.domain_id, {_ROUTE} WHERE m.id IN (SELECT MIN(b.id) FROM mailhost_mailbox b"
+            " JOIN mailhost_domain d ON d.id = b.domain_id AND d.tenant_id = b.tenant_id"
+            f" WHERE b.state = 'active' AND {one_of('b.domain_id')} GROUP BY b.domain_id)",
             [ids],
         )
         postmasters = {domain_id: _route(columns) for domain_id, *columns in cursor.fetchall()}

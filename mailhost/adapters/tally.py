@@ -67,6 +67,9 @@ class DatabaseTally:
 
 def _over(cursor: Cursor, account: Account, all_: int, new: int, allowed: Allowance, day: str) -> Tallied:
     """Whether so many more would pass a limit."""
+    if allowed.young is not None:
+        cursor.execute("SELECT 1 FROM mailhost_tenant WHERE id = %s AND young_until >= %s", [account.tenant_id, day])
+        allowed = allowed.young if cursor.fetchone() else allowed
     cursor.execute(
         "SELECT COALESCE(SUM(recipients), 0), COALESCE(SUM(new), 0),"
         " COALESCE(SUM(CASE WHEN mailbox_id = %s THEN recipients ELSE 0 END), 0),"

@@ -23,13 +23,15 @@ class Tenant(models.Model):
         HELD = "held"  # it is not proven that its data may lie here: nothing new is stored, what is there can be read
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell slug name state created")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell slug name state created young_until")
 
     cell = models.CharField(max_length=8)
     slug = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     created = models.DateField()
+    # Until this day a tenant that nobody vouched for may write to fewer people a day; null for all others.
+    young_until = models.DateField(null=True)
 
     def __str__(self) -> str:
         return self.slug

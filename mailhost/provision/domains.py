@@ -39,8 +39,12 @@ def get(name: str) -> Domain:
 
 
 def tenant_of(name: str) -> str:
-    """Slug of the tenant whose domain, or whose address's domain, this is. Raises NotFound, BadName."""
-    return str(get(name.rpartition("@")[2]).tenant.slug)
+    """Slug of the tenant whose mailbox, else whose domain, this is. Raises NotFound, BadName.
+
+    A mailbox on the cell's shared domain belongs to another tenant than the domain.
+    """
+    box = Mailbox.objects.select_related("tenant").filter(address=name.strip().lower()).first() if "@" in name else None
+    return str(box.tenant.slug if box else get(name.rpartition("@")[2]).tenant.slug)
 
 
 def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> DomainView:

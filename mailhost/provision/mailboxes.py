@@ -25,11 +25,11 @@ from mailhost.models import (
     Folder,
     KeyringWrap,
     Mailbox,
-    MailboxKey,
     MailboxUsage,
     Subscription,
 )
 from mailhost.provision import domains, names, tenants
+from mailhost.provision.activating import activate
 from mailhost.provision.errors import AlreadyThere, NoKeyYet, NotFound, PlaceNotProven, WrongSecret
 from mailhost.provision.removal import Blobs, remove_mailbox
 from mailhost.seal.errors import CannotOpen, InvalidKey
@@ -42,8 +42,9 @@ from mailhost.seal.keyring import (
     unwrap_keyring_key,
     wrap_keyring_key,
 )
-from mailhost.seal.password import SALT_SIZE, Argon2Parameters, auth_verifier, derive_keys
+from mailhost.seal.password import SALT_SIZE, Argon2Parameters, derive_keys
 from mailhost.seal.phrase import SECRET_SIZE, parse_phrase, phrase_text, phrase_wrap_key
+from mailhost.seal.registration import PasswordForm, Registration
 
 # Name and special use (RFC 6154 §2), in the order in which programs like to show them.
 FOLDERS: Final = (
@@ -105,33 +106,24 @@ def add(
     Raises BadName, NotFound, AlreadyThere, PlaceNotProven, WrongSecret (an empty password).
     """
     name, domain = _free_name(address)
-    _refuse_unproven_place(domain, notary, now)
+    refuse_unproven_place(domain.tenant.slug, notary, now)
     keyring, keyring_key = Keyring.generate(random_bytes), new_keyring_key(random_bytes)
     # Seconds of Argon2id come before the transaction, which would hold up every delivery.
-    by_password = _password_wrap(password, keyring_key, server_key, random_bytes)
+    by_password = _password_form(password, keyring_key, random_bytes)
     label = keys.label_of(name, notary)
     phrase_secret = random_bytes(SECRET_SIZE)
-    by_phrase = KeyringWrap(
-        kind=KeyringWrap.Kind.RECOVERY,
-        wrap=wrap_keyring_key(phrase_wrap_key(phrase_secret), keyring_key, random_bytes=random_bytes),
+    made = Registration(
+        recipient=keyring.recipient,
+        signing_key=keyring.signing_key.verify_key,
+        keyring=seal_keyring(keyring, keyring_key, random_bytes=random_bytes),
+        keyring_version=keyring.version,
+        password=by_password,
+        recovery_wrap=wrap_keyring_key(phrase_wrap_key(phrase_secret), keyring_key, random_bytes=random_bytes),
+        tenant_wrap=None,
     )
     with transaction.atomic():
         box = _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
-        box.keyring = seal_keyring(keyring, keyring_key, random_bytes=random_bytes)
-        box.keyring_version = keyring.version
-        box.state = Mailbox.State.ACTIVE
-        box.save()
-        MailboxKey.objects.create(
-            mailbox=box,
-            serial=1,
-            recipient=keyring.recipient.text,
-            signing_key=bytes(keyring.signing_key.verify_key),
-            created=now.date(),
-        )
-        for wrap in (by_password, by_phrase):
-            wrap.mailbox = box
-            wrap.save()
-        keys.enter(label, [keyring.recipient.text], keyring.signing_key.verify_key, notary)
+        activate(box, made, label, notary=notary, now=now, server_key=server_key)
     return NewMailbox(name, keyring.recipient.text, phrase_text(phrase_secret), keyring_key)
 
 
@@ -148,15 +140,40 @@ def invite(
     Raises BadName, NotFound, AlreadyThere, PlaceNotProven.
     """
     name, domain = _free_name(address)
-    _refuse_unproven_place(domain, notary, now)
+    refuse_unproven_place(domain.tenant.slug, notary, now)
     with transaction.atomic():
         _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
     return next(view for view in listing(domain=domain.name) if view.address == name)
 
 
-def _refuse_unproven_place(domain: Domain, notary: Notary, now: datetime) -> None:
+def add_registered(
+    address: str,
+    made: Registration,
+    tenant: str,
+    *,
+    label: str,
+    notary: Notary,
+    now: datetime,
+    quota_bytes: int,
+    server_key: bytes,
+    random_bytes: RandomBytes = secrets.token_bytes,
+) -> Mailbox:
+    """A mailbox of `tenant` with keys that its owner made; its domain may be the cell's shared one.
+
+    `label` is `jurisdiction.records.keys.label_of` the address, computed before any transaction.
+    Raises BadName, NotFound, AlreadyThere, PlaceNotProven.
+    """
+    name, domain = _free_name(address)
+    owner = tenants.get(tenant)
+    refuse_unproven_place(owner.slug, notary, now)
+    with transaction.atomic():
+        box = _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes, tenant_id=owner.pk)
+        activate(box, made, label, notary=notary, now=now, server_key=server_key)
+    return box
+
+
+def refuse_unproven_place(tenant: str, notary: Notary, now: datetime) -> None:
     """Decide the tenant's lease anew, with the evidence of this moment. Raises PlaceNotProven."""
-    tenant = domain.tenant.slug
     tenants.follow(leases.renew(tenant, notary, now.date()))
     try:
         leases.refuse_if_blocked(tenant, "primary", now.date())
@@ -178,13 +195,21 @@ def _refuse_taken(name: str) -> None:
         raise AlreadyThere(f"{name} is an alias; remove it with `skerry alias delete {name}` first")
 
 
-def _make(name: str, domain: Domain, *, now: datetime, quota_bytes: int, random_bytes: RandomBytes) -> Mailbox:
+def _make(
+    name: str,
+    domain: Domain,
+    *,
+    now: datetime,
+    quota_bytes: int,
+    random_bytes: RandomBytes,
+    tenant_id: int | None = None,
+) -> Mailbox:
     """The mailbox's row, usage, folders and subscriptions, inside the caller's transaction."""
     _refuse_taken(name)
     first = int(now.timestamp())
     box = Mailbox.objects.create(
         cell=domain.cell,
-        tenant_id=domain.tenant_id,
+        tenant_id=tenant_id or domain.tenant_id,
         domain=domain,
         address=name,
         state=Mailbox.State.INVITED,
@@ -208,20 +233,14 @@ def _make(name: str, domain: Domain, *, now: datetime, quota_bytes: int, random_
     return box
 
 
-def _password_wrap(password: str, keyring_key: bytes, server_key: bytes, random_bytes: RandomBytes) -> KeyringWrap:
+def _password_form(password: str, keyring_key: bytes, random_bytes: RandomBytes) -> PasswordForm:
     salt, cost = random_bytes(SALT_SIZE), Argon2Parameters()
     try:
         keys = derive_keys(password, salt, cost)
     except InvalidKey as problem:
         raise WrongSecret(str(problem)) from None
-    return KeyringWrap(
-        kind=KeyringWrap.Kind.PASSWORD,
-        wrap=wrap_keyring_key(keys.wrap_key, keyring_key, random_bytes=random_bytes),
-        salt=salt,
-        argon2_ops=cost.passes,
-        argon2_memory_kib=cost.memory_kib,
-        auth_hash=auth_verifier(server_key, keys.auth_key),
-    )
+    wrap = wrap_keyring_key(keys.wrap_key, keyring_key, random_bytes=random_bytes)
+    return PasswordForm(wrap, salt, cost, keys.auth_key)
 
 
 def listing(*, tenant: str | None = None, domain: str | None = None) -> list[MailboxView]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -23,7 +23,7 @@ from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, NotFound
-from mailhost.provision.removal import Blobs
+from mailhost.provision.removal import Blobs, remove_mailbox
 
 MAX_NAME = 120  # the column's width
 
@@ -53,7 +53,14 @@ def get(slug: str) -> Tenant:
 
 
 def add(
-    slug: str, *, name: str, now: datetime, claims: Claims, notary: Notary, policy: Policy | None = None
+    slug: str,
+    *,
+    name: str,
+    now: datetime,
+    claims: Claims,
+    notary: Notary,
+    policy: Policy | None = None,
+    young_until: date | None = None,
 ) -> TenantView:
     """A new tenant of the notary's cell; without a policy its mail may lie in the cell's country only.
 
@@ -73,7 +80,7 @@ def add(
     with held(claims.claim_tenant, claims.release_tenant, slug), transaction.atomic():
         if Tenant.objects.filter(slug=slug).exists():
             raise AlreadyThere(f"tenant {slug!r} exists already")
-        Tenant.objects.create(cell=notary.home.cell, slug=slug, name=name, created=now.date())
+        Tenant.objects.create(cell=notary.home.cell, slug=slug, name=name, created=now.date(), young_until=young_until)
         policies.adopt(slug, policy, notary, now)
         leases.renew(slug, notary, now.date())
     return show(slug)
@@ -127,6 +134,13 @@ def set_state(slug: str, state: Tenant.State) -> TenantView:
     return show(slug)
 
 
+def trust(slug: str) -> TenantView:
+    """Lift the hold of a young tenant; saying it twice changes nothing. Raises NotFound, BadName."""
+    tenant = get(slug)
+    Tenant.objects.filter(pk=tenant.pk).update(young_until=None)
+    return show(slug)
+
+
 def follow(renewals: Iterable[leases.Renewal]) -> None:
     """Take mail or put it off as the leases say; a suspended tenant stays suspended."""
     for renewal in renewals:
@@ -140,6 +154,9 @@ def follow(renewals: Iterable[leases.Renewal]) -> None:
 def delete(slug: str, *, claims: Claims, blobs: Blobs) -> TenantView:
     """Remove the tenant and everything of it; what there was. Raises NotFound, BadName, DirectoryUnreachable."""
     gone = set_state(slug, Tenant.State.SUSPENDED)
+    # Its mailboxes on the cell's shared domain as well, which stays.
+    for box in Mailbox.objects.filter(tenant__slug=gone.slug).order_by("pk"):
+        remove_mailbox(box, blobs=blobs)
     for domain in gone.domains:
         domains.delete(domain, claims=claims, blobs=blobs, with_mailboxes=True)
     with transaction.atomic():

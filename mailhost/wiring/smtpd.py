@@ -16,12 +16,18 @@ from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
 from mailhost.wiring.intake import intake, outgoing_queue
 from mailhost.wiring.judging import judging
-from mailhost.wiring.surroundings import Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
+from mailhost.wiring.surroundings import Settings, Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
 
 
 def run_smtpd(around: Surroundings) -> None:
     """Serve the MX and the submission ports until SIGTERM or SIGINT."""
     run(_smtpd(around))
+
+
+def allowance(settings: Settings) -> Allowance:
+    """What mailboxes may send a day. A young tenant's mailboxes share what their tenant may."""
+    recipients, new = settings.young_recipients, settings.young_new_recipients
+    return Allowance(young=Allowance(mailbox=recipients, mailbox_new=new, tenant=recipients, tenant_new=new))
 
 
 async def _smtpd(around: Surroundings) -> None:
@@ -45,7 +51,7 @@ async def _smtpd(around: Surroundings) -> None:
                 key=around.secrets.correspondent,
                 now=now,
                 limits=limits,
-                allowance=Allowance(),
+                allowance=allowance(settings),
             ),
             FailedLogins(limits.failed_logins, limits.rate_window, now=time.monotonic),
         )

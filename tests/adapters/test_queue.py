@@ -15,7 +15,7 @@ from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.tally import DatabaseTally
-from mailhost.models import AppPassword, QueueDestination, QueuedMessage, QueueItem, WrittenTo
+from mailhost.models import AppPassword, QueueDestination, QueuedMessage, QueueItem, Tenant, WrittenTo
 from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
 from mailhost.ports import Account, Allowance, Tallied, Tally
 from mailhost.provision import queue as operator
@@ -283,6 +283,28 @@ async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, 
     assert await count(ben, "d") is Tallied.TOO_MANY, "the tenant's limit"
     tomorrow = NOW + timedelta(days=1)
     assert await count(ada, "c", "a", now=tomorrow) is Tallied.OK
+
+
+async def test_a_young_tenant_may_write_to_fewer_people_until_it_is_grown(tally: Tally, cell: Cell) -> None:
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    allowed = Allowance(young=Allowance(mailbox=2, mailbox_new=1, tenant=2, tenant_new=1))
+    last_day = NOW.date() + timedelta(days=3)
+    if isinstance(tally, MemoryTally):
+        tally.young_until[ada.tenant_id] = last_day
+    else:
+        young = Tenant.objects.filter(pk=ada.tenant_id)
+        await cell.shop.readers.run(lambda: young.update(young_until=last_day))
+
+    async def count(*names: str, after: int = 0) -> Tallied:
+        digests = {name.encode().ljust(16) for name in names}
+        return await tally.count(ada, digests, allowed, now=NOW + timedelta(days=after))
+
+    assert await count("a") is Tallied.OK
+    assert await count("b") is Tallied.TOO_MANY_NEW
+    assert await count("a") is Tallied.OK
+    assert await count("a") is Tallied.TOO_MANY
+    assert await count("b", "c", after=3) is Tallied.TOO_MANY_NEW, "the last day"
+    assert await count("b", "c", "d", after=4) is Tallied.OK
 
 
 async def test_whom_a_mailbox_wrote_to_is_forgotten_after_half_a_year(cell: Cell) -> None:

@@ -1,4 +1,4 @@
-"""`skerry tenant add|list|show|suspend|resume|delete`."""
+"""`skerry tenant add|list|show|suspend|resume|trust|delete`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,19 @@ def resume(slug: Slug, *, dry_run: DryRunFlag = False, as_json: JsonFlag = False
             _about(view, dry_run=dry_run),
             as_json=as_json,
             text=lambda: f"{view.slug} {'would be' if dry_run else 'is'} active",
+        )
+
+
+@app.command()
+def trust(slug: Slug, *, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Lift the hold on outbound mail of a tenant that signed up lately."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(tenants.get(slug).slug, "tenant trust")
+        view = tenants.trust(slug)
+        answer(
+            _about(view, dry_run=dry_run),
+            as_json=as_json,
+            text=lambda: f"{view.slug} {'would send' if dry_run else 'sends'} as every grown tenant does",
         )
 
 

@@ -1,0 +1,66 @@
+"""Giving a mailbox its keys: what its owner's client made becomes rows, and an entry in the cell's key log.
+
+The same step for a founder at signup, for somebody who was invited, and for the command line, which makes the keys
+itself. The server sees a public key, boxes it cannot open, and an auth key of which it keeps a keyed hash.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from jurisdiction.notary import Notary
+from jurisdiction.records import keys
+from mailhost.models import KeyringWrap, Mailbox, MailboxKey
+from mailhost.provision.errors import AlreadyThere
+from mailhost.seal.password import auth_verifier
+from mailhost.seal.registration import Registration
+
+
+def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, now: datetime, server_key: bytes) -> None:
+    """An invited mailbox takes mail from now on.
+
+    Sent twice, the same keys change nothing; other keys for a mailbox that has some are AlreadyThere. `label` is
+    `jurisdiction.records.keys.label_of` the address: it costs a tenth of a second, so it comes before a transaction.
+    """
+    with transaction.atomic():
+        box = Mailbox.objects.select_for_update().get(pk=box.pk)
+        current = MailboxKey.objects.filter(mailbox=box).order_by("-serial").first()
+        if current is not None:
+            if current.recipient == made.recipient.text:
+                return
+            raise AlreadyThere(f"{box.address} has its keys already; sign in with its password")
+        box.keyring = made.keyring
+        box.keyring_version = made.keyring_version
+        box.state = Mailbox.State.ACTIVE
+        box.save(update_fields=["keyring", "keyring_version", "state"])
+        MailboxKey.objects.create(
+            mailbox=box,
+            serial=1,
+            recipient=made.recipient.text,
+            signing_key=bytes(made.signing_key),
+            created=now.date(),
+        )
+        for wrap in _wraps(made, server_key):
+            wrap.mailbox = box
+            wrap.save()
+        keys.enter(label, [made.recipient.text], made.signing_key, notary)
+
+
+def _wraps(made: Registration, server_key: bytes) -> list[KeyringWrap]:
+    password = made.password
+    wraps = [
+        KeyringWrap(
+            kind=KeyringWrap.Kind.PASSWORD,
+            wrap=password.wrap,
+            salt=password.salt,
+            argon2_ops=password.parameters.passes,
+            argon2_memory_kib=password.parameters.memory_kib,
+            auth_hash=auth_verifier(server_key, password.auth_key),
+        ),
+        KeyringWrap(kind=KeyringWrap.Kind.RECOVERY, wrap=made.recovery_wrap),
+    ]
+    if made.tenant_wrap is not None:
+        wraps.append(KeyringWrap(kind=KeyringWrap.Kind.TENANT, wrap=made.tenant_wrap))
+    return wraps
