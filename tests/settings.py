@@ -22,3 +22,6 @@ from webadmin.settings import DATABASES, ENVIRON  # noqa: E402
 
 if not os.environ.get("SKERRY_TEST_DATABASE_URL"):
     DATABASES["default"]["TEST"] = {"NAME": str(ENVIRON.cell_dir / "test.sqlite3")}
+
+# Names as they stand: what collecting does to them is tested where it is done (tests/webadmin/test_statics.py).
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

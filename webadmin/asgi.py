@@ -19,14 +19,15 @@ _django = get_asgi_application()
 
 
 def _checked() -> Challenge:
-    """Django's application behind the challenge, once this process is known to be of the right cell."""
+    """Django's application behind static files and the challenge, once this process is of the right cell."""
     # Imported here because Django's models need the line above.
     from django.conf import settings  # noqa: PLC0415
 
-    from webadmin import daemons  # noqa: PLC0415
+    from webadmin import daemons, statics  # noqa: PLC0415
 
     daemons.begin(settings.ENVIRON, ready_fd=None, supervisor=None)
-    return Challenge(_django, FileBlobs(settings.ENVIRON.blobs))
+    statics.collect(settings.STATIC_ROOT)
+    return Challenge(statics.serving(_django, settings.STATIC_ROOT), FileBlobs(settings.ENVIRON.blobs))
 
 
 with ThreadPoolExecutor(1) as _edge:

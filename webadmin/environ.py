@@ -55,6 +55,11 @@ class Environ(BaseSettings):
     imap_port: Port = Field(2143, description="IMAP with STARTTLS (143 on a real host).")
     imaps_port: Port = Field(2993, description="IMAP over TLS (993 on a real host).")
     web_port: Port = Field(8025, description="HTTP of the web process; a reverse proxy ends TLS on a real host.")
+    web_origin: str = Field(
+        "",
+        description="Address of the web pages as browsers see it, such as https://mail.example.is. Empty:"
+        " https://<SKERRY_HOSTNAME>; on loopback http://localhost:<SKERRY_WEB_PORT>.",
+    )
     smtpd_workers: int = Field(0, ge=0, le=64, description="smtpd processes; 0 means one for each core, at most 4.")
     imapd_workers: int = Field(0, ge=0, le=64, description="imapd processes; 0 means one for each core, at most 4.")
     tls_cert: Path | None = Field(None, description="PEM certificate chain; empty: a self-signed one is made.")
@@ -237,6 +242,13 @@ class Environ(BaseSettings):
             ipaddress.ip_network(network)
         return value
 
+    @field_validator("web_origin")
+    @classmethod
+    def _origin_is_an_origin(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
+            raise ValueError("the web pages' address is a scheme and a host, such as https://mail.example.is")
+        return value
+
     @field_validator("controllers", "operator_country")
     @classmethod
     def _countries_are_codes(cls, value: str) -> str:
@@ -308,6 +320,13 @@ class Environ(BaseSettings):
     def shared_domain(self) -> str:
         """Where first mailboxes are; empty where there is none."""
         return self.signup_domain or (f"{self.cell}.test" if self.serves_loopback_only else "")
+
+    @property
+    def web_address(self) -> str:
+        """Scheme, host and port of the web pages as a browser shows them; passkeys are made for this host."""
+        if self.web_origin:
+            return self.web_origin
+        return f"http://localhost:{self.web_port}" if self.serves_loopback_only else f"https://{self.hostname}"
 
     @property
     def cell_dir(self) -> Path:

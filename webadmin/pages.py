@@ -1,4 +1,4 @@
-"""The web process's first pages: the front page, a health check, and counters for this machine only.
+"""The web process's first pages: what this is, what could be handed over, a health check, counters for this machine.
 
 `/metrics` answers loopback alone. A reverse proxy on the same machine is loopback too, so a request that shows signs
 of one (a forwarding header, a public host name) is treated as what it is: somebody else's.
@@ -14,10 +14,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from webadmin import metrics, tls
+from webadmin import countryfacts, handover, metrics, notarial, tls
 from webadmin.version import VERSION
 
 # What proxies add: RFC 7239, and what was used before it.
@@ -28,7 +29,19 @@ _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What this is, for whoever opens the address in a browser."""
-    return render(request, "webadmin/front.html", {"cell": settings.ENVIRON.cell, "version": VERSION})
+    place = countryfacts.of_country(settings.ENVIRON.country, notarial.installed(), timezone.now().date())
+    return render(request, "webadmin/front.html", {"place": place})
+
+
+@require_safe
+def handed_over(request: HttpRequest) -> HttpResponse:
+    """What could be handed over: every column of the cell's tables, by the labels of the code that runs."""
+    return render(request, "webadmin/handed_over.html", {"tables": handover.tables()})
+
+
+def surroundings(_request: HttpRequest) -> dict[str, object]:
+    """What every template knows: the cell and the version."""
+    return {"cell": settings.ENVIRON.cell, "version": VERSION}
 
 
 @require_safe

@@ -8,7 +8,7 @@ never migrated here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -19,6 +19,23 @@ from jurisdiction.disclosure import Disclosure, Scope
 
 # Apps whose tables belong to the directory; all others belong to a cell.
 DIRECTORY_APPS = frozenset({"directory"})
+
+# Tables that Django brings: labels of their columns, and why they are there.
+FOREIGN: Final[dict[str, tuple[Disclosure, str]]] = {
+    "contenttypes.ContentType": (
+        Disclosure(clear="app_label model"),
+        "Names of the program's own tables; Django's admin needs them.",
+    ),
+    "auth.Permission": (
+        Disclosure(clear="name content_type codename"),
+        "Names of acts on tables; Django's admin needs them. Nobody is given any: the access table decides.",
+    ),
+    "auth.Group": (Disclosure(clear="name permissions"), "Comes with the table above, and stays empty."),
+    "admin.LogEntry": (
+        Disclosure(clear="action_time user content_type object_id object_repr action_flag change_message"),
+        "Changes made in Django's admin. It stays empty: nothing can be changed there.",
+    ),
+}
 
 
 class WrongSide(Exception):

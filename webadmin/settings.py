@@ -11,6 +11,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
 
 from webadmin import environ as _environ
 from webadmin.keyfiles import KeyFileDamaged, read_or_make
@@ -95,35 +96,119 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENVIRON.hostname]
-INSTALLED_APPS = ["directory", "jurisdiction", "mailhost", "webadmin"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", ENVIRON.hostname, urlsplit(ENVIRON.web_address).hostname or ""]
+INSTALLED_APPS = [
+    "directory",
+    "jurisdiction",
+    "mailhost",
+    "webadmin",
+    "webadmin.accounts",
+    # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "webadmin.headers.Headers",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "webadmin.gate.Gate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # Nothing is loaded from anywhere but here, nothing inline runs without this answer's nonce.
 SECURE_CSP = {
     "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
     "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
     "form-action": [CSP.SELF],
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
 }
-SECURE_REFERRER_POLICY = "no-referrer"
+# Not "no-referrer": a browser then sends `Origin: null` with every form, which is what the check against forged
+# forms must refuse. Nothing is told to other hosts either way.
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# Behind TLS, which a proxy ends, cookies travel by TLS only and the browser is told to come back by TLS.
+_TLS = ENVIRON.web_address.startswith("https://")
+_HOST_ONLY = "__Host-" if _TLS else ""
+SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
+CSRF_TRUSTED_ORIGINS = [ENVIRON.web_address] if _TLS else []
+CSRF_COOKIE_NAME = _HOST_ONLY + "skerry_forms"
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _TLS
+CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "webadmin.problems.forged"
+SESSION_COOKIE_NAME = _HOST_ONLY + "skerry_session"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_ENGINE = "webadmin.accounts.sessions"
+LANGUAGE_COOKIE_NAME = "skerry_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+AUTH_USER_MODEL = "accounts.Account"
+# Who somebody is, `webadmin.accounts.signin` finds out; Django only remembers it.
+AUTHENTICATION_BACKENDS = ["webadmin.accounts.backend.Remembered"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "front"
+
+STATIC_URL = "static/"
+STATIC_ROOT = ENVIRON.cell_dir / "static"
+STORAGES = {"staticfiles": {"BACKEND": "webadmin.statics.Hashed"}}
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.csp"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.csp",
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "webadmin.pages.surroundings",
+            ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "webadmin.templatetags.parts"],
+        },
     }
 ]
 ROOT_URLCONF = "webadmin.urls"
 ASGI_APPLICATION = "webadmin.asgi.application"
+# Largest form, in octets: what arrives beyond it is refused before it is read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+LANGUAGES = [
+    ("en", _("English")),
+    ("fr", _("French")),
+    ("is", _("Icelandic")),
+    ("de", _("German")),
+    ("ru", _("Russian")),
+]
+LOCALE_PATHS = [Path(__file__).resolve().parent / "locale"]
 # Logging is configured once, by webadmin.logs; Django's own default would print requests with addresses.
 LOGGING_CONFIG = None

@@ -1,13 +1,23 @@
-"""Addresses of the web process."""
+"""Addresses of the web process. Each has a name, and each name a row in `webadmin.access`."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
-from webadmin import pages, witnessing
+from webadmin import pages, rows, witnessing
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.front, name="front"),
+    path("what-could-be-handed-over/", pages.handed_over, name="handed-over"),
+    path("language/", set_language, name="language"),
     path("healthz", pages.healthz, name="healthz"),
     path("ledger/checkpoint", witnessing.newest_checkpoint, name="checkpoint"),
     path("witness/add-checkpoint", witnessing.add_checkpoint, name="witness"),
     path("metrics", pages.figures, name="metrics"),
+    path("", include("webadmin.accounts.urls")),
+    path("rows/", rows.site.urls),
 ]
+
+handler400 = "webadmin.problems.bad_request"
+handler403 = "webadmin.problems.forbidden"
+handler404 = "webadmin.problems.not_found"
+handler500 = "webadmin.problems.failed"

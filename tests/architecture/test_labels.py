@@ -17,6 +17,7 @@ from django.test.utils import isolate_apps
 
 from jurisdiction.disclosure import Disclosure, Scope
 from tests.architecture import house
+from webadmin.handover import labels_of
 from webadmin.scopes import problems_of
 
 # Every column of the directory's own tables. A new one is a decision (docs/decisions), not an accident.
@@ -35,6 +36,15 @@ def _own_models() -> Iterator[type[models.Model]]:
 def test_every_model_declares_its_scope_and_labels_its_fields() -> None:
     problems = [f"{problem.obj}: {problem.msg}" for model in _own_models() for problem in problems_of(model)]
     assert not problems, "\n".join(problems)
+
+
+def test_every_table_that_is_not_ours_is_labelled_with_a_reason() -> None:
+    for model in apps.get_models():
+        if model.__module__.partition(".")[0] not in house.PRODUCT:
+            disclosure, reason = labels_of(model)
+            fields = {field.name for field in (*model._meta.fields, *model._meta.many_to_many)} - {model._meta.pk.name}
+            assert set(disclosure.labels()) == fields, model._meta.label
+            assert reason.endswith(".")
 
 
 def test_models_are_found_on_both_sides() -> None:

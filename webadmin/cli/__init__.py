@@ -27,6 +27,7 @@ NOUNS = {
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
+    "operator": ("webadmin.cli.operator", "Who may open the operators' pages: add, list, reset, delete."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),
     "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
     "evidence": ("webadmin.cli.evidence", "What shows where this cell's machine is; leases are decided from it."),

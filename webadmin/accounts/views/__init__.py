@@ -1,0 +1,1 @@
+"""Pages of signing in, proving it is still you, and looking after one's own account."""

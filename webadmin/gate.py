@@ -1,0 +1,120 @@
+"""The gate before every page: finds out who asks, reads the access table, and leads them where they can go on.
+
+The one place that enforces `webadmin.access`. A page behind it may rely on it: `request.user` is an `Account` of the
+right kind and tenant, proven as far as the row asks. A form that was sent after its session had ended is not lost:
+what was typed is carried, signed, through the sign-in and back (`webadmin.typed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
+
+from jurisdiction.records import operators
+from webadmin import access, problems, typed
+from webadmin.access import Caller, Role, Verdict
+from webadmin.accounts.models import Account
+
+VERIFIED: Final = "verified"  # key of the session: the second factor was proven in it
+SUDO_UNTIL: Final = "sudo_until"  # key of the session: POSIX time
+
+# Where a verdict leads, by the name of the address.
+_LEADS: Final = {
+    Verdict.SECOND_FACTOR: "second-factor",
+    Verdict.STATE: "state",
+    Verdict.SUDO: "prove-again",
+}
+
+
+class Gate:
+    """Middleware; it needs the session and the account before it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: object, _args: object, words: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        row = access.row_of(match.view_name if match and match.view_name else "")
+        if row is access.EVERYBODY:
+            return None
+        verdict = access.decide(row, caller(request, row), str(words.get("tenant", "")))
+        match verdict:
+            case Verdict.ALLOW:
+                return None
+            case Verdict.HIDDEN:
+                raise Http404
+            case Verdict.FORBIDDEN:
+                return problems.forbidden(request)
+            case Verdict.SIGN_IN:
+                return _to_sign_in(request)
+            case _:
+                return redirect(f"{reverse(_LEADS[verdict])}?{urlencode({'next': _way_back(request)})}")
+
+
+def account_of(request: HttpRequest) -> Account:
+    """The account behind a page that the table opens to signed-in people only."""
+    assert isinstance(request.user, Account)
+    return request.user
+
+
+def caller(request: HttpRequest, row: access.Row | None = None) -> Caller:
+    """Who asks, as the table wants it. Whether an operator has stated a reason is looked up where a row asks."""
+    account = request.user
+    if not isinstance(account, Account):
+        return Caller()
+    roles = {Role.OPERATOR} if account.is_operator else {Role.OWNER}
+    if account.runs_tenant:
+        roles.add(Role.TENANT_ADMIN)
+    if account.role == Account.Role.OWNER:
+        roles.add(Role.TENANT_OWNER)
+    asks = row is not None and row.stated and account.is_operator
+    return Caller(
+        roles=frozenset(roles),
+        tenant=account.tenant.slug if account.tenant else "",
+        lacks_factor=lacks_factor(request, account),
+        sudo=request.session.get(SUDO_UNTIL, 0) > timezone.now().timestamp(),
+        stated=asks and operators.current(str(account.name), timezone.now()) is not None,
+    )
+
+
+def lacks_factor(request: HttpRequest, account: Account) -> bool:
+    """Whether the second factor is still to come: where one is needed, and where its owner has set one up."""
+    if request.session.get(VERIFIED):
+        return False
+    return account.needs_second_factor or account.passkey_set.exists() or hasattr(account, "authenticator")
+
+
+def safe_next(request: HttpRequest, otherwise: str = "/") -> str:
+    """The path in `next`, if it is one of this host; nobody is led elsewhere by a link."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    local = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith("/")
+    return wanted if local else otherwise
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where to go on afterwards: the page itself."""
+    return request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if "application/json" in request.headers.get("Accept", "") or request.content_type == "application/json":
+        return HttpResponse('{"error": "sign in first"}', status=401, content_type="application/json")
+    if request.method == "POST":
+        return problems.session_ended(request, typed.carried(request.path, request.POST))
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        messages.info(request, _("Your session has ended. Sign in to go on where you were."))
+    return redirect(f"{reverse('sign-in')}?{urlencode({'next': _way_back(request)})}")
