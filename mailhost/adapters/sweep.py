@@ -3,7 +3,7 @@
 A sealed message without a place is kept for a day: a session may be reading it, and a backup in progress may
 have its index row. A blob file without a row is kept for two: it may be a delivery that is just being committed.
 Then row and file go, freed pages are handed back to the file system, and the write-ahead log, which still holds
-their old content, is emptied.
+their old content, is emptied. What imports remember is forgotten when its time is over.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetim
                 removed += 1
         messages += len(gone)
     removed += await readers.run(remove_strays, blobs, "mailhost_sealedmessage", now)
+    while await writer.change(partial(_forget_imports, today=now.date())):
+        pass
     await readers.run(_give_back)
     return Swept(messages, removed)
 
@@ -69,6 +71,15 @@ def _remove_orphans(cursor: Cursor, before: date) -> list[str]:
     rows = cursor.fetchall()
     cursor.execute(f"DELETE FROM mailhost_sealedmessage WHERE {one_of('id')}", [listed(row[0] for row in rows)])
     return [row[1] for row in rows]
+
+
+def _forget_imports(cursor: Cursor, today: date) -> int:
+    """Forget messages that were brought in so long ago that nobody imports them again; how many."""
+    cursor.execute(
+        "DELETE FROM mailhost_broughtin WHERE id IN (SELECT id FROM mailhost_broughtin WHERE kept_until < %s LIMIT %s)",
+        [today, BATCH],
+    )
+    return cursor.rowcount
 
 
 def remove_strays(blobs: FileBlobs, table: str, now: datetime) -> int:

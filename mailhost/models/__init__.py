@@ -3,7 +3,16 @@
 from mailhost.models.cell import CellIdentity, LostAnswer, RouteVersion
 from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
-from mailhost.models.mail import Annotation, Folder, FolderKeyword, Message, SealedMessage, Subscription, Vanished
+from mailhost.models.mail import (
+    Annotation,
+    BroughtIn,
+    Folder,
+    FolderKeyword,
+    Message,
+    SealedMessage,
+    Subscription,
+    Vanished,
+)
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
@@ -14,6 +23,7 @@ __all__ = [
     "Alias",
     "Annotation",
     "AppPassword",
+    "BroughtIn",
     "CellIdentity",
     "Domain",
     "Folder",

@@ -155,6 +155,23 @@ class Message(models.Model):
         return f"message {self.uid} of folder {self.folder_id}"
 
 
+class BroughtIn(models.Model):
+    """That a message of another host or file is here: the next import passes over it. Kept for some weeks."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox kept_until", derived="digest")
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, db_index=False)
+    digest = models.BinaryField(max_length=16)  # keyed hash of where it was: folder and UID, or its content
+    kept_until = models.DateField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "digest"], name="brought_in_once")]
+
+    def __str__(self) -> str:
+        return f"memory of an import into mailbox {self.mailbox_id}"
+
+
 class Vanished(models.Model):
     """A run of UIDs expunged together: what QRESYNC tells a client that was away (RFC 7162 §3.2)."""
 

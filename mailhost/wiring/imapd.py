@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from mailhost.adapters.imapstore.accounts import DatabaseAccounts
-from mailhost.deliver import LARGE, summarise
 from mailhost.imap.limits import Limits
 from mailhost.imap.server import Listener, serve
-from mailhost.message.describe import describe
-from mailhost.outcomes import NO_VERDICT
 from mailhost.ports import Metrics
-from mailhost.seal import HybridRecipient, Sealed, seal
+from mailhost.wiring.sealing import SEALING_THREADS, sealing_on
 from mailhost.wiring.surroundings import Surroundings, bound, now, run, stop_on_signals, workshop
-
-# Threads that describe and seal large messages; the cores are few and the work holds them fully.
-SEALING_THREADS = 2
 
 
 def run_imapd(around: Surroundings) -> None:
@@ -32,11 +22,11 @@ async def _imapd(around: Surroundings) -> None:
     settings = around.settings
     clear, over_tls = bound(settings.bind, settings.imap_port), bound(settings.bind, settings.imaps_port)
     async with workshop(settings) as shop:
-        with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as sealing:
+        with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as threads:
             accounts = DatabaseAccounts(
                 shop,
                 key=around.secrets.app_password,
-                seal_to=_sealer(sealing),
+                seal_to=sealing_on(threads),
                 append_limit=settings.max_message_size,
                 now=now,
             )
@@ -64,18 +54,3 @@ class _ImapEvents:
     def count(self, event: str, amount: int = 1) -> None:
         for _ in range(amount):
             self.metrics.count("imap_events", event)
-
-
-def _sealer(executor: ThreadPoolExecutor) -> Callable[..., Coroutine[Any, Any, Sealed]]:
-    """Seals what a client APPENDs, as a delivery is sealed, but without trace fields."""
-
-    def work(recipient: HybridRecipient, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
-        summary = summarise(describe(content), 0, NO_VERDICT, moment)
-        return seal(recipient, content, summary)
-
-    async def seal_to(recipient: HybridRecipient, content: bytes | bytearray | memoryview, moment: datetime) -> Sealed:
-        if len(content) <= LARGE:
-            return work(recipient, content, moment)
-        return await asyncio.get_running_loop().run_in_executor(executor, work, recipient, content, moment)
-
-    return seal_to

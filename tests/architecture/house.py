@@ -39,6 +39,7 @@ DJANGO_FREE = (
     "mailhost.deliver",
     "mailhost.submit",
     "mailhost.dispatch",
+    "mailhost.importing",
 )
 # Where Django may stand inside `jurisdiction`.
 JURISDICTION_WITH_DJANGO = (

@@ -24,6 +24,7 @@ NOUNS = {
     "tenant": ("webadmin.cli.tenant", "Organisations, firms and families hosted in this cell."),
     "domain": ("webadmin.cli.domain", "Mail domains of tenants."),
     "mailbox": ("webadmin.cli.mailbox", "Mailboxes: add, list, delete, export, show their keys to their owner."),
+    "import": ("webadmin.cli.importing", "Mail from elsewhere into a mailbox: IMAP, mbox, Maildir, .eml files."),
     "alias": ("webadmin.cli.alias", "Other addresses of mailboxes."),
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),

@@ -292,7 +292,7 @@ class DatabaseAccount:
         notes.change(cursor, self._mailbox, have[name][0] if name else None, changes)
 
     async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
-        folder, placed = await self._store(name, messages, self._shop.writer.place, now)
+        folder, placed = await self.store(name, messages, self._shop.writer.place, now)
         return folder.uidvalidity, [each.uid for each in placed]
 
     async def replace(
@@ -309,10 +309,10 @@ class DatabaseAccount:
             )
             return [await self._shop.writer.change(work)]
 
-        folder, placed = await self._store(name, [message], commit, now)
+        folder, placed = await self.store(name, [message], commit, now)
         return folder.uidvalidity, placed[0].uid
 
-    async def _store(
+    async def store(
         self, name: str, messages: Sequence[NewMessage], commit: Commit, now: datetime
     ) -> tuple[FolderRow, Sequence[Placed]]:
         """Seal the messages and commit them to the folder, once more where what is remembered was out of date."""

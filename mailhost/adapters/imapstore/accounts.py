@@ -7,20 +7,20 @@ LOGOUT. Every refusal is the same answer after the same work (`apppasswords`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from mailhost.adapters.apppasswords import Door, behind
-from mailhost.adapters.database import statements
-from mailhost.adapters.imapstore.account import DatabaseAccount, Seal
+from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.sealedview import SealedView
+from mailhost.adapters.imapstore.sealer import MailboxSealer, SealTo
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.workshop import Workshop
-from mailhost.imap.store import LoginRefused, TryLater
-from mailhost.seal import CannotOpen, HybridIdentity, HybridRecipient, Sealed
+from mailhost.imap.store import LoginRefused
+from mailhost.seal import CannotOpen, HybridIdentity
 from mailhost.seal.apppassword import app_password_wrap_key
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 
@@ -33,9 +33,6 @@ _DOOR: Final = Door(
     joins=" JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
     " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)",
 )
-
-# Seals an APPENDed clear message to a mailbox's key: (public key, content, exact internal date).
-type SealTo = Callable[[HybridRecipient, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,7 +70,8 @@ class DatabaseAccounts:
         view = (
             self._session(row, found.secret) if row.access == "session" else SealedView(row.address, self._append_limit)
         )
-        return DatabaseAccount(self._shop, row.mailbox_id, view, self._sealer(row))
+        sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
+        return DatabaseAccount(self._shop, row.mailbox_id, view, sealer)
 
     def _session(self, row: _Login, secret: bytes) -> SessionView:
         if row.wrap is None or row.keyring is None:
@@ -85,36 +83,6 @@ class DatabaseAccounts:
             raise LoginRefused(REFUSED) from None
         identities: tuple[HybridIdentity, ...] = keyring.identities
         return SessionView(identities, self._append_limit)
-
-    def _sealer(self, row: _Login) -> Seal:
-        known: tuple[HybridRecipient, int] | None = None
-
-        async def seal(content: bytes | bytearray | memoryview, moment: datetime, *, again: bool) -> tuple[Sealed, int]:
-            nonlocal known
-            if known is None or again:
-                current: tuple[str, int] | None = (row.recipient, row.serial)
-                if again:
-                    # The commit found another key than the one of LOGIN: it was rotated meanwhile.
-                    with imap_answers():
-                        current = await self._shop.readers.run(_current_key, row.mailbox_id)
-                if current is None:
-                    raise TryLater("The mailbox was removed")
-                # Parsing a key costs as much as ten seals, so it is done at the first APPEND and kept.
-                known = (HybridRecipient.from_text(current[0]), current[1])
-            recipient, serial = known
-            return await self._seal_to(recipient, content, moment), serial
-
-        return seal
-
-
-def _current_key(mailbox_id: int) -> tuple[str, int] | None:
-    with statements() as cursor:
-        cursor.execute(
-            "SELECT recipient, serial FROM mailhost_mailboxkey WHERE mailbox_id = %s ORDER BY serial DESC LIMIT 1",
-            [mailbox_id],
-        )
-        row = cursor.fetchone()
-    return (row[0], row[1]) if row else None
 
 
 def _bytes(value: object) -> bytes | None:
