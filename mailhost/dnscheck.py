@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from mailhost.dnsrecords import Purpose, Record, RecordType
 from mailhost.mailauth import dmarc_record, spf_record
+from mailhost.mailauth.dkim_key import NoKey, parse_key_record, read_key
 from mailhost.mailauth.dmarc_record import Policy
 from mailhost.mailauth.resolver import (
     A,
@@ -95,6 +96,8 @@ async def _one(record: Record, resolver: Resolver) -> Check:
             return await _spf(record, resolver)
         case Purpose.DMARC, _:
             return await _dmarc(record, resolver)
+        case Purpose.DKIM, RecordType.TXT:
+            return await _key(record, resolver)
         case ((Purpose.MTA_STS | Purpose.TLS_RPT), RecordType.TXT):
             return await _versioned(record, resolver)
         case _, RecordType.CNAME:
@@ -215,22 +218,46 @@ async def _spf(record: Record, resolver: Resolver) -> Check:
         policy = spf_record.parse_record(texts[0].encode())
     except BadRecord as bad:
         return _wrong(record, texts, f"The record has a mistake: {bad}.", f"Replace it by {record.value}")
-    ours = record.value.split()[1]
-    included = [one for one in policy.directives if one.text.lower().lstrip("+") == ours]
+    # What is between the version and `~all`.
+    ours = record.value.split()[1:-1]
+    missing = set(ours) - {one.text.lower().lstrip("+") for one in policy.directives}
     everyone = [one for one in policy.directives if one.mechanism is Mechanism.ALL and one.qualifier is Qualifier.PASS]
-    if not included and not everyone:
-        return _wrong(record, texts, "Our hosts are not in it.", f"Change it to {_with_ours(texts[0], ours)}")
+    if missing and not everyone:
+        return _wrong(
+            record,
+            texts,
+            "Our hosts are not in it.",
+            f"Change it to {_with_ours(texts[0], [one for one in ours if one in missing])}",
+        )
     if everyone:
         return _wrong(record, texts, "It allows everyone to send for you (+all).", "Write ~all in place of +all.")
     return _ok(record, texts)
 
 
-def _with_ours(text: str, ours: str) -> str:
-    """The record with our include in front of its `all` or redirect."""
+def _with_ours(text: str, ours: Sequence[str]) -> str:
+    """The record with our terms in front of its `all` or redirect."""
     terms = text.split()
     last = [index for index, term in enumerate(terms) if term.lower().lstrip("+-~?") == "all" or "=" in term[1:]]
     at = next((index for index in last if index), len(terms))
-    return " ".join([*terms[:at], ours, *terms[at:]])
+    return " ".join([*terms[:at], *ours, *terms[at:]])
+
+
+async def _key(record: Record, resolver: Resolver) -> Check:
+    """RFC 6376 §3.6.1: the same key, however its record is written."""
+    answer = await resolver.lookup(record.name, Txt)
+    if isinstance(answer, DnsFailure):
+        return _unknown(record, answer)
+    texts = _texts(answer)
+    if not texts:
+        return await _missing(record, resolver)
+    expected = parse_key_record(record.value.encode())
+    try:
+        found = read_key(answer)
+    except NoKey as bad:
+        return _wrong(record, texts, f"The record has a mistake: {bad}.", f"Replace it by {record.value}")
+    if (found.key_type, found.data) != (expected.key_type, expected.data):
+        return _wrong(record, texts, "The key is another one.", f"Change the value to {record.value}")
+    return _ok(record, texts)
 
 
 async def _dmarc(record: Record, resolver: Resolver) -> Check:

@@ -10,14 +10,15 @@ them for import; `dnscheck` compares them with what the DNS says.
     _dmarc             TXT    v=DMARC1; p=quarantine; …   what to do with the rest (RFC 9989)
     _mta-sts, mta-sts  TXT, CNAME                         only over verified TLS (RFC 8461)
 
-Records marked `ours` stand in our own zone; the domain's owner need not add them, only look. Nothing here asks the
-DNS, and no name tells what a domain is used for.
+Records marked `ours` stand in our own zone; the domain's owner need not add them, only look. A cell without a zone of
+its own (a host for one's own domain) has no names to point at: then the keys and the hosts themselves are the values,
+and a new key needs a new record. Nothing here asks the DNS, and no name tells what a domain is used for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mailhost.mailauth.dmarc_record import Policy
@@ -103,7 +104,8 @@ class Record:
 class Hosting:
     """What a cell offers to the domains it hosts; all names are in A-labels without a final dot.
 
-    `dkim_zone` holds the key records at `SELECTOR.DOMAIN.dkim_zone`, `spf_name` the SPF record that lists our senders.
+    `dkim_zone` holds the key records at `SELECTOR.DOMAIN.dkim_zone`, `spf_name` the SPF record that lists our senders;
+    both are empty where the cell has no zone of its own.
     `web_host` serves MTA-STS policies and settings for mail programs. `reports` and `tls_reports` are addresses.
     """
 
@@ -125,11 +127,12 @@ class Hosting:
 @dataclass(frozen=True, slots=True)
 class DomainChoices:
     """What differs from domain to domain. `ownership_token` is random text; `policy_id` that of the MTA-STS policy
-    (RFC 8461 §3.1: letters and digits), empty while there is none to serve."""
+    (RFC 8461 §3.1: letters and digits), empty while there is none to serve; `dkim` are its key records by selector."""
 
     ownership_token: str
     policy_id: str = ""
     dmarc: Policy = Policy.QUARANTINE
+    dkim: Mapping[str, str] = field(default_factory=dict)
 
 
 def records(domain: str, hosting: Hosting, choices: DomainChoices) -> tuple[Record, ...]:
@@ -149,10 +152,8 @@ def _rows(domain: str, hosting: Hosting, choices: DomainChoices) -> Iterator[_Ro
     for index, host in enumerate(hosting.mail_hosts, 1):
         yield "@", RecordType.MX, f"{index * 10} {host}.", Purpose.RECEIVING, True
     # Not "-all": RFC 9989 §7.1 warns that hosts refuse forwarded mail on it before they see its signature.
-    yield "@", RecordType.TXT, write_spf([f"include:{hosting.spf_name}", "~all"]), Purpose.SPF, True
-    for selector in SELECTORS:
-        target = dkim_name(selector, domain, hosting)
-        yield f"{selector}._domainkey", RecordType.CNAME, f"{target}.", Purpose.DKIM, True
+    yield "@", RecordType.TXT, write_spf([*_spf_terms(hosting), "~all"]), Purpose.SPF, True
+    yield from _dkim(domain, hosting, choices)
     yield "_dmarc", RecordType.TXT, write_dmarc(choices.dmarc, reports=hosting.reports), Purpose.DMARC, True
     if choices.policy_id:
         # RFC 8461 §3.1 and §3.2.
@@ -171,6 +172,21 @@ def _rows(domain: str, hosting: Hosting, choices: DomainChoices) -> Iterator[_Ro
         yield "@", RecordType.CAA, f'0 issue "{hosting.certificate_authority}"', Purpose.CAA, False
 
 
+def _spf_terms(hosting: Hosting) -> list[str]:
+    """What an SPF record says of our senders: a name in our zone, or that they are the MX (RFC 7208 §5.2, §5.4)."""
+    return [f"include:{hosting.spf_name}"] if hosting.spf_name else ["mx"]
+
+
+def _dkim(domain: str, hosting: Hosting, choices: DomainChoices) -> Iterator[_Row]:
+    if not hosting.dkim_zone:
+        for selector, record in sorted(choices.dkim.items()):
+            yield f"{selector}._domainkey", RecordType.TXT, record, Purpose.DKIM, True
+        return
+    for selector in SELECTORS:
+        target = dkim_name(selector, domain, hosting)
+        yield f"{selector}._domainkey", RecordType.CNAME, f"{target}.", Purpose.DKIM, True
+
+
 def _services(hosting: Hosting) -> Iterator[tuple[str, str]]:
     """RFC 6186 §3, RFC 8314 §5.1: implicit TLS first; what is not offered says so with the target "."."""
     yield "_imaps._tcp", f"0 1 {hosting.imaps_port} {hosting.client_host}."
@@ -187,7 +203,7 @@ def _dane(hosting: Hosting) -> Iterator[Record]:
         for one in hosting.tlsa:
             value = f"{one.usage} {one.selector} {one.matching} {one.data.hex()}"
             name = f"_25._tcp.{host}"
-            yield Record(f"{name}.", name, RecordType.TLSA, value, Purpose.DANE, ours=True)
+            yield _our_record(name, RecordType.TLSA, value, Purpose.DANE)
 
 
 def ownership_value(token: str) -> str:
@@ -203,6 +219,25 @@ def dkim_name(selector: str, domain: str, hosting: Hosting) -> str:
     return name
 
 
+def zone_of_cell(hosting: Hosting, keys: Mapping[str, Mapping[str, str]]) -> tuple[Record, ...]:
+    """What our own zone has to hold: the list of senders, the keys of every domain (domain: selector: record), DANE,
+    and the permissions to report to us. Without a zone of our own only DANE is left."""
+    found = []
+    if hosting.spf_name:
+        value = write_spf([*(f"a:{host}" for host in hosting.mail_hosts), "-all"])
+        found.append(_our_record(hosting.spf_name, RecordType.TXT, value, Purpose.SPF))
+    for domain, records in sorted(keys.items()):
+        for selector, record in sorted(records.items()) if hosting.dkim_zone else ():
+            found.append(_our_record(dkim_name(selector, domain, hosting), RecordType.TXT, record, Purpose.DKIM))
+        permission = report_permission(domain, hosting)
+        found += [permission] if permission else []
+    return (*found, *_dane(hosting))
+
+
+def _our_record(name: str, kind: RecordType, value: str, purpose: Purpose) -> Record:
+    return Record(f"{name}.", name, kind, value, purpose, ours=True)
+
+
 def report_permission(domain: str, hosting: Hosting) -> Record | None:
     """The record in *our* zone that lets others send DMARC reports about `domain` to us (RFC 9990 §4).
 
@@ -212,7 +247,7 @@ def report_permission(domain: str, hosting: Hosting) -> Record | None:
     if not host or host == domain:
         return None
     name = f"{domain}._report._dmarc.{host}"
-    return Record(f"{name}.", name, RecordType.TXT, "v=DMARC1;", Purpose.DMARC, ours=True)
+    return _our_record(name, RecordType.TXT, "v=DMARC1;", Purpose.DMARC)
 
 
 def zone_file(domain: str, entries: Iterable[Record], *, ttl: int = TTL) -> str:
@@ -225,11 +260,20 @@ def zone_file(domain: str, entries: Iterable[Record], *, ttl: int = TTL) -> str:
         if one.purpose is not purpose:
             purpose = one.purpose
             lines.append(f"; {one.explanation}")
-        value = _quoted(one.value) if one.type is RecordType.TXT else one.value
         # One CAA record forbids every other authority (RFC 8659 §3), so an import must not bring the first one.
         mark = "; " if one.type is RecordType.CAA else ""
-        lines.append(f"{mark}{one.host}\tIN\t{one.type}\t{value}")
+        lines.append(mark + _line(one))
     return "\n".join([*lines, ""])
+
+
+def include_file(entries: Iterable[Record], *, ttl: int = TTL) -> str:
+    """Records of our own zone under their whole names, for $INCLUDE in its master file (RFC 1035 §5)."""
+    return "\n".join([f"$TTL {ttl}", *map(_line, entries), ""])
+
+
+def _line(one: Record) -> str:
+    value = _quoted(one.value) if one.type is RecordType.TXT else one.value
+    return f"{one.host}\tIN\t{one.type}\t{value}"
 
 
 def _quoted(text: str) -> str:

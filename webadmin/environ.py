@@ -48,6 +48,21 @@ class Environ(BaseSettings):
         description="Folder of the cell's key files, outside database and backups; empty: <home>/<cell>/keys.",
     )
     hostname: str = Field("localhost", description="Name this host announces in SMTP and IMAP and in certificates.")
+    zone: str = Field(
+        "",
+        description="A DNS zone of the operator's in which this cell publishes keys and sender lists, such as"
+        " is-1.skerry.example; domains point at it once. Empty: each domain publishes its own.",
+    )
+    web_host: str = Field(
+        "",
+        description="Name of the host that serves MTA-STS policies and settings for mail programs; empty:"
+        " SKERRY_HOSTNAME.",
+    )
+    mta_sts: Literal["none", "testing", "enforce"] = Field(
+        "none",
+        description="The MTA-STS policy of hosted domains. It needs certificates for mta-sts.<domain>; begin with"
+        " testing.",
+    )
     bind: str = Field("127.0.0.1", description="Address to listen on; '::' or 0.0.0.0 on a real host.")
     mx_port: Port = Field(2525, description="SMTP from other hosts (25 on a real host).")
     submission_port: Port = Field(2587, description="SMTP submission with STARTTLS (587 on a real host).")

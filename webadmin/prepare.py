@@ -27,7 +27,15 @@ from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
 # What each key is for stands where it is used; all are 32 random bytes.
-KEY_FILES = ("django.key", "app-password.key", "fake-salt.key", "correspondent.key", "factor.key", *notarial.KEY_FILES)
+KEY_FILES = (
+    "django.key",
+    "app-password.key",
+    "fake-salt.key",
+    "correspondent.key",
+    "domains.key",
+    "factor.key",
+    *notarial.KEY_FILES,
+)
 
 
 def prepare(environ: Environ, *, now: datetime) -> None:

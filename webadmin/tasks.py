@@ -20,7 +20,7 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
 from mailhost.provision import tenants
-from webadmin import evidence, notarial, witnessing
+from webadmin import domainwork, evidence, notarial, witnessing
 from webadmin.environ import Environ
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ KINDS: Final[dict[str, Kind]] = {
     "renew-leases": Kind(timedelta(hours=6), renew_leases),
     "sign-checkpoint": Kind(timedelta(minutes=10), sign_checkpoint),
     "close-egress-batch": Kind(timedelta(hours=1), close_egress_batch),
+    "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
 }
 

@@ -9,13 +9,14 @@ A customer points three names at us once, by CNAME, and never again. Behind them
 One slot signs with RSA, one with Ed25519 (each needs its own key record), and the third is where the successor of
 the older one is made. Every half year both change, one after the other, and never does a signature lack its record.
 
-In: the slots and the date. Out: the steps due today (`due`), and the slots after a step (`after`). No key is made
-and no record written here; who does takes the steps one by one and stores the slots.
+In: the slots, the date, and which records the DNS shows: nothing is signed with a key that nobody can look up. Out:
+the steps due today (`due`), and the slots after a step (`after`). No key is made and no record written here; who does
+takes the steps one by one and stores the slots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -101,40 +102,41 @@ def after(slots: Sequence[Slot], step: Step, today: date) -> tuple[Slot, ...]:
     return tuple(done if one is slot else one for one in slots)
 
 
-def due(slots: Sequence[Slot], today: date) -> list[Step]:
+def due(slots: Sequence[Slot], today: date, *, seen: Collection[str] | None = None) -> list[Step]:
     """The steps to take today, in order; taking them one after the other is always allowed.
 
-    Running this twice on one day, or after weeks without, comes to the same place.
+    `seen` are the selectors whose records the DNS shows as they should be; None where nobody can ask. A key signs once
+    it is seen. Running this twice on one day, or after weeks without, comes to the same place.
     """
     steps: list[Step] = []
-    while step := _next(slots, today):
+    while step := _next(slots, today, seen):
         steps.append(step)
         slots = after(slots, step, today)
     return steps
 
 
-def _next(slots: Sequence[Slot], today: date) -> Step | None:
+def _next(slots: Sequence[Slot], today: date, seen: Collection[str] | None) -> Step | None:
     for slot in slots:
         if slot.state is State.RETIRED and today - slot.since >= STAY[State.RETIRED]:
             return _step(Verb.DELETE, slot)
     for algorithm in Algorithm:
-        if step := _for(algorithm, slots, today):
+        if step := _for(algorithm, slots, today, seen):
             return step
     return None
 
 
-def _for(algorithm: Algorithm, slots: Sequence[Slot], today: date) -> Step | None:
+def _for(algorithm: Algorithm, slots: Sequence[Slot], today: date, seen: Collection[str] | None) -> Step | None:
     """The next step for one algorithm."""
     own = [slot for slot in slots if slot.algorithm is algorithm]
     signing = [slot for slot in own if slot.state is State.SIGNING]
     published = [slot for slot in own if slot.state is State.PUBLISHED]
     if len(signing) > 1:
         return _step(Verb.RETIRE, _oldest(signing))
-    # A domain's first key signs at once: nobody can have asked for it before.
-    if published and (not signing or today - published[0].since >= STAY[State.PUBLISHED]):
-        return _step(Verb.SIGN, published[0])
     if published:
-        return None
+        # A domain's first key signs at once: nobody can have asked for it before.
+        long_enough = not signing or today - published[0].since >= STAY[State.PUBLISHED]
+        visible = seen is None or published[0].name in seen
+        return _step(Verb.SIGN, published[0]) if long_enough and visible else None
     empty = [slot for slot in slots if slot.state is State.EMPTY]
     old = bool(signing) and today - signing[0].since >= STAY[State.SIGNING]
     if not empty or (signing and not old):

@@ -1,6 +1,7 @@
 """The cell's tables: who is hosted, what opens mail, what is stored, what is to be done."""
 
 from mailhost.models.cell import CellIdentity, LostAnswer, RouteVersion
+from mailhost.models.domainkeys import DkimKey, DomainCheck
 from mailhost.models.job import Job
 from mailhost.models.keys import AppPassword, KeyringWrap, MailboxKey
 from mailhost.models.mail import (
@@ -25,7 +26,9 @@ __all__ = [
     "AppPassword",
     "BroughtIn",
     "CellIdentity",
+    "DkimKey",
     "Domain",
+    "DomainCheck",
     "Folder",
     "FolderKeyword",
     "Job",

@@ -11,6 +11,7 @@ from typing import Any
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.demo import DEMO_DOMAIN, FailingRecipients
 from mailhost.adapters.directory import DatabaseDirectory
+from mailhost.adapters.dkimkeys import DOMAINS_KEY, DatabaseDkimKeys
 from mailhost.adapters.lost_answers import DatabaseLostAnswers
 from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.queue import DatabaseQueue
@@ -22,6 +23,8 @@ from mailhost.ports import Directory
 from mailhost.receive import Receiver
 from mailhost.reputation.judge import Judge
 from mailhost.routing import RouteCache
+from mailhost.seal import HybridIdentity
+from mailhost.signing import SigningQueue
 from mailhost.wiring.surroundings import Surroundings, now
 
 # Threads that describe and seal large messages; the cores are few and the work holds them fully.
@@ -62,6 +65,12 @@ async def intake(
             routes,
             plain,
         )
+
+
+def signing_queue(around: Surroundings, shop: Workshop) -> SigningQueue:
+    """The entrance for everything that leaves."""
+    identity = HybridIdentity(around.read_or_make(around.settings.keys / DOMAINS_KEY))
+    return SigningQueue(outgoing_queue(around, shop), DatabaseDkimKeys(shop.readers, identity))
 
 
 def outgoing_queue(around: Surroundings, shop: Workshop) -> DatabaseQueue:

@@ -14,7 +14,7 @@ from mailhost.smtp.serve import Door
 from mailhost.smtp.serve import serve as serve_smtp
 from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
-from mailhost.wiring.intake import intake, outgoing_queue
+from mailhost.wiring.intake import intake, signing_queue
 from mailhost.wiring.judging import judging
 from mailhost.wiring.surroundings import Settings, Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
 
@@ -46,7 +46,7 @@ async def _smtpd(around: Surroundings) -> None:
                 hostname=settings.hostname,
                 routes=routes,
                 receiver=receiver,
-                queue=outgoing_queue(around, shop),
+                queue=signing_queue(around, shop),
                 tally=DatabaseTally(shop.writer),
                 key=around.secrets.correspondent,
                 now=now,

@@ -1,4 +1,4 @@
-"""`skerry domain add|list|delete`."""
+"""`skerry domain add|list|delete`; `domaindns` has the commands about its DNS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import typer
 
 from mailhost.provision import domains, tenants
 from mailhost.provision.errors import StillInUse
+from webadmin.cli import domaindns
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
 
 app = typer.Typer(no_args_is_help=True)
+domaindns.add_to(app)
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A mail domain, such as example.is.")]
 
 
@@ -28,6 +30,7 @@ def add(
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         cell.act(tenants.get(tenant).slug, "domain add")
         made = domains.add(domain, tenant, now=cell.now, claims=cell.claims)
+        domaindns.begin_keys(cell, domains.get(made.domain))
         answer(
             _about(made, dry_run=dry_run),
             as_json=as_json,

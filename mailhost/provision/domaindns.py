@@ -1,0 +1,210 @@
+"""The DNS of a hosted domain as its page, the command line and the periodic check see it.
+
+`records_of` says what should be there, `check` looks and writes down what it found and when to look again: hourly
+until all is right, then daily. A check answers with what *changed* since the last one, which is what people want to
+be told; a name server that does not answer changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from mailhost.dnscheck import Check, Status, check_all
+from mailhost.dnsrecords import DomainChoices, Hosting, Purpose, Record, include_file, records, zone_of_cell
+from mailhost.mailauth.resolver import Resolver
+from mailhost.models import DkimKey, Domain, DomainCheck
+from mailhost.provision import domainkeys
+from mailhost.seal import HybridIdentity
+from mailhost.tlspolicy.mtasts import Policy, write_policy
+
+UNTIL_RIGHT: Final = timedelta(hours=1)
+ONCE_RIGHT: Final = timedelta(days=1)
+# Letters of an ownership text: 100 bits.
+_TOKEN: Final = 20
+# Letters of a policy's version (RFC 8461 §3.1 takes 32).
+_VERSION: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """What the cell offers. `key` is the cell's secret for hosted domains, 32 bytes."""
+
+    hosting: Hosting
+    key: bytes
+    policy: Policy | None = None
+
+    @property
+    def identity(self) -> HybridIdentity:
+        """What private DKIM keys are sealed to."""
+        return HybridIdentity(self.key)
+
+    def ownership_token(self, domain: str, tenant: str) -> str:
+        """The text that only this tenant was told to publish in this domain. Nothing needs to be stored for it."""
+        text = f"{tenant}\0{domain}".encode()
+        digest = hashlib.blake2b(text, key=self.key, person=b"ownership").digest()
+        return base64.b32encode(digest).decode().lower()[:_TOKEN]
+
+    @property
+    def policy_id(self) -> str:
+        """The version of the MTA-STS policy; another policy has another one."""
+        return "" if self.policy is None else hashlib.sha256(write_policy(self.policy)).hexdigest()[:_VERSION]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One record and how it stands; see `dnscheck.Check`. `known` is the last status that the DNS answered for."""
+
+    purpose: str
+    type: str
+    host: str
+    name: str
+    expected: str
+    explanation: str
+    required: bool
+    ours: bool
+    status: str
+    known: str
+    found: tuple[str, ...] = ()
+    cause: str = ""
+    effect: str = ""
+    step: str = ""
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether somebody should act: the record is wrong, or missing although mail needs it."""
+        return self.status == Status.WRONG or (self.required and self.status == Status.MISSING)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is to be done, and that is known."""
+        return not self.is_problem and not (self.required and self.status == Status.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that was right and is not, or the other way round."""
+
+    line: Line
+    broke: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One check of a domain."""
+
+    domain: str
+    checked: datetime
+    lines: tuple[Line, ...]
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        return all(line.is_right for line in self.lines)
+
+
+def records_of(domain: Domain, hosted: Hosted) -> tuple[Record, ...]:
+    """Every record of the domain, in the order in which to add them."""
+    choices = DomainChoices(
+        hosted.ownership_token(domain.name, domain.tenant.slug), hosted.policy_id, dkim=domainkeys.published(domain)
+    )
+    return records(domain.name, hosted.hosting, choices)
+
+
+def zone(hosted: Hosted) -> tuple[Record, ...]:
+    """What the cell's own zone has to hold for all its domains."""
+    keys: dict[str, dict[str, str]] = {name: {} for name in Domain.objects.values_list("name", flat=True)}
+    for name, selector, record in DkimKey.objects.values_list("domain__name", "selector", "record"):
+        keys[name][selector] = record
+    return zone_of_cell(hosted.hosting, keys)
+
+
+def zone_text(hosted: Hosted) -> str:
+    """The same as text to include in the zone's master file."""
+    return include_file(zone(hosted))
+
+
+def check(domain: Domain, hosted: Hosted, resolver: Resolver, *, now: datetime) -> Looked:
+    """Look every record up, and keep what was found. Not for an event loop: it runs one of its own."""
+    found = asyncio.run(check_all(records_of(domain, hosted), resolver))
+    before = last(domain)
+    lines = tuple(_lines(found, before.lines if before else ()))
+    looked = Looked(domain.name, now, lines, tuple(_changes(lines, before.lines if before else ())))
+    DomainCheck.objects.update_or_create(
+        domain=domain,
+        defaults={
+            "checked": now,
+            "due": now + (ONCE_RIGHT if looked.is_right else UNTIL_RIGHT),
+            "problems": sum(line.is_problem for line in lines),
+            "results": [asdict(line) for line in lines],
+        },
+    )
+    return looked
+
+
+def last(domain: Domain) -> Looked | None:
+    """What the last check found, None before the first."""
+    row = DomainCheck.objects.filter(domain=domain).first()
+    if row is None:
+        return None
+    return Looked(domain.name, row.checked, tuple(Line(**_tuples(values)) for values in row.results))
+
+
+def due(now: datetime, most: int) -> list[Domain]:
+    """Domains to check now, never checked ones first."""
+    rows = Domain.objects.select_related("tenant")
+    new = rows.filter(domaincheck__isnull=True).order_by("pk")[:most]
+    late = rows.filter(domaincheck__due__lte=now).order_by("domaincheck__due")[:most]
+    return [*new, *late][:most]
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"found": tuple(values["found"])}
+
+
+def _key(line: Line) -> tuple[str, str, str]:
+    # A domain has several MX and TLSA records at one name, each with a value of its own.
+    several = line.purpose in {Purpose.RECEIVING, Purpose.DANE}
+    return line.type, line.name, line.expected if several else ""
+
+
+def _lines(checks: Iterable[Check], before: Sequence[Line]) -> Iterable[Line]:
+    known = {_key(line): line.known for line in before}
+    for one in checks:
+        record = one.record
+        line = Line(
+            purpose=record.purpose,
+            type=record.type,
+            host=record.host,
+            name=record.name,
+            expected=record.value,
+            explanation=record.explanation,
+            required=record.required,
+            ours=record.ours,
+            status=one.status,
+            known=one.status,
+            found=one.found,
+            cause=one.cause,
+            effect=one.effect,
+            step=one.step,
+        )
+        if one.status is Status.UNKNOWN:
+            line = replace(line, known=known.get(_key(line), ""))
+        yield line
+
+
+def _changes(lines: Sequence[Line], before: Sequence[Line]) -> Iterable[Change]:
+    """Between the last two answers of the DNS. What is seen for the first time is no change."""
+    known = {_key(line): line.known for line in before}
+    bad = {Status.MISSING, Status.WRONG}
+    for line in lines:
+        was = known.get(_key(line), "")
+        if not was or not line.known or line.status == Status.UNKNOWN:
+            continue
+        if (line.known in bad) != (was in bad):
+            yield Change(line, broke=line.known in bad)

@@ -1,0 +1,149 @@
+"""`skerry domain records|check|keys|zone`: what belongs into the DNS, what is there, and the keys behind it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mailhost.dnscheck import Status
+from mailhost.dnsrecords import Record, zone_file
+from mailhost.mailauth.resolver import Resolver
+from mailhost.models import DkimKey, Domain
+from mailhost.provision import domaindns, domainkeys, domains
+from webadmin import hosting
+from webadmin.cli.answers import JsonFlag, answer_list, say_json
+from webadmin.cli.door import Cell, Failed, YesFlag, confirm, opened
+
+DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A hosted domain, such as example.is.")]
+_MARKS = {
+    Status.OK: "green",
+    Status.ADVICE: "yellow",
+    Status.UNKNOWN: "yellow",
+    Status.MISSING: "red",
+    Status.WRONG: "red",
+}
+
+
+def begin_keys(cell: Cell, domain: Domain) -> None:
+    """A new domain's first keys; with a resolver they sign once their records are seen."""
+    identity = hosting.hosted(cell.environ).identity
+    domainkeys.advance(domain, today=cell.now.date(), identity=identity, seen=() if cell.environ.resolver else None)
+
+
+def records(
+    domain: DomainName,
+    *,
+    zone: Annotated[bool, typer.Option("--zone", help="Print a zone file to import.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """The records that belong into a domain's DNS, in the order in which to add them."""
+    with opened(as_json=as_json) as cell:
+        row = _seen_by(cell, domain)
+        found = domaindns.records_of(row, hosting.hosted(cell.environ))
+    if zone:
+        print(zone_file(row.name, found), end="")
+        return
+    answer_list(
+        [_about(one) for one in found], as_json=as_json, columns=("host", "type", "value", "purpose"), empty="none"
+    )
+
+
+def zone(*, as_json: JsonFlag = False) -> None:
+    """The records for the cell's own zone (SKERRY_ZONE): senders, keys of all domains, DANE; to be included in it."""
+    with opened(as_json=as_json) as cell:
+        hosted = hosting.hosted(cell.environ)
+        if as_json:
+            say_json([_about(one) for one in domaindns.zone(hosted)])
+        else:
+            print(domaindns.zone_text(hosted), end="")
+
+
+def check(domain: DomainName, *, as_json: JsonFlag = False) -> None:
+    """Look up every record of a domain: expected, found, why it matters, what to do. Exit code 1 unless all is well."""
+    with opened(as_json=as_json) as cell:
+        row = _seen_by(cell, domain)
+        looked = domaindns.check(row, hosting.hosted(cell.environ), _resolver(cell), now=cell.now)
+    if as_json:
+        lines = [asdict(line) for line in looked.lines]
+        say_json(
+            {"domain": looked.domain, "ok": looked.is_right, "checked": looked.checked.isoformat(), "records": lines}
+        )
+    else:
+        _show(looked)
+    if not looked.is_right:
+        raise typer.Exit(1)
+
+
+def keys(
+    domain: DomainName,
+    *,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Throw the keys away and make new ones, for keys that were lost or stolen.")
+    ] = False,
+    yes: YesFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """The DKIM keys of a domain and where each stands in its life."""
+    with opened(as_json=as_json) as cell:
+        row = _seen_by(cell, domain)
+        if renew:
+            cell.act(row.tenant.slug, "domain keys --renew", dangerous=True)
+            confirm(f"Throw away the DKIM keys of {row.name}? Mail on its way will no longer verify.", yes=yes)
+            DkimKey.objects.filter(domain=row).delete()
+            begin_keys(cell, row)
+        found = [
+            {
+                "selector": key.selector,
+                "state": key.state,
+                "algorithm": key.algorithm,
+                "since": key.since.isoformat(),
+                "record": key.record,
+            }
+            for key in DkimKey.objects.filter(domain=row).order_by("selector")
+        ]
+    answer_list(found, as_json=as_json, columns=("selector", "state", "algorithm", "since"), empty="no keys yet")
+
+
+def _seen_by(cell: Cell, name: str) -> Domain:
+    row = domains.get(name)
+    if not cell.may_see(row.tenant.slug):
+        raise Failed(f"{row.name} belongs to a tenant that this session may not see")
+    return row
+
+
+def _resolver(cell: Cell) -> Resolver:
+    found = hosting.resolver(cell.environ)
+    if found is None:
+        raise Failed("nothing can be looked up: set SKERRY_RESOLVER to a validating resolver, such as 127.0.0.1:53")
+    return found
+
+
+def _about(record: Record) -> dict[str, Any]:
+    return {**asdict(record), "explanation": record.explanation}
+
+
+def _show(looked: domaindns.Looked) -> None:
+    console = Console(highlight=False)
+    for line in looked.lines:
+        console.print(f"[{_MARKS[Status(line.status)]}]{line.status:8}[/] {line.type:5} {line.name}", soft_wrap=True)
+        if line.status == Status.OK:
+            continue
+        rows = (
+            ("expected", line.expected),
+            ("found", "; ".join(line.found)),
+            ("why", line.cause),
+            ("effect", line.effect),
+            ("next", line.step),
+        )
+        for what, text in rows:
+            if text:
+                console.print(f"         {what}: {text}", markup=False, soft_wrap=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands under `skerry domain`."""
+    for command in (records, check, keys, zone):
+        app.command()(command)
