@@ -199,6 +199,8 @@ OUTWARDS = {
     "mailhost/smtp/client.py": "mail hosts, and only after the egress decision",
     "mailhost/adapters/lookups.py": "the resolver that the operator names",
     "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",
+    "mailhost/adapters/rspamd.py": "the operator's own spam filter, at the address that the operator names",
+    "mailhost/adapters/sources/imap.py": "a mailbox's former host, named by its owner, who brings his mail in",
     "webadmin/measuring.py": "a cell whose distance somebody measures by hand",
 }
 DIALLING = {
