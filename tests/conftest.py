@@ -1,11 +1,13 @@
 """Fixtures that every test may use: a database that knows which cell it is, and no sockets outside journeys."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
@@ -60,3 +62,15 @@ def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     pytest_socket.disable_socket(allow_unix_socket=True)
     yield
     pytest_socket.enable_socket()
+
+
+def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, **_: int) -> bytes:
+    return argon2id.kdf(size, password, salt, opslimit=argon2id.OPSLIMIT_MIN, memlimit=argon2id.MEMLIMIT_MIN)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of a second a password is for thieves. The tests of sealing, its vectors and the journeys pay it."""
+    if request.node.get_closest_marker("journey") or request.node.nodeid.startswith("tests/seal/"):
+        return
+    monkeypatch.setattr("mailhost.seal.password.argon2id", SimpleNamespace(kdf=_argon2_at_no_cost))

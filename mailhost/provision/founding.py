@@ -51,7 +51,9 @@ class Founding:
 
 def slug_of(name: str) -> str:
     """The slug a name suggests: ASCII letters, digits and dashes; `tenant` for a name without any."""
-    folded = unicodedata.normalize("NFKD", name.casefold().replace("\u00f0", "d").replace("\u00fe", "th"))
+    spelled = name.casefold().replace("\u00f0", "d").replace("\u00fe", "th")
+    # Once more: decomposing turns letters of other faces, as in "\u2115", into capitals.
+    folded = unicodedata.normalize("NFKD", spelled).casefold()
     dashed = "".join([letter if letter.isascii() and letter.isalnum() else "-" for letter in folded if _stays(letter)])
     words = "-".join([word for word in dashed.split("-") if word])
     # Room for a dash and two digits.

@@ -161,8 +161,13 @@ def _symbols(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:
                 yield prefix + name
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+@cache
+def imports(tree: ast.AST) -> tuple[tuple[str, int], ...]:
     """Absolute dotted names a module imports, anywhere in it, with their lines; `import_module("x")` too."""
+    return tuple(_imports(tree))
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         match node:
             case ast.Import():

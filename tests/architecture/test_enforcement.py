@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -22,6 +23,7 @@ def _marks(tree: ast.AST) -> Iterator[int]:
             )
 
 
+@cache
 def guarded() -> dict[int, list[str]]:
     """Where each point is guarded."""
     found: dict[int, list[str]] = {}
