@@ -101,6 +101,13 @@ TABLE: Final[dict[str, Row]] = {
     "passkey-use": UNFINISHED,
     "passkey-add-options": UNFINISHED,
     "passkey-add": UNFINISHED,
+    # Becoming somebody.
+    "regions": EVERYBODY,
+    "signup": EVERYBODY,
+    "signup-place": EVERYBODY,
+    "signup-keys": EVERYBODY,
+    "signup-done": OWNER,
+    "invite": EVERYBODY,
     # One's own account.
     "account": SIGNED_IN,
     "prove-again": SIGNED_IN,

@@ -200,6 +200,11 @@ class Environ(BaseSettings):
         description="Work a browser does before a signup without a voucher: about 2^N hashes; 19 is a second or two on"
         " a laptop, one more doubles it, 0 asks for none.",
     )
+    other_cells: str = Field(
+        "",
+        description="Cells that a founder may choose instead of this one: no-1#https://mail.example.no, several with"
+        " commas; or lines in <home>/<cell>/other-cells.",
+    )
     young_days: int = Field(
         14, ge=0, le=365, description="Days a tenant is young that signed up without a voucher; 0 switches it off."
     )
@@ -287,6 +292,14 @@ class Environ(BaseSettings):
                 raise ValueError("a witness is an address and its key: https://no-1.example/witness#name+id+base64")
         return value
 
+    @field_validator("other_cells")
+    @classmethod
+    def _cells_have_addresses(cls, value: str) -> str:
+        for one in split(value):
+            if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}#https?://[^#\s]+", one):
+                raise ValueError("another cell is its name and its web address: no-1#https://mail.example.no")
+        return value
+
     @field_validator("broker_url")
     @classmethod
     def _broker_is_redis(cls, value: str) -> str:
@@ -342,6 +355,12 @@ class Environ(BaseSettings):
         if self.web_origin:
             return self.web_origin
         return f"http://localhost:{self.web_port}" if self.serves_loopback_only else f"https://{self.hostname}"
+
+    @property
+    def other_cell_list(self) -> tuple[tuple[str, str], ...]:
+        """Name and web address of each: from the setting, or a line each in `<home>/<cell>/other-cells`."""
+        told = split(self.other_cells) or lines(self.cell_dir / "other-cells")
+        return tuple([(cell, url) for cell, _hash, url in (one.partition("#") for one in told)])
 
     @property
     def cell_dir(self) -> Path:

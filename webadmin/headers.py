@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 # Every feature that could watch, ask or pay, switched off; passkeys are what we use ourselves.
 _OFF: Final = (
-    "accelerometer autoplay bluetooth camera display-capture encrypted-media fullscreen geolocation gyroscope hid"
+    "accelerometer autoplay camera display-capture encrypted-media fullscreen geolocation gyroscope hid"
     " idle-detection magnetometer microphone midi payment picture-in-picture screen-wake-lock serial usb"
     " xr-spatial-tracking"
 )

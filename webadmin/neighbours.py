@@ -98,6 +98,7 @@ def _introduce(environ: Environ, one: Neighbour, other: Neighbour, keys: dict[st
     known = {
         "witnesses": f"http://127.0.0.1:{other.ports['web']}/witness#{keys['witness_key']}\n",
         "witnessed-logs": f"{keys['log_key']}\n",
+        "other-cells": f"{other.cell}#http://localhost:{other.ports['web']}\n",
     }
     for name, text in known.items():
         replace(environ.home.absolute() / one.cell / name, text.encode())

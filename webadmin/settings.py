@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "mailhost",
     "webadmin",
     "webadmin.accounts",
+    "webadmin.signup",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("witness/add-checkpoint", witnessing.add_checkpoint, name="witness"),
     path("metrics", pages.figures, name="metrics"),
     path("", include("webadmin.accounts.urls")),
+    path("", include("webadmin.signup.urls")),
     path("rows/", rows.site.urls),
 ]
 

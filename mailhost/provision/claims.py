@@ -38,6 +38,22 @@ class Claims(Protocol):
         """As release_tenant."""
 
 
+class AlreadyClaimed:
+    """Claims inside a block that holds the name: nothing is asked again, nothing is given up."""
+
+    def claim_tenant(self, _slug: str) -> bool:
+        return False
+
+    def release_tenant(self, _slug: str) -> None:
+        return
+
+    def claim_domain(self, _domain: str) -> bool:
+        return False
+
+    def release_domain(self, _domain: str) -> None:
+        return
+
+
 @contextmanager
 def held(claim: Callable[[str], bool], release: Callable[[str], None], name: str) -> Iterator[None]:
     """Claim `name` for the block; a block that raises gives a fresh claim back."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -22,7 +23,7 @@ from jurisdiction.policy import Policy
 from jurisdiction.records import keys
 from mailhost.models import Domain, Mailbox, MailboxKey, Tenant
 from mailhost.provision import domains, mailboxes, tenants
-from mailhost.provision.claims import Claims, TakenElsewhere, held
+from mailhost.provision.claims import AlreadyClaimed, Claims, TakenElsewhere, held
 from mailhost.provision.errors import AlreadyThere, BadName
 from mailhost.provision.names import MAX_SLUG
 from mailhost.seal.registration import Registration
@@ -55,7 +56,7 @@ def slug_of(name: str) -> str:
     # Once more: decomposing turns letters of other faces, as in "\u2115", into capitals.
     folded = unicodedata.normalize("NFKD", spelled).casefold()
     dashed = "".join([letter if letter.isascii() and letter.isalnum() else "-" for letter in folded if _stays(letter)])
-    words = "-".join([word for word in dashed.split("-") if word])
+    words = "-".join([word for word in dashed.lower().split("-") if word])
     # Room for a dash and two digits.
     return words[: MAX_SLUG - 3].strip("-") or "tenant"
 
@@ -90,8 +91,9 @@ def found(
     claims: Claims,
     quota_bytes: int,
     server_key: bytes,
+    settle: Callable[[Mailbox], None] = lambda _box: None,
 ) -> Mailbox:
-    """The founder's mailbox, with its tenant around it.
+    """The founder's mailbox, with its tenant around it. `settle` is what else belongs into the transaction.
 
     Raises BadName, NotFound, AlreadyThere, CellExcluded, PlaceNotProven, DirectoryUnreachable.
     """
@@ -106,12 +108,12 @@ def found(
                     slug,
                     name=wish.name,
                     now=now,
-                    claims=claims,
+                    claims=AlreadyClaimed(),
                     notary=notary,
                     policy=wish.policy,
                     young_until=wish.young_until,
                 )
-                return mailboxes.add_registered(
+                box = mailboxes.add_registered(
                     wish.address,
                     made,
                     slug,
@@ -121,6 +123,8 @@ def found(
                     quota_bytes=quota_bytes,
                     server_key=server_key,
                 )
+                settle(box)
+                return box
         except TakenElsewhere:
             continue
     raise BadName(f"names like {wish.name!r} are all taken; choose one that says more")

@@ -13,7 +13,7 @@ from webadmin import environ
 EXAMPLE = house.ROOT / "infra" / "env.example"
 LINE = re.compile(r"#(SKERRY_[A-Z_]+)=(.*)")
 # Read by the test suite alone.
-NOT_OF_THE_PRODUCT = {"SKERRY_TEST_DATABASE_URL"}
+NOT_OF_THE_PRODUCT = {"SKERRY_TEST_DATABASE_URL", "SKERRY_SCREENSHOTS"}
 
 
 def test_the_example_holds_every_setting_with_its_default_and_its_sentence() -> None:

@@ -1,0 +1,47 @@
+"""From answers and keys to a tenant: the edge's part of `mailhost.provision.founding`, in its one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from mailhost.models import Mailbox
+from mailhost.provision import founding
+from mailhost.seal.registration import Registration
+from webadmin import notarial
+from webadmin.control import DirectoryProcess
+from webadmin.environ import Environ
+from webadmin.signup import choices, holding, vouchers
+from webadmin.signup.steps import Answers
+
+
+def found(
+    answers: Answers, address: str, made: Registration, environ: Environ, *, server_key: bytes, now: datetime
+) -> Mailbox:
+    """The founder's mailbox. Raises NoVoucher, CannotProvision with what the founder is told."""
+    notary = notarial.notary(environ, today=now.date())
+    claims = DirectoryProcess(environ)
+    founding.ensure_shared_domain(environ.shared_domain, now=now, claims=claims, notary=notary)
+    is_young = not answers.voucher and environ.young_days > 0
+    wish = founding.Founding(
+        name=answers.name,
+        address=address,
+        policy=choices.policy_of(answers.preset, notary.home, notary.atlas, now.date()),
+        young_until=now.date() + timedelta(days=environ.young_days) if is_young else None,
+    )
+
+    def settle(_box: Mailbox) -> None:
+        """What belongs into the same transaction: the voucher counts, the name is given."""
+        if answers.voucher:
+            vouchers.use(answers.voucher, today=now.date())
+        holding.give(answers.local, environ.shared_domain, key=server_key)
+
+    return founding.found(
+        wish,
+        made,
+        notary=notary,
+        now=now,
+        claims=claims,
+        quota_bytes=environ.default_quota_bytes,
+        server_key=server_key,
+        settle=settle,
+    )
