@@ -248,6 +248,16 @@ class Connection(asyncio.Protocol):
                 self._give_back()
             if self._session.bad_in_a_row > PATIENCE:
                 await asyncio.sleep(1)
+            await self._keep_pace()
+
+    async def _keep_pace(self) -> None:
+        """A user who sends more commands than anybody needs waits before the next one is taken."""
+        pace = self._session.conv.pace
+        seconds = pace.wait(self._loop.time()) if pace is not None else 0.0
+        if seconds:
+            self._flush()
+            self._endpoint.metrics.count("commands_slowed")
+            await asyncio.sleep(seconds)
 
     async def _admit(self, asked: LiteralAsked) -> None:
         if asked.size > SMALL_LITERAL:

@@ -85,8 +85,18 @@ class LoginGate(Protocol):
     def failed(self, source: str) -> None:
         """A password was wrong."""
 
-    def enter(self, username: str) -> Callable[[], None] | None:
+    def enter(self, username: str, tenant: str) -> Callable[[], None] | None:
         """Count one more connection of this user: the function that gives it back, or None if there are too many."""
+
+    def pace(self, username: str) -> Pace:
+        """What the user's commands are counted on."""
+
+
+class Pace(Protocol):
+    """The rate of one user's commands; see `limits`."""
+
+    def wait(self, now: float) -> float:
+        """Count one more: seconds to wait before the next is taken."""
 
 
 @dataclass(slots=True)
@@ -108,6 +118,7 @@ class Conversation:
     wake: Callable[[], None] = lambda: None
     account: Account | None = None
     leave: Callable[[], None] | None = None
+    pace: Pace | None = None  # since login
     selected: Selected | None = None
     enabled: set[str] = field(default_factory=set)
     compressed: bool = False

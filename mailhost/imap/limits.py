@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from weakref import WeakValueDictionary
 
 from mailhost.limits import FailedLogins
 
@@ -41,6 +42,11 @@ class Limits:
     per_source: int = 200
     per_user: int = 50
     per_tenant: int = 5_000
+    # Commands of one user a second, all connections together: a program that synchronises with everything it has
+    # sends some hundreds, one that has run wild sends what a core can answer.
+    commands_rate: float = 2_000
+    # …and at once: a first synchronisation, a folder filed message by message.
+    commands_burst: int = 20_000
     failed_logins: int = 5
     failed_window: float = 60
     # Octets of large literals in memory at one time, all connections together.
@@ -68,6 +74,20 @@ def is_loopback(source: str) -> bool:
     return not source or ipaddress.ip_address(source).is_loopback
 
 
+class Pace:
+    """A user's commands: `rate` a second, `burst` at once. One number, however many are waited for."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._each = 1 / rate
+        self._ahead = burst / rate
+        self._due = float("-inf")  # when the last command would have come at the even rate
+
+    def wait(self, now: float) -> float:
+        """Count one more command: seconds to wait before the next is taken, 0 for none."""
+        self._due = max(self._due, now - self._ahead) + self._each
+        return max(0.0, self._due - now)
+
+
 class Gate:
     """Counts connections and failed logins. `now` is a monotonic clock, `key` 16 or more random octets."""
 
@@ -76,6 +96,8 @@ class Gate:
         self._key = key[:64]
         self._connections = 0
         self._counts: dict[bytes, int] = {}
+        # Forgotten with the user's last connection.
+        self._paces: WeakValueDictionary[bytes, Pace] = WeakValueDictionary()
         self._failures = FailedLogins(limits.failed_logins, limits.failed_window, now=now)
 
     def _hash(self, kind: str, name: str) -> bytes:
@@ -97,15 +119,22 @@ class Gate:
 
         return leave
 
-    def enter(self, username: str) -> Callable[[], None] | None:
-        """Count one more connection of a user and of the user's domain."""
-        user = username.casefold()
+    def enter(self, username: str, tenant: str) -> Callable[[], None] | None:
+        """Count one more connection of a user and of the user's tenant."""
         return self._take(
             [
-                (self._hash("user", user), self._limits.per_user),
-                (self._hash("tenant", user.rpartition("@")[2]), self._limits.per_tenant),
+                (self._hash("user", username.casefold()), self._limits.per_user),
+                (self._hash("tenant", tenant), self._limits.per_tenant),
             ]
         )
+
+    def pace(self, username: str) -> Pace:
+        """What all connections of a user count their commands on."""
+        user = self._hash("user", username.casefold())
+        found = self._paces.get(user)
+        if found is None:
+            found = self._paces[user] = Pace(self._limits.commands_rate, self._limits.commands_burst)
+        return found
 
     def _take(self, counted: list[tuple[bytes, int]]) -> Callable[[], None] | None:
         counts = self._counts

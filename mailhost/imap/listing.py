@@ -10,6 +10,7 @@ itself (`Conversation.made`); every other answer and every other connection sees
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from mailhost.imap.commands_folders import List, Lsub
 from mailhost.imap.conversation import Conversation
 from mailhost.imap.names import DELIMITER, BadName, decode_utf7, pattern_matcher
 from mailhost.imap.store import FolderInfo, NoSuchFolder
+
+# Characters of names that are matched before others have a turn: a millisecond for an honest pattern, twenty for
+# the worst that a line can hold.
+TURN = 1000
 
 
 def status_line(conv: Conversation, info: FolderInfo, items: Iterable[str]) -> bytes:
@@ -79,6 +84,20 @@ def matcher(conv: Conversation, reference: bytes, patterns: Iterable[bytes]) -> 
     return lambda name: any(predicate(name) for predicate in predicates)
 
 
+async def matching(names: Iterable[str], matches: Callable[[str], bool]) -> frozenset[str]:
+    """The names that match; many long names and sixty-four crafted patterns do not keep other connections waiting."""
+    found = []
+    looked_at = 0
+    for name in names:
+        if matches(name):
+            found.append(name)
+        looked_at += len(name)
+        if looked_at >= TURN:
+            looked_at = 0
+            await asyncio.sleep(0)
+    return frozenset(found)
+
+
 def _text(conv: Conversation, wire: bytes) -> str:
     if conv.utf8 or not wire.isascii():
         try:
@@ -104,9 +123,10 @@ async def list_folders(conv: Conversation, command: List) -> Iterator[bytes]:
         subscribed = frozenset(await conv.here.subscriptions())
     if "SIZE" in command.status:
         # Sizes cost a look at every message: only of folders that the pattern shows.
-        folders = [await _sized(conv, info) if matches(info.name) else info for info in folders]
+        shown = await matching((info.name for info in folders), matches)
+        folders = [await _sized(conv, info) if info.name in shown else info for info in folders]
     tree = Tree.of(folders, subscribed)
-    return _Lister(conv, command, tree, subscribed, matches).lines()
+    return _Lister(conv, command, tree, subscribed, await matching(tree.names, matches)).lines()
 
 
 async def _sized(conv: Conversation, info: FolderInfo) -> FolderInfo:
@@ -122,12 +142,12 @@ class _Lister:
     command: List
     tree: Tree
     subscribed: frozenset[str]
-    matches: Callable[[str], bool]
+    matching: frozenset[str]
 
     def lines(self) -> Iterator[bytes]:
         inherited = self.child_info()
         for name in self.tree.ordered():
-            if not self.matches(name):
+            if name not in self.matching:
                 continue
             chosen = self.chosen(name)
             if not chosen and name not in inherited:
@@ -156,7 +176,7 @@ class _Lister:
         return {
             parent: criteria
             for name in self.tree.names
-            if self.chosen(name) and not self.matches(name)
+            if self.chosen(name) and name not in self.matching
             for parent in parents(name)
         }
 
@@ -190,12 +210,13 @@ async def lsub_folders(conv: Conversation, command: Lsub) -> Iterator[bytes]:
     matches = matcher(conv, command.reference, (command.pattern,))
     subscribed = set(await conv.here.subscriptions())
     existing = {info.name for info in await conv.here.folders()}
-    found = {name: name in existing for name in subscribed if matches(name)}
+    matched = await matching(subscribed.union(*map(parents, subscribed)), matches)
+    found = {name: name in existing for name in subscribed & matched}
     if b"%" in command.pattern:
         # A subscribed child that % does not reach is told by the parent that it does reach, \\Noselect.
         for name in subscribed:
             for parent in parents(name):
-                if parent not in subscribed and matches(parent):
+                if parent not in subscribed and parent in matched:
                     found[parent] = False
     ordered = sorted(found, key=lambda name: (name != "INBOX", name))
     return (b'* LSUB (%b) "/" %b\r\n' % (b"" if found[name] else b"\\Noselect", conv.quoted(name)) for name in ordered)

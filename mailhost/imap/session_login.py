@@ -131,12 +131,12 @@ async def _log_in(conv: Conversation, username: bytes, password: bytes) -> Reply
         conv.gate.failed(conv.source)
         conv.metrics.count("login_refused")
         return no("Wrong user name or password", b"AUTHENTICATIONFAILED")
-    leave = conv.gate.enter(name)
+    leave = conv.gate.enter(name, account.tenant)
     if leave is None:
         await account.close()
         conv.metrics.count("login_limited")
         return no("Too many connections of this account; close one", b"LIMIT")
-    conv.account, conv.leave = account, leave
+    conv.account, conv.leave, conv.pace = account, leave, conv.gate.pace(name)
     conv.splitter.logged_in(account.view.append_limit)
     conv.metrics.count("login")
     return ok("Logged in", b"CAPABILITY " + conv.capabilities())

@@ -270,6 +270,7 @@ class Account(Protocol):
     """One owner's folders, in one view, for one connection."""
 
     view: View
+    tenant: str  # who its connections are counted with; opaque
 
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         """Every folder, INBOX first, then by name; counts (but no sizes) only when `counts`."""

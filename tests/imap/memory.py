@@ -216,14 +216,14 @@ class MemoryStore:
         if mailbox is None or password != expected:
             raise LoginRefused("Wrong user name or password")
         self.logins += 1
-        return MemoryAccount(self, mailbox)
+        return MemoryAccount(self, mailbox, username.rpartition("@")[2])
 
 
 class MemoryAccount:
     """`Account`."""
 
-    def __init__(self, store: MemoryStore, mailbox: Mailbox) -> None:
-        self._store = store
+    def __init__(self, store: MemoryStore, mailbox: Mailbox, tenant: str) -> None:
+        self._store, self.tenant = store, tenant
         self.mailbox = mailbox
         self.view = mailbox.view
         self.closed = False

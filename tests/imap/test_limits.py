@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailhost.imap.limits import Gate, Limits, is_loopback, source_of
+from mailhost.imap.limits import Gate, Limits, Pace, is_loopback, source_of
 
 HERE, THERE = "198.51.100.7", "203.0.113.9"
 
@@ -71,16 +71,34 @@ def test_all_connections_are_counted() -> None:
     assert made.connect(THERE) is not None
 
 
-def test_a_user_is_the_same_in_any_case_and_a_tenant_is_a_domain() -> None:
+def test_a_user_is_the_same_in_any_case_and_a_tenant_has_several_domains() -> None:
     made = gate(per_user=1, per_tenant=2)
-    leave = made.enter("Ada@example.is")
+    leave = made.enter("Ada@example.is", "1")
     assert leave is not None
-    assert made.enter("ada@EXAMPLE.is") is None
-    assert made.enter("ben@example.is") is not None
-    assert made.enter("mo@example.is") is None
-    assert made.enter("cleo@demo.test") is not None
+    assert made.enter("ada@EXAMPLE.is", "1") is None
+    assert made.enter("ben@example.net", "1") is not None
+    assert made.enter("mo@example.is", "1") is None
+    assert made.enter("cleo@demo.test", "2") is not None
     leave()
-    assert made.enter("mo@example.is") is not None
+    assert made.enter("mo@example.is", "1") is not None
+
+
+def test_commands_have_a_burst_and_then_a_rate() -> None:
+    pace = Pace(rate=10, burst=3)
+    assert [pace.wait(100.0) for _ in range(3)] == pytest.approx([0, 0, 0], abs=1e-9)
+    assert [pace.wait(100.0) for _ in range(2)] == pytest.approx([0.1, 0.2])
+    assert pace.wait(100.3) == pytest.approx(0, abs=1e-9)
+    assert [pace.wait(1000.0) for _ in range(3)] == pytest.approx([0, 0, 0], abs=1e-9)
+    assert pace.wait(1000.0) == pytest.approx(0.1)
+
+
+def test_all_connections_of_a_user_share_one_pace_and_it_is_forgotten_with_them() -> None:
+    made = gate()
+    pace = made.pace("ada@example.is")
+    assert made.pace("ADA@example.is") is pace
+    assert made.pace("ben@example.is") is not pace
+    del pace
+    assert len(made._paces) == 0
 
 
 def test_failures_are_forgotten_after_a_minute() -> None:
@@ -108,7 +126,7 @@ def test_this_machine_is_never_throttled() -> None:
 def test_nothing_kept_names_anybody() -> None:
     made = gate()
     made.connect(HERE)
-    made.enter("ada@example.is")
+    made.enter("ada@example.is", "1")
     made.failed(HERE)
     kept = repr((made._counts, vars(made._failures)))
     assert "198.51" not in kept

@@ -208,6 +208,19 @@ async def test_connections_of_one_user_are_counted() -> None:
     assert b"a OK" in await clients[2].ask(f"a LOGIN {ADA} {PASSWORD}")
 
 
+async def test_connections_of_one_tenant_are_counted_and_others_come_in() -> None:
+    store = ada_with()
+    for name in ("ben@example.is", "cleo@demo.test"):
+        store.add_person(name, PASSWORD)
+    endpoint = make_endpoint(store, limits=Limits(per_tenant=1))
+    first, second, other = (Client(endpoint) for _number in range(3))
+    assert b"a OK" in await first.ask(f"a LOGIN {ADA} {PASSWORD}")
+    assert b"a NO [LIMIT]" in await second.ask(f"a LOGIN ben@example.is {PASSWORD}")
+    assert b"a OK" in await other.ask(f"a LOGIN cleo@demo.test {PASSWORD}")
+    await first.hang_up()
+    assert b"a OK" in await second.ask(f"a LOGIN ben@example.is {PASSWORD}")
+
+
 async def test_a_stranger_who_talks_nonsense_is_sent_away() -> None:
     client = Client(make_endpoint(ada_with()))
     for number in range(10):

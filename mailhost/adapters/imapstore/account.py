@@ -76,8 +76,11 @@ def canonical(name: str) -> str:
 class DatabaseAccount:
     """`imap.store.Account`, which keeps METADATA too."""
 
-    def __init__(self, shop: Workshop, mailbox_id: int, view: SealedView | SessionView, seal: Seal) -> None:
+    def __init__(
+        self, shop: Workshop, mailbox_id: int, view: SealedView | SessionView, seal: Seal, *, tenant: str = ""
+    ) -> None:
         self.view = view.view
+        self.tenant = tenant
         self._shop = shop
         self._mailbox = mailbox_id
         self._view = view

@@ -28,7 +28,7 @@ REFUSED: Final = "Wrong address or app password; make a new app password if this
 
 # A tenant that is held still reads what it has.
 _DOOR: Final = Door(
-    "m.id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial",
+    "m.id, m.tenant_id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial",
     tenant="t.state IN ('active', 'held')",
     joins=" JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
     " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)",
@@ -65,13 +65,13 @@ class DatabaseAccounts:
             found = await behind(self._shop.readers, _DOOR, username, password, key=self._key, today=self._now().date())
         if found is None:
             raise LoginRefused(REFUSED)
-        mailbox_id, address, access, wrap, keyring, recipient, serial = found.row
+        mailbox_id, tenant, address, access, wrap, keyring, recipient, serial = found.row
         row = _Login(mailbox_id, address, access, _bytes(wrap), _bytes(keyring), recipient, serial)
         view = (
             self._session(row, found.secret) if row.access == "session" else SealedView(row.address, self._append_limit)
         )
         sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
-        return DatabaseAccount(self._shop, row.mailbox_id, view, sealer)
+        return DatabaseAccount(self._shop, row.mailbox_id, view, sealer, tenant=str(tenant))
 
     def _session(self, row: _Login, secret: bytes) -> SessionView:
         if row.wrap is None or row.keyring is None:
