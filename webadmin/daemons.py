@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -42,19 +43,7 @@ def run(
         certificates = tls.Certificates(*tls.files(environ))
     except tls.NoCertificate as problem:
         refuse(str(problem))
-    around = Surroundings(
-        settings=environ,
-        secrets=Secrets(
-            app_password=read_or_make(environ.keys / "app-password.key"),
-            correspondent=read_or_make(environ.keys / "correspondent.key"),
-        ),
-        metrics=metrics.begin(environ.run),
-        tls=lambda: certificates.context,
-        ready=ready,
-        notary=lambda: notarial.notary(environ, today=datetime.now(UTC).date()),
-        where=lambda: _where(environ),
-        read_or_make=read_or_make,
-    )
+    around = surroundings(environ, tls=lambda: certificates.context, ready=ready)
     # The connection of the checks: the daemon's threads open their own.
     connections.close_all()
     serve(around)
@@ -62,6 +51,28 @@ def run(
     # cell has two seconds to end.
     logging.shutdown()
     os._exit(0)
+
+
+def surroundings(
+    environ: Environ,
+    *,
+    tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ready: Callable[[], None] = lambda: None,
+) -> Surroundings:
+    """What a daemon gets, and a job that delivers a letter of the cell's own."""
+    return Surroundings(
+        settings=environ,
+        secrets=Secrets(
+            app_password=read_or_make(environ.keys / "app-password.key"),
+            correspondent=read_or_make(environ.keys / "correspondent.key"),
+        ),
+        metrics=metrics.begin(environ.run),
+        tls=tls,
+        ready=ready,
+        notary=lambda: notarial.notary(environ, today=datetime.now(UTC).date()),
+        where=lambda: _where(environ),
+        read_or_make=read_or_make,
+    )
 
 
 def _where(environ: Environ) -> Gazetteer:

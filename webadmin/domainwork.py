@@ -1,24 +1,29 @@
-"""Periodic work for hosted domains: their DKIM keys go round.
+"""Periodic work for hosted domains: their DKIM keys go round, their DNS is looked at and their people told of changes.
 
-Every domain is looked at; the DNS is asked only for those with a key that waits to be seen. One domain whose DNS is
-slow or whose rows are locked harms no other, since each is a transaction of its own.
+For keys, the DNS is asked only for those that wait to be seen. A domain is looked at hourly until its records are
+right and daily then; what changed is told to its postmaster by a sealed letter in the postmaster's own mailbox, and
+only once. Each domain is a transaction of its own, so one whose DNS is slow costs the others time and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Collection
 from datetime import datetime
 
 from jurisdiction.notary import Notary
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import Domain, Job
-from mailhost.provision import domaindns, domainkeys
-from webadmin import hosting, keyfiles
+from mailhost.provision import dnsletters, domaindns, domainkeys
+from mailhost.wiring.posting import post
+from webadmin import daemons, hosting, keyfiles
 from webadmin.environ import Environ
 
 # The file that the operator's name server includes, in the cell's folder.
 ZONE_FILE = "zone-records"
+# Domains looked at in one job; the others wait for the next.
+AT_ONCE = 200
 
 
 def rotate_keys(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
@@ -29,6 +34,24 @@ def rotate_keys(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> 
     if environ.zone:
         text = domaindns.zone_text(hosted)
         keyfiles.replace(environ.cell_dir / ZONE_FILE, text.encode("ascii"), mode=0o644)
+
+
+def check_domains(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
+    """Look at the domains that are due."""
+    resolver = hosting.resolver(environ)
+    if resolver is None:
+        return
+    hosted = hosting.hosted(environ)
+    for domain in domaindns.due(now, AT_ONCE):
+        looked = domaindns.look(domain, hosted, resolver, now=now)
+        told = not looked.changes or tell(environ, looked, now)
+        domaindns.keep(domain, looked, told=told)
+
+
+def tell(environ: Environ, looked: domaindns.Looked, now: datetime) -> bool:
+    """Put a letter about the changes into the postmaster's mailbox; False: not now, but perhaps later."""
+    text = dnsletters.about_changes(looked, now=now, hostname=environ.hostname, word=secrets.token_hex(16))
+    return post(daemons.surroundings(environ), f"postmaster@{looked.domain}", text)
 
 
 def _seen(domain: Domain, resolver: Resolver | None) -> Collection[str] | None:

@@ -112,6 +112,8 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",
 ]
 MIDDLEWARE = [
+    # Names under hosted domains are answered here or refused below; none of our pages stands under one.
+    "webadmin.wellknown.HostedNames",
     "django.middleware.security.SecurityMiddleware",
     "webadmin.headers.Headers",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

@@ -65,6 +65,7 @@ KINDS: Final[dict[str, Kind]] = {
     "renew-leases": Kind(timedelta(hours=6), renew_leases),
     "sign-checkpoint": Kind(timedelta(minutes=10), sign_checkpoint),
     "close-egress-batch": Kind(timedelta(hours=1), close_egress_batch),
+    "check-domains": Kind(timedelta(minutes=15), domainwork.check_domains),
     "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
 }

@@ -1,8 +1,8 @@
 """The DNS of a hosted domain as its page, the command line and the periodic check see it.
 
-`records_of` says what should be there, `check` looks and writes down what it found and when to look again: hourly
-until all is right, then daily. A check answers with what *changed* since the last one, which is what people want to
-be told; a name server that does not answer changes nothing.
+`records_of` says what should be there, `look` looks, `keep` writes down what was found and when to look again: hourly
+until all is right, then daily. A look answers with what *changed* since somebody was last told, which is what people
+want to hear; a name server that does not answer changes nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,6 +25,7 @@ from mailhost.tlspolicy.mtasts import Policy, write_policy
 
 UNTIL_RIGHT: Final = timedelta(hours=1)
 ONCE_RIGHT: Final = timedelta(days=1)
+_BAD: Final = frozenset({Status.MISSING, Status.WRONG})
 # Letters of an ownership text: 100 bits.
 _TOKEN: Final = 20
 # Letters of a policy's version (RFC 8461 §3.1 takes 32).
@@ -58,7 +59,8 @@ class Hosted:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One record and how it stands; see `dnscheck.Check`. `known` is the last status that the DNS answered for."""
+    """One record and how it stands; see `dnscheck.Check`. `known` is the status that changes are counted from: what the
+    domain's people were last told, "" before the first answer."""
 
     purpose: str
     type: str
@@ -88,10 +90,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that was right and is not, or the other way round."""
+    """A record that was right and is not, or the other way round; `was` is the status that people know."""
 
     line: Line
-    broke: bool
+    was: str
+
+    @property
+    def broke(self) -> bool:
+        """Whether it was right before."""
+        return self.line.status in _BAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +136,34 @@ def zone_text(hosted: Hosted) -> str:
     return include_file(zone(hosted))
 
 
-def check(domain: Domain, hosted: Hosted, resolver: Resolver, *, now: datetime) -> Looked:
-    """Look every record up, and keep what was found. Not for an event loop: it runs one of its own."""
+def look(domain: Domain, hosted: Hosted, resolver: Resolver, *, now: datetime) -> Looked:
+    """Look every record up. Not for an event loop: it runs one of its own."""
     found = asyncio.run(check_all(records_of(domain, hosted), resolver))
     before = last(domain)
-    lines = tuple(_lines(found, before.lines if before else ()))
-    looked = Looked(domain.name, now, lines, tuple(_changes(lines, before.lines if before else ())))
+    known = {_key(line): line.known for line in before.lines} if before else {}
+    lines = tuple(_lines(found, known))
+    return Looked(domain.name, now, lines, tuple(_changes(lines, known)))
+
+
+def keep(domain: Domain, looked: Looked, *, told: bool) -> None:
+    """Write down what was found. Changes that nobody was told of are changes the next time as well."""
+    untold = {} if told else {_key(change.line): change.was for change in looked.changes}
+    lines = [replace(line, known=untold.get(_key(line), line.known)) for line in looked.lines]
     DomainCheck.objects.update_or_create(
         domain=domain,
         defaults={
-            "checked": now,
-            "due": now + (ONCE_RIGHT if looked.is_right else UNTIL_RIGHT),
+            "checked": looked.checked,
+            "due": looked.checked + (ONCE_RIGHT if looked.is_right else UNTIL_RIGHT),
             "problems": sum(line.is_problem for line in lines),
             "results": [asdict(line) for line in lines],
         },
     )
+
+
+def check(domain: Domain, hosted: Hosted, resolver: Resolver, *, now: datetime) -> Looked:
+    """For whoever asks and sees the answer: look, and keep it. The domain's people are told by the periodic job."""
+    looked = look(domain, hosted, resolver, now=now)
+    keep(domain, looked, told=False)
     return looked
 
 
@@ -173,8 +193,7 @@ def _key(line: Line) -> tuple[str, str, str]:
     return line.type, line.name, line.expected if several else ""
 
 
-def _lines(checks: Iterable[Check], before: Sequence[Line]) -> Iterable[Line]:
-    known = {_key(line): line.known for line in before}
+def _lines(checks: Iterable[Check], known: Mapping[tuple[str, str, str], str]) -> Iterable[Line]:
     for one in checks:
         record = one.record
         line = Line(
@@ -198,13 +217,9 @@ def _lines(checks: Iterable[Check], before: Sequence[Line]) -> Iterable[Line]:
         yield line
 
 
-def _changes(lines: Sequence[Line], before: Sequence[Line]) -> Iterable[Change]:
-    """Between the last two answers of the DNS. What is seen for the first time is no change."""
-    known = {_key(line): line.known for line in before}
-    bad = {Status.MISSING, Status.WRONG}
+def _changes(lines: Sequence[Line], known: Mapping[tuple[str, str, str], str]) -> Iterable[Change]:
+    """What is seen for the first time, and what the DNS did not answer for, is no change."""
     for line in lines:
         was = known.get(_key(line), "")
-        if not was or not line.known or line.status == Status.UNKNOWN:
-            continue
-        if (line.known in bad) != (was in bad):
-            yield Change(line, broke=line.known in bad)
+        if was and line.status != Status.UNKNOWN and (line.status in _BAD) != (was in _BAD):
+            yield Change(line, was)

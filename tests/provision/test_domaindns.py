@@ -98,12 +98,14 @@ def test_an_empty_domain_has_problems_and_is_looked_at_hourly(domain: Domain) ->
 def test_only_changes_are_told_and_a_silent_server_changes_nothing(domain: Domain) -> None:
     dns = perfect(domain)
 
-    def changes() -> list[tuple[str, bool]]:
-        looked = domaindns.check(domain, HOSTED, dns, now=house.NOW)
+    def changes(*, told: bool = True) -> list[tuple[str, bool]]:
+        looked = domaindns.look(domain, HOSTED, dns, now=house.NOW)
+        domaindns.keep(domain, looked, told=told)
         return [(change.line.name, change.broke) for change in looked.changes]
 
     assert changes() == []
     kept = dns.zone.pop("_dmarc.example.is")
+    assert changes(told=False) == [("_dmarc.example.is", True)]
     assert changes() == [("_dmarc.example.is", True)]
     assert changes() == []
     dns.fail.add("_dmarc.example.is")

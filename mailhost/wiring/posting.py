@@ -1,0 +1,31 @@
+"""Letters of the cell's own to people hosted here: sealed and stored like any mail, without a port or a queue."""
+
+from __future__ import annotations
+
+from mailhost.deliver import Client, Envelope, Recipient
+from mailhost.message.address import parse_address
+from mailhost.outcomes import Deferred
+from mailhost.wiring.intake import intake
+from mailhost.wiring.surroundings import Surroundings, run, smtp_limits, workshop
+
+
+def post(around: Surroundings, to: str, text: bytes) -> bool:
+    """Deliver a letter; False: not now, try again. Whoever does not exist, or will never take it, needs no second try.
+
+    For a process with no event loop of its own.
+    """
+    taken: list[bool] = []
+
+    async def deliver() -> None:
+        settings, limits = around.settings, smtp_limits(around.settings)
+        async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, _, _plain):
+            address = parse_address(to)
+            routes = await receiver.recipient(address, len(text))
+            if not isinstance(routes, tuple):
+                taken.append(not isinstance(routes, Deferred))
+                return
+            envelope = Envelope(None, Client("", settings.hostname, "LMTP"), recipients=[Recipient(address, routes)])
+            taken.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))
+
+    run(deliver())
+    return taken[0]
