@@ -201,6 +201,7 @@ OUTWARDS = {
     "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",
     "mailhost/adapters/rspamd.py": "the operator's own spam filter, at the address that the operator names",
     "mailhost/adapters/sources/imap.py": "a mailbox's former host, named by its owner, who brings his mail in",
+    "webadmin/survey.py": "the mail host of a domain that is named there, to see whether port 25 is open",
     "webadmin/measuring.py": "a cell whose distance somebody measures by hand",
 }
 DIALLING = {

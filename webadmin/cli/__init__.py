@@ -20,6 +20,7 @@ import typer
 
 # Noun: (module with its Typer `app`, what it is about).
 NOUNS = {
+    "quickstart": ("webadmin.cli.quickstart", "From a machine to a mail host: check, set up, say what is left to do."),
     "init": ("webadmin.cli.init", "Make or upgrade this cell's folders, keys and database."),
     "tenant": ("webadmin.cli.tenant", "Organisations, firms and families hosted in this cell."),
     "domain": ("webadmin.cli.domain", "Mail domains of tenants."),
@@ -69,7 +70,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             app.add_typer(typer.Typer(), name=noun, help=about)
             continue
         loaded = import_module(without_cell(arguments) or module).app
-        app.add_typer(loaded, name=noun, help=about)
+        # A noun that is a command of its own, with arguments, brings one command by its own name.
+        alone = [command.name for command in loaded.registered_commands] == [noun]
+        app.add_typer(loaded, name=None if alone else noun, help=about)
     app.callback()(_options)
     return app
 

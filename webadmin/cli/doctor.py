@@ -9,7 +9,7 @@ import typer
 from django.conf import settings
 from rich.console import Console
 
-from webadmin import lawchecks
+from webadmin import lawchecks, survey
 from webadmin.checks import LOOKERS, Check, State, run
 from webadmin.cli.answers import JsonFlag, say_json
 from webadmin.cli.door import refusals
@@ -22,17 +22,19 @@ _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("warning", "yellow"), State
 def doctor(*, as_json: JsonFlag = False) -> None:
     """Check this machine and this cell. Exit code 1 when there is a problem; warnings are none."""
     with refusals(as_json=as_json):
-        found = run(settings.ENVIRON, now=datetime.now(UTC), lookers=(*LOOKERS, *lawchecks.LOOKERS))
+        outer = survey.Survey(survey.outside(settings.ENVIRON))
+        found = run(settings.ENVIRON, now=datetime.now(UTC), lookers=(*LOOKERS, *lawchecks.LOOKERS, *outer.lookers))
     healthy = all(check.state != State.PROBLEM for check in found)
     if as_json:
         say_json({"ok": healthy, "checks": [asdict(check) for check in found]})
     else:
-        _show(found)
+        show(found)
     if not healthy:
         raise typer.Exit(1)
 
 
-def _show(found: list[Check]) -> None:
+def show(found: list[Check]) -> None:
+    """Every check for people."""
     console = Console(highlight=False)
     for check in found:
         mark, colour = _MARKS[check.state]

@@ -27,10 +27,11 @@ _MARKS = {
 }
 
 
-def begin_keys(cell: Cell, domain: Domain) -> None:
-    """A new domain's first keys; with a resolver they sign once their records are seen."""
+def begin_keys(cell: Cell, domain: Domain, *, resolver: bool | None = None) -> None:
+    """A new domain's first keys; with a resolver (that of the settings, unless told) they sign once they are seen."""
     identity = hosting.hosted(cell.environ).identity
-    domainkeys.advance(domain, today=cell.now.date(), identity=identity, seen=() if cell.environ.resolver else None)
+    can_ask = bool(cell.environ.resolver) if resolver is None else resolver
+    domainkeys.advance(domain, today=cell.now.date(), identity=identity, seen=() if can_ask else None)
 
 
 def records(
