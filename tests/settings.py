@@ -11,7 +11,8 @@ import tempfile
 
 _home = tempfile.mkdtemp(prefix="skerry-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith("SKERRY_") and name != "SKERRY_TEST_DATABASE_URL"]:
+_OF_TESTS = {"SKERRY_TEST_DATABASE_URL", "SKERRY_SCREENSHOTS"}
+for _name in [name for name in os.environ if name.startswith("SKERRY_") and name not in _OF_TESTS]:
     del os.environ[_name]
 os.environ["SKERRY_HOME"] = _home
 if _url := os.environ.get("SKERRY_TEST_DATABASE_URL"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from jurisdiction.records import operators
@@ -62,7 +63,7 @@ class Gate:
             case Verdict.SIGN_IN:
                 return _to_sign_in(request)
             case _:
-                return redirect(f"{reverse(_LEADS[verdict])}?{urlencode({'next': _way_back(request)})}")
+                return _lead(_LEADS[verdict], request)
 
 
 def account_of(request: HttpRequest) -> Account:
@@ -105,9 +106,10 @@ def safe_next(request: HttpRequest, otherwise: str = "/") -> str:
     return wanted if local else otherwise
 
 
-def _way_back(request: HttpRequest) -> str:
-    """Where to go on afterwards: the page itself."""
-    return request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+def _lead(name: str, request: HttpRequest) -> HttpResponse:
+    """To an address, and from there back to the page itself."""
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+    return redirect(f"{reverse(name)}?next={quote(back)}")
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -117,4 +119,4 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
         return problems.session_ended(request, typed.carried(request.path, request.POST))
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         messages.info(request, _("Your session has ended. Sign in to go on where you were."))
-    return redirect(f"{reverse('sign-in')}?{urlencode({'next': _way_back(request)})}")
+    return _lead("sign-in", request)

@@ -28,7 +28,6 @@ class Hashed(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # the
     """Names with a hash, also where one module imports another."""
 
     support_js_module_import_aggregation = True
-    manifest_strict = False
 
 
 def collect(root: Path) -> None:
