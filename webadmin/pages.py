@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import shutil
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from webadmin import countryfacts, handover, metrics, notarial, tls
+from webadmin import countryfacts, handover, metrics, navigation, notarial, tls
 from webadmin.version import VERSION
 
 # What proxies add: RFC 7239, and what was used before it.
@@ -39,9 +40,9 @@ def handed_over(request: HttpRequest) -> HttpResponse:
     return render(request, "webadmin/handed_over.html", {"tables": handover.tables()})
 
 
-def surroundings(_request: HttpRequest) -> dict[str, object]:
-    """What every template knows: the cell and the version."""
-    return {"cell": settings.ENVIRON.cell, "version": VERSION}
+def surroundings(request: HttpRequest) -> dict[str, object]:
+    """What every template knows: the cell, the version, and where the visitor may go."""
+    return {"cell": settings.ENVIRON.cell, "version": VERSION, "places": partial(navigation.links, request)}
 
 
 @require_safe

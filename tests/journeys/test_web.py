@@ -89,7 +89,7 @@ def test_an_operator_sets_up_a_second_factor_and_states_a_reason_without_any_scr
         page.get_by_role("main").get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(f"{mo.origin}/second-factor/set-up/")
         page.screenshot(path=mo.screenshots / "set-up-no-script.png", full_page=True)
-        page.get_by_label("Code").fill(_code(page.locator(".copy code").inner_text()))
+        page.get_by_role("textbox", name="Code").fill(_code(page.locator(".copy code").inner_text()))
         page.get_by_role("button", name="Use this authenticator").click()
         codes = page.locator(".codes li").all_inner_texts()
         assert len(set(codes)) == factors.CODES

@@ -60,6 +60,17 @@ class Code(forms.Form):
     )
 
 
+class FirstCode(forms.Form):
+    """What a new authenticator shows, so that nobody is shut out by one that was set up wrongly."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        help_text=_("The six digits that it shows now."),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}),
+    )
+
+
 class Password(forms.Form):
     """An operator's password once more."""
 

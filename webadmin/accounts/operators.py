@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 
+from webadmin.accounts import signin
 from webadmin.accounts.models import MAX_NAME, Account, Authenticator
 
 _NAME: Final = re.compile(rf"[a-z0-9](?:[a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
@@ -45,10 +46,24 @@ def reset(name: str, password: str) -> None:
     _give_password(account, password)
     with transaction.atomic():
         account.save(update_fields=["password"])
-        account.passkey_set.all().delete()
-        account.recoverycode_set.all().delete()
-        account.websession_set.all().delete()
-        Authenticator.objects.filter(account=account).delete()
+        take_factors(account)
+
+
+def reset_owner(address: str) -> None:
+    """Take a mailbox owner's second factors away and end their sessions; the password stays theirs. Raises NotMade."""
+    account = Account.objects.filter(mailbox__address=signin.normal_address(address)).first()
+    if account is None:
+        raise NotMade(f"nobody has ever signed in as {address}: there is nothing to take away")
+    with transaction.atomic():
+        take_factors(account)
+
+
+def take_factors(account: Account) -> None:
+    """Every second factor, and every session that one of them opened."""
+    account.passkey_set.all().delete()
+    account.recoverycode_set.all().delete()
+    Authenticator.objects.filter(account=account).delete()
+    account.websession_set.all().delete()
 
 
 def delete(name: str) -> None:

@@ -1,4 +1,4 @@
-"""`skerry mailbox add|list|delete|export|secret-key`.
+"""`skerry mailbox add|list|role|take-factors|delete|export|secret-key`.
 
 Keys made here pass through this machine's memory: right for an operator's own box and for tests. Everybody else is
 invited (`--invite`) and makes keys in the browser or the bridge.
@@ -23,8 +23,21 @@ from mailhost.provision.errors import WrongSecret
 from mailhost.provision.export import Exported, count, export
 from mailhost.seal.errors import InvalidKey
 from mailhost.seal.identity import HybridIdentity
+from webadmin.accounts import operators, signin
+from webadmin.accounts.models import Account
 from webadmin.cli.answers import JsonFlag, answer, answer_list
-from webadmin.cli.door import Cell, DryRunFlag, PasswordStdinFlag, WrongUse, YesFlag, confirm, opened, secret, tried
+from webadmin.cli.door import (
+    Cell,
+    DryRunFlag,
+    Failed,
+    PasswordStdinFlag,
+    WrongUse,
+    YesFlag,
+    confirm,
+    opened,
+    secret,
+    tried,
+)
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]
@@ -106,6 +119,38 @@ def delete(address: Address, *, yes: YesFlag = False, dry_run: DryRunFlag = Fals
             as_json=as_json,
             text=lambda: f"{'would delete' if dry_run else 'deleted'} {box.address} and {messages} messages",
         )
+
+
+@app.command("role")
+def role(
+    address: Address,
+    value: Annotated[Account.Role, typer.Argument(metavar="none|admin|owner", help="In the mailbox's tenant.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a mailbox's owner run their tenant on the web, or no longer; their next page asks for a second factor."""
+    with opened(as_json=as_json) as cell:
+        box = mailboxes.get(address)
+        cell.act(box.tenant.slug, f"mailbox role {value.value}")
+        account = signin.of_mailbox(box, cell=cell.environ.cell, today=cell.now.date())
+        account.role = value
+        account.save(update_fields=["role"])
+        about = {"address": box.address, "role": value.value}
+        answer(about, as_json=as_json, text=lambda: f"{box.address} is {value.value} of {box.tenant.slug}")
+
+
+@app.command("take-factors")
+def take_factors(address: Address, *, yes: YesFlag = False, as_json: JsonFlag = False) -> None:
+    """Take lost second factors away and end all web sessions; the password stays what it is."""
+    with opened(as_json=as_json) as cell:
+        box = mailboxes.get(address)
+        confirm(f"Take the second factors of {box.address} away?", yes=yes)
+        cell.act(box.tenant.slug, "mailbox take-factors")
+        try:
+            operators.reset_owner(box.address)
+        except operators.NotMade as problem:
+            raise Failed(str(problem)) from None
+        answer({"address": box.address}, as_json=as_json, text=lambda: f"{box.address} signs in by password alone")
 
 
 @app.command("secret-key")

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from webadmin import gate
 from webadmin.accounts import entry, factors, signin, throttle
-from webadmin.accounts.forms import Code, OwnerSignIn, Password
+from webadmin.accounts.forms import Code, FirstCode, OwnerSignIn, Password
 from webadmin.accounts.models import Account, Authenticator, RecoveryCode
 from webadmin.accounts.views.signing_in import WITH_KEYS
 
@@ -85,7 +85,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     if not first and not gate.caller(request).sudo:
         return redirect("prove-again")
     secret = bytes.fromhex(request.session.setdefault(SECRET, factors.new_secret().hex()))
-    form = Code(request.POST or None)
+    form = FirstCode(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             factors.enrol(account, secret, form.cleaned_data["code"], timezone.now(), entry.key("factor.key"))
@@ -97,7 +97,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/set_up.html", _set_up(account, form, secret), status=422 if form.is_bound else 200)
 
 
-def _set_up(account: Account, form: Code, secret: bytes) -> dict[str, Any]:
+def _set_up(account: Account, form: FirstCode, secret: bytes) -> dict[str, Any]:
     issuer = f"Skerry {settings.ENVIRON.cell}"
     path, side = factors.qr_path(factors.address_of(secret, account.shown_name, issuer))
     return {
