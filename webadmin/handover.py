@@ -35,7 +35,7 @@ def tables() -> list[Table]:
             disclosure, about = labels_of(model)
             found.append(
                 Table(
-                    words=str(model._meta.verbose_name_plural).capitalize(),
+                    words=str(model._meta.verbose_name).capitalize(),
                     about=about,
                     clear=", ".join(disclosure.clear.split()),
                     sealed=", ".join(disclosure.sealed.split()),
