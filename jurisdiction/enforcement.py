@@ -73,7 +73,7 @@ POINTS: Final = (
         9,
         "operator session",
         "an operator in a country the tenant denies, without a reason, after the end, alone where two are needed",
-        ("jurisdiction/records/operators.py::act",),
+        ("jurisdiction/records/operators.py::act", "webadmin/gate.py::Gate.process_view", "webadmin/rows.py::LookOnly"),
     ),
     Point(10, "legal-request desk", "a disclosure of more than is held, or without counsel"),
     Point(

@@ -20,8 +20,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from jurisdiction.records import operators
-from webadmin import access, problems, typed
+from jurisdiction.records import operators, policies
+from webadmin import access, notarial, operating, problems, typed
 from webadmin.access import Caller, Role, Verdict
 from webadmin.accounts.models import Account
 
@@ -55,7 +55,7 @@ class Gate:
         verdict = access.decide(row, caller(request, row), str(words.get("tenant", "")))
         match verdict:
             case Verdict.ALLOW:
-                return None
+                return _told_to_the_tenant(request, str(words.get("tenant", "")))
             case Verdict.HIDDEN:
                 raise Http404
             case Verdict.FORBIDDEN:
@@ -104,6 +104,23 @@ def safe_next(request: HttpRequest, otherwise: str = "/") -> str:
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     local = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith("/")
     return wanted if local else otherwise
+
+
+def _told_to_the_tenant(request: HttpRequest, tenant: str) -> HttpResponse | None:
+    """An operator at a tenant's address: the tenant's policy is asked, and the tenant reads that it was."""
+    account = account_of(request)
+    if not tenant or not account.is_operator:
+        return None
+    now, match = timezone.now(), request.resolver_match
+    notary = notarial.notary(settings.ENVIRON, today=now.date())
+    what = f"{'look at' if request.method in {'GET', 'HEAD'} else 'send'} {match.view_name if match else ''}"
+    try:
+        operating.act_stated(str(account.name), settings.ENVIRON, notary, now, tenant, what)
+    except policies.NoPolicy:
+        raise Http404 from None
+    except operators.Refused as refused:
+        return problems.kept_out(request, str(refused))
+    return None
 
 
 def _lead(name: str, request: HttpRequest) -> HttpResponse:

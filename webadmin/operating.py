@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from jurisdiction.models import OperatorSession
+from jurisdiction.models import OperatorSession, PolicyVersion
 from jurisdiction.notary import Notary
 from jurisdiction.records import operators
 from webadmin.environ import Environ
@@ -46,6 +46,22 @@ def act(environ: Environ, notary: Notary, now: datetime, tenant: str, what: str,
 def may_see(environ: Environ, notary: Notary, now: datetime, tenant: str) -> bool:
     """Whether a list may show the tenant to whoever is working here."""
     return operators.allows(person(environ).country, tenant, notary, now)
+
+
+def act_stated(
+    name: str, environ: Environ, notary: Notary, now: datetime, tenant: str, what: str, *, dangerous: bool = False
+) -> None:
+    """As `act`, for an operator on the web, who has stated country and reason there. Raises Refused, NoPolicy."""
+    session = operators.current(name, now, tenant)
+    if session is None:
+        raise operators.Refused("say first from where and why you work; what you do then is shown to the tenant")
+    operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
+
+
+def open_tenants(country: str, notary: Notary, now: datetime) -> frozenset[str]:
+    """Slugs of the tenants whose policies let an operator in this country see their rows: what lists are made of."""
+    slugs = PolicyVersion.objects.order_by().values_list("tenant", flat=True).distinct()
+    return frozenset(slug for slug in slugs if operators.allows(country, slug, notary, now))
 
 
 def _session(environ: Environ, notary: Notary, now: datetime, tenant: str) -> OperatorSession:

@@ -41,6 +41,17 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def kept_out(request: HttpRequest, why: str) -> HttpResponse:
+    """403 for an operator whom a tenant's policy keeps out; the tenant reads that they tried."""
+    return _page(
+        request,
+        403,
+        _("This tenant keeps you out"),
+        why,
+        _("Ask an operator elsewhere, or the tenant itself."),
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404."""
     del exception  # what Django knows of it is not for this page

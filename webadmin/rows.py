@@ -9,17 +9,32 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
 
 from jurisdiction.disclosure import Label
 from jurisdiction.models import DecisionRecord, EvidenceItem, LeaseRow, OperatorAct, OperatorSession
+from jurisdiction.records import operators
 from mailhost.models import CellIdentity, Domain, Job, Tenant
+from webadmin import gate, notarial, operating
 from webadmin.accounts.models import Account
 
 # No mailbox, alias or message: who writes with whom here is not the operators' business.
-SHOWN: Final = (CellIdentity, Tenant, Domain, Job, OperatorSession, OperatorAct, DecisionRecord, EvidenceItem, LeaseRow)
+# To each, where its tenant's slug stands: a tenant that keeps operators of a country out is not in their lists.
+SHOWN: Final[dict[type[models.Model], str]] = {
+    CellIdentity: "",
+    EvidenceItem: "",
+    Tenant: "slug",
+    Domain: "tenant__slug",
+    Job: "tenant",
+    OperatorSession: "tenant",
+    OperatorAct: "tenant",
+    DecisionRecord: "tenant",
+    LeaseRow: "tenant",
+}
 # Clear, for the host must know them, and of no use to a reader but to pretend to be somebody.
 SECRET: Final = frozenset({"secret", "session_data", "credential_id", "public_key", "password", "catch_all", "mailbox"})
 
@@ -40,6 +55,18 @@ class LookOnly(ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no
     list_per_page = 50
     show_full_result_count = False
     actions = None
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """The rows of tenants that this operator's country may see, and those of no tenant."""
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        where = SHOWN[self.model]
+        if not where:
+            return rows
+        now = timezone.now()
+        session = operators.current(str(gate.account_of(request).name), now)
+        notary = notarial.notary(settings.ENVIRON, today=now.date())
+        slugs = operating.open_tenants(session.country, notary, now) if session else frozenset()
+        return rows.filter(**{f"{where}__in": {"", *slugs}})
 
     def get_list_display(self, _request: HttpRequest) -> tuple[str, ...]:
         return ("pk", *clear_fields(self.model))
