@@ -111,6 +111,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.admin.apps.SimpleAdminConfig",
 ]
+if ENVIRON.role == "directory":
+    # It has three tables and answers one question at a time: what it does not need costs each question half a second.
+    INSTALLED_APPS = ["directory", "webadmin"]
 MIDDLEWARE = [
     # Names under hosted domains are answered here or refused below; none of our pages stands under one.
     "webadmin.wellknown.HostedNames",

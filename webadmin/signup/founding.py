@@ -14,13 +14,21 @@ from webadmin.signup import choices, holding, vouchers
 from webadmin.signup.steps import Answers
 
 
+def prepare_domain(environ: Environ, now: datetime) -> None:
+    """The shared domain, made before the first founder needs it: asking the directory takes a second or two.
+
+    Raises CannotProvision.
+    """
+    notary = notarial.notary(environ, today=now.date())
+    claims = DirectoryProcess(environ)
+    founding.ensure_shared_domain(environ.shared_domain, now=now, claims=claims, notary=notary)
+
+
 def found(
     answers: Answers, address: str, made: Registration, environ: Environ, *, server_key: bytes, now: datetime
 ) -> Mailbox:
     """The founder's mailbox. Raises NoVoucher, CannotProvision with what the founder is told."""
     notary = notarial.notary(environ, today=now.date())
-    claims = DirectoryProcess(environ)
-    founding.ensure_shared_domain(environ.shared_domain, now=now, claims=claims, notary=notary)
     is_young = not answers.voucher and environ.young_days > 0
     wish = founding.Founding(
         name=answers.name,
@@ -40,7 +48,7 @@ def found(
         made,
         notary=notary,
         now=now,
-        claims=claims,
+        claims=DirectoryProcess(environ),
         quota_bytes=environ.default_quota_bytes,
         server_key=server_key,
         settle=settle,

@@ -64,11 +64,14 @@ def _asked(form: NameForm, answers: Answers, now: datetime) -> Answers:
         answers = admission.admit(answers, typed, environ, key=key, now=now)
         holding.count(bytes.fromhex(answers.admitted), now)
         holding.reserve(typed["local"], environ.shared_domain, holder=answers.holder, key=key, now=now)
+        founding.prepare_domain(environ, now)
     except admission.NotAdmitted as problem:
         form.add_error(problem.field, problem.text)
     except holding.AskedEnough:
         form.add_error(None, _("This is enough names for now. Send the form once more to go on asking."))
         return replace(answers, admitted="", voucher=0)
+    except CannotProvision as problem:
+        form.add_error(None, _("Nobody can sign up just now: %(reason)s.") % {"reason": problem})
     except holding.NotFree:
         form.add_error("local", _("This address, or one that looks like it, is taken. Choose another."))
     else:
