@@ -86,6 +86,8 @@ class Envelope:
     smtputf8: bool = False
     dsn: Mapping[str, str] = field(default_factory=dict)
     recipients: list[Recipient] = field(default_factory=list)
+    requiretls: bool = False
+    hold_until: datetime | None = None
 
     def mailboxes(self) -> dict[int, tuple[Route, Address]]:
         """Each mailbox once, with the first of the addresses that led to it."""

@@ -15,6 +15,7 @@ import ipaddress
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 MIB = 1024 * 1024
 # An IPv4 client of a socket that listens on IPv6 too (RFC 4291 §2.5.5.2).
@@ -68,6 +69,8 @@ class SmtpLimits:
     failed_logins: int = 5
     # TLS handshake.
     handshake: float = 20.0
+    # How far ahead a message may be handed in (RFC 4865): its key waits as long as it does, on the same disk.
+    future_release: timedelta = timedelta(days=30)
     # When the process stops, sessions that store a message get this long to answer.
     farewell: float = 1.5
     # A message larger than allowed is read to its end and refused; past this many times the limit the line is cut.

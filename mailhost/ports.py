@@ -210,8 +210,18 @@ class Allowance:
     young: Allowance | None = None
 
 
+class Grants(Protocol):
+    """Addresses that a mailbox may send as although mail to them does not reach it."""
+
+    async def granted(self, mailbox_id: int, address: str) -> bool:
+        """Whether the mailbox may send as this very address, in normal form. Raises StoreUnavailable."""
+
+
 class Tally(Protocol):
-    """How many recipients were written to today. Recipients are known as keyed hashes only, and for a time."""
+    """How many recipients were written to today. Recipients are known as keyed hashes only, and for a time.
+
+    An operator's own limit of a mailbox or a tenant goes before the usual ones that `count` is given.
+    """
 
     async def count(
         self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime

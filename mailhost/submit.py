@@ -9,27 +9,35 @@ cell; what is not goes to the queue. Accepted means that both are durable. The m
 copies, author's machine and program removed, Date and Message-ID completed (`message.submitted`).
 
 Local copies are stored before the queue takes the rest. If the queue then fails, the answer is 451 and the local
-deliveries are remembered, so that the client's second try does not deliver them twice.
+deliveries are remembered, so that the client's second try does not deliver them twice. If the answer itself is lost,
+the whole submission is remembered: the client hands the same in again and hears that it is there.
+
+What is to wait (RFC 4865), and what its author wants to be told has arrived (RFC 3461), goes through the queue even to
+recipients of this cell: the queue is what waits and what tells.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from mailhost.deliver import Envelope
+from mailhost.deliver import Envelope, Recipient
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
 from mailhost.message.headers import Headers, read_headers, with_fields
 from mailhost.message.submitted import authors, is_sealed, prepared
 from mailhost.message.trace import received
-from mailhost.outbox import Forward, Outgoing, Queue
+from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import (
     Account,
     Allowance,
+    Grants,
+    LostAnswers,
     MailboxState,
     Route,
     StoreFull,
@@ -59,6 +67,8 @@ class Submitter:
         receiver: Receiver,
         queue: Queue,
         tally: Tally,
+        grants: Grants,
+        lost_answers: LostAnswers,
         key: bytes,
         now: Callable[[], datetime],
         limits: SmtpLimits,
@@ -70,6 +80,8 @@ class Submitter:
         self.receiver = receiver
         self.queue = queue
         self.tally = tally
+        self.grants = grants
+        self.lost_answers = lost_answers
         self.now = now
         self.limits = limits
         self.allowance = allowance
@@ -79,6 +91,14 @@ class Submitter:
     def digest(self, account: Account, recipient: Address) -> bytes:
         """A recipient as the tally knows it: two mailboxes that write to one person share nothing."""
         return written_digest(self._key, account.mailbox_id, recipient)
+
+    def submitted(self, account: Account, envelope: Envelope, content: bytes | bytearray) -> bytes:
+        """One submission, recognisable to this cell alone when it comes again."""
+        names = sorted(recipient.address.lookup for recipient in envelope.recipients)
+        digest = hashlib.blake2b(key=self._key, digest_size=32, person=b"submitted")
+        digest.update("\0".join((str(account.mailbox_id), str(envelope.sender or ""), *names, "")).encode())
+        digest.update(content)
+        return digest.digest()
 
 
 class Submission:
@@ -108,11 +128,15 @@ class Submission:
             )
         )
 
+    async def may_send_as(self, address: Address) -> bool:
+        """Whether the login owns this address or was granted it. Raises StoreUnavailable."""
+        return await self.owns(address) or await self._with.grants.granted(self._account.mailbox_id, str(address))
+
     async def sender(self, sender: Address | None) -> Reason:
         """Whether the login may use this envelope sender: OK, or why not."""
         # The null sender is how a mail program sends a receipt (RFC 8098 §3); its From is checked like any other.
         try:
-            return Reason.OK if sender is None or await self.owns(sender) else Reason.SENDER_NOT_OWNED
+            return Reason.OK if sender is None or await self.may_send_as(sender) else Reason.SENDER_NOT_OWNED
         except StoreUnavailable:
             return Reason.STORE_UNAVAILABLE
 
@@ -131,6 +155,8 @@ class Submission:
             return outcome(reason)
         now, opaque_id = at.now(), at.opaque_id()
         try:
+            if await self._came_before(envelope, content):
+                return outcome(Reason.QUEUED)
             reason = await self._may_write(read_headers(content))
             if reason is Reason.OK:
                 digests = {at.digest(self._account, recipient.address) for recipient in envelope.recipients}
@@ -145,14 +171,20 @@ class Submission:
             return outcome(Reason.STORE_UNAVAILABLE)
 
     async def answer_lost(self, envelope: Envelope, content: bytearray) -> None:
-        """The client could not be told and will submit again: what is stored here is not stored twice.
+        """The client could not be told and will submit the same again: it is neither stored nor sent twice.
 
-        What is in the queue may be sent twice, which is the lesser harm. Raises StoreUnavailable.
+        Raises StoreUnavailable; then it is, which is the lesser harm.
         """
-        local = _local(envelope)
-        if local.recipients and read_headers(content).message_id:
-            text = prepared(content, message_id="", date=self._with.now())
-            await self._with.receiver.answer_lost(local, bytearray(text))
+        at = self._with
+        digest = await asyncio.to_thread(at.submitted, self._account, envelope, content)
+        await at.lost_answers.remember([digest], now=at.now())
+
+    async def _came_before(self, envelope: Envelope, content: bytearray) -> bool:
+        at = self._with
+        if not at.lost_answers.any():
+            return False
+        digest = await asyncio.to_thread(at.submitted, self._account, envelope, content)
+        return bool(await at.lost_answers.take([digest], now=at.now()))
 
     async def _hand_over(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outcome:
         at, local = self._with, _local(envelope)
@@ -180,7 +212,8 @@ class Submission:
             date=now,
             tls=client.tls,
         )
-        remote = {str(r.address): r for r in envelope.recipients if not r.routes}
+        headers = read_headers(text)
+        queued = {str(r.address): r for r in envelope.recipients if not _goes_now(envelope, r)}
         return Outgoing(
             opaque_id=opaque_id,
             tenant_id=self._account.tenant_id,
@@ -188,12 +221,15 @@ class Submission:
             sender=str(envelope.sender or ""),
             recipients=tuple(
                 Forward(name, r.address.domain, r.dsn.get("NOTIFY", ""), r.dsn.get("ORCPT", ""))
-                for name, r in remote.items()
+                for name, r in queued.items()
             ),
             content=with_fields(text, trace),
             smtputf8=envelope.smtputf8,
             envid=envelope.dsn.get("ENVID", ""),
-            sealed=is_sealed(read_headers(text)),
+            sealed=is_sealed(headers),
+            tls=_tls_need(envelope, headers),
+            returns=envelope.dsn.get("RET", "").upper(),
+            hold_until=envelope.hold_until,
         )
 
     async def _may_write(self, headers: Headers) -> Reason:
@@ -206,7 +242,8 @@ class Submission:
             return Reason.FROM_NOT_OWNED
         # RFC 5322 §3.6.6: who passes mail on keeps its From, which then must be a stranger's or the login's own.
         for address in (*resent, *written):
-            if not await self.owns(address) and not (resent and address in written and await self._elsewhere(address)):
+            passed_on = resent and address in written and await self._elsewhere(address)
+            if not passed_on and not await self.may_send_as(address):
                 return Reason.FROM_NOT_OWNED
         return Reason.OK
 
@@ -215,5 +252,18 @@ class Submission:
 
 
 def _local(envelope: Envelope) -> Envelope:
-    """The part of a transaction that stays in the cell."""
-    return replace(envelope, recipients=[recipient for recipient in envelope.recipients if recipient.routes])
+    """The part of a transaction that stays in the cell and is stored at once."""
+    return replace(envelope, recipients=[one for one in envelope.recipients if _goes_now(envelope, one)])
+
+
+def _goes_now(envelope: Envelope, recipient: Recipient) -> bool:
+    wants_news = "SUCCESS" in recipient.dsn.get("NOTIFY", "").upper()
+    return bool(recipient.routes) and envelope.hold_until is None and not wants_news
+
+
+def _tls_need(envelope: Envelope, headers: Headers) -> TlsNeed:
+    # RFC 8689 §5: where both are given, the parameter is what counts.
+    if envelope.requiretls:
+        return TlsNeed.REQUIRED
+    said = (headers.first(b"tls-required") or b"").strip().lower()
+    return TlsNeed.NONE if said == b"no" else TlsNeed.ORDINARY

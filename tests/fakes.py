@@ -124,6 +124,16 @@ class MemoryLogins:
         return self.accounts.get(username.lower()) if password == self.password else None
 
 
+class MemoryGrants:
+    """`granted` holds pairs of mailbox and address."""
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[int, str]] = set()
+
+    async def granted(self, mailbox_id: int, address: str) -> bool:
+        return (mailbox_id, address) in self.pairs
+
+
 class MemoryTally:
     """Counts by mailbox and day; `known` are the digests that are not new."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -66,10 +67,20 @@ class DatabaseTally:
 
 
 def _over(cursor: Cursor, account: Account, all_: int, new: int, allowed: Allowance, day: str) -> Tallied:
-    """Whether so many more would pass a limit."""
+    """Whether so many more would pass a limit; an operator's own goes before the usual one."""
     if allowed.young is not None:
         cursor.execute("SELECT 1 FROM mailhost_tenant WHERE id = %s AND young_until >= %s", [account.tenant_id, day])
         allowed = allowed.young if cursor.fetchone() else allowed
+    cursor.execute(
+        "SELECT mailbox_id, recipients, new FROM mailhost_sendinglimit"
+        " WHERE tenant_id = %s AND (mailbox_id IS NULL OR mailbox_id = %s)",
+        [account.tenant_id, account.mailbox_id],
+    )
+    for mailbox, recipients, first_time in cursor.fetchall():
+        if mailbox is None:
+            allowed = replace(allowed, tenant=recipients, tenant_new=first_time)
+        else:
+            allowed = replace(allowed, mailbox=recipients, mailbox_new=first_time)
     cursor.execute(
         "SELECT COALESCE(SUM(recipients), 0), COALESCE(SUM(new), 0),"
         " COALESCE(SUM(CASE WHEN mailbox_id = %s THEN recipients ELSE 0 END), 0),"

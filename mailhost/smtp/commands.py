@@ -1,7 +1,8 @@
 """MAIL and RCPT: from the text behind the verb to a value, or a `Refused` with its reply.
 
-RFC 5321 §4.1.1.2 and §4.1.1.3, with the parameters of SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531)
-and DSN (RFC 3461 §4). Parameters of DSN are checked and kept. A parameter that is unknown, given twice, or wrong
+RFC 5321 §4.1.1.2 and §4.1.1.3, with the parameters of SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531),
+DSN (RFC 3461 §4), REQUIRETLS (RFC 8689 §2) and FUTURERELEASE (RFC 4865 §4). Parameters of DSN are checked and kept. A
+parameter that is unknown, given twice, or wrong
 in its value refuses the command: guessing what a client meant loses mail later.
 
 We differ: a sender's local part may be longer than 64 octets. Bounce addresses that carry the recipient's address
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from mailhost.message.address import Address, BadAddress, parse_path
 from mailhost.smtp import replies
@@ -24,6 +26,8 @@ _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 # RFC 3461 §4.1 and §4.2.
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE)
 _ORCPT = re.compile(r"[A-Za-z0-9-]+;(.+)")
+# RFC 4865 §4.2.1: one to nine digits.
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 MAX_ENVID = 100
 MAX_ORCPT = 500
@@ -45,6 +49,8 @@ class Mail:
     size: int | None = None
     smtputf8: bool = False
     dsn: Mapping[str, str] = field(default_factory=dict)  # RET, ENVID
+    requiretls: bool = False
+    hold: timedelta | datetime | None = None  # HOLDFOR, HOLDUNTIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,9 @@ class Rcpt:
     dsn: Mapping[str, str] = field(default_factory=dict)  # NOTIFY, ORCPT
 
 
-def parse_mail(argument: str, *, extended: bool, authenticated: bool = False) -> Mail:
-    """MAIL's argument (`FROM:<…> …`); AUTH= is a parameter of sessions that can log in. Raises Refused."""
+def parse_mail(argument: str, *, extended: bool, authenticated: bool = False, tls: bool = False) -> Mail:
+    """MAIL's argument (`FROM:<…> …`); AUTH=, HOLDFOR= and HOLDUNTIL= are parameters of sessions that can log in,
+    REQUIRETLS of those under TLS. Raises Refused."""
     text = _behind(argument, "FROM:", replies.MAIL_SYNTAX)
     try:
         sender, rest = parse_path(text, literals=True)
@@ -73,6 +80,9 @@ def parse_mail(argument: str, *, extended: bool, authenticated: bool = False) ->
         size=_size(given.pop("SIZE", "")),
         smtputf8=_flag(given, "SMTPUTF8"),
         dsn={name: given.pop(name) or "" for name in ("RET", "ENVID") if name in given},
+        # RFC 8689 §4.1: asked for in clear it could have been put in by anybody.
+        requiretls=tls and _flag(given, "REQUIRETLS"),
+        hold=_hold(given) if authenticated else None,
     )
     if authenticated:
         # RFC 4954 §5: who wrote it originally, which nobody but a trusted relay could know; checked and not kept.
@@ -162,6 +172,26 @@ def _flag(given: dict[str, str | None], name: str) -> bool:
     if given.pop(name) is not None:
         raise Refused(replies.BAD_PARAMETER)
     return True
+
+
+def _hold(given: dict[str, str | None]) -> timedelta | datetime | None:
+    # RFC 4865 §4.2: a number of seconds, or a moment with its zone; never both.
+    if "HOLDFOR" in given and "HOLDUNTIL" in given:
+        raise Refused(replies.BAD_PARAMETER)
+    if "HOLDFOR" in given:
+        seconds = given.pop("HOLDFOR") or ""
+        if not _SECONDS.fullmatch(seconds):
+            raise Refused(replies.BAD_PARAMETER)
+        return timedelta(seconds=int(seconds))
+    if "HOLDUNTIL" in given:
+        try:
+            moment = datetime.fromisoformat(given.pop("HOLDUNTIL") or "")
+        except ValueError:
+            raise Refused(replies.BAD_PARAMETER) from None
+        if moment.tzinfo is None:
+            raise Refused(replies.BAD_PARAMETER)
+        return moment
+    return None
 
 
 def _check_body(value: str | None) -> None:

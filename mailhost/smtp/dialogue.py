@@ -175,9 +175,11 @@ class Dialogue:
         ]
         if not self.tls and self._house.tls() is not None:
             lines.insert(-1, "STARTTLS")
-        if self._login is not None and self.tls:
-            # RFC 4954 §4: offered only where it works, so no client sends a password in clear.
-            lines.insert(-1, "AUTH PLAIN LOGIN")
+        if self.tls:
+            # RFC 8689 §4.1. What is taken here goes no further, or under the same promise.
+            lines.insert(-1, "REQUIRETLS")
+        if self._login is not None:
+            lines[-1:-1] = self._login.extensions(tls=bool(self.tls))
         return self._idle(replies.several(250, lines))
 
     async def _helo(self, argument: str) -> Step:
@@ -193,17 +195,27 @@ class Dialogue:
         self.reset()
 
     async def _mail(self, argument: str) -> Step:
-        mail = parse_mail(argument, extended=self._extended, authenticated=self._login is not None)
+        mail = parse_mail(argument, extended=self._extended, authenticated=self._login is not None, tls=bool(self.tls))
         if mail.size is not None and mail.size > self._house.limits.message:
             # RFC 1870 §6.1: refused before a single octet of it is sent.
             raise Refused(replies.of_reason(Reason.TOO_LARGE))
         protocol = self._protocol(utf8=mail.smtputf8)
+        hold_until = None
         if self._login is not None:
+            hold_until = self._login.hold_until(mail.hold)
             self.intake = await self._login.sender(mail.sender)
             client = self._login.client(protocol, self.tls)
         else:
             client = Client(self._peer, self._name, protocol, self.tls, self._loopback)
-        self._envelope = Envelope(mail.sender, client, mail.size, mail.smtputf8, mail.dsn)
+        self._envelope = Envelope(
+            mail.sender,
+            client,
+            mail.size,
+            mail.smtputf8,
+            mail.dsn,
+            requiretls=mail.requiretls,
+            hold_until=hold_until,
+        )
         self.state = State.SENDER
         return replies.SENDER_OK
 

@@ -15,6 +15,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from mailhost.deliver import Client
 from mailhost.limits import FailedLogins
@@ -105,6 +106,24 @@ class Authentication:
             self._desk.failures.failed(self._source)
         self._metrics.count("submission_logins", "refused")
         raise Refused(replies.WRONG_PASSWORD)
+
+    def extensions(self, *, tls: bool) -> list[str]:
+        """What the ports of users offer beyond the MX."""
+        submitter = self._desk.submitter
+        latest = (submitter.now() + submitter.limits.future_release).strftime("%Y-%m-%dT%H:%M:%SZ")
+        offered = ["DSN", f"FUTURERELEASE {int(submitter.limits.future_release.total_seconds())} {latest}"]
+        # RFC 4954 §4: offered only where it works, so no client sends a password in clear.
+        return [*offered, "AUTH PLAIN LOGIN"] if tls else offered
+
+    def hold_until(self, hold: timedelta | datetime | None) -> datetime | None:
+        """When to let a message go, None for now. Raises Refused for what is too far away (RFC 4865 §4.1)."""
+        if hold is None:
+            return None
+        now = self._desk.submitter.now()
+        moment = now + hold if isinstance(hold, timedelta) else hold
+        if moment - now > self._desk.submitter.limits.future_release:
+            raise Refused(replies.TOO_FAR_AWAY)
+        return moment if moment > now else None
 
     async def sender(self, sender: Address | None) -> Submission:
         """The use-case that takes this session's mail from `sender`. Raises Refused."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
+from mailhost.adapters.lost_answers import DatabaseLostAnswers
 from mailhost.adapters.tally import DatabaseTally
 from mailhost.limits import FailedLogins
 from mailhost.ports import Allowance
@@ -40,6 +42,8 @@ async def _smtpd(around: Surroundings) -> None:
         judging(around, shop) as judge,
         intake(around, shop, limits, judge) as (receiver, routes, plain),
     ):
+        lost = DatabaseLostAnswers(shop.writer, shop.readers)
+        shop.changes.on_any(lost.refresh)
         desk = Desk(
             DatabaseLogins(shop.readers, key=around.secrets.app_password, now=now),
             Submitter(
@@ -48,6 +52,8 @@ async def _smtpd(around: Surroundings) -> None:
                 receiver=receiver,
                 queue=signing_queue(around, shop),
                 tally=DatabaseTally(shop.writer),
+                grants=DatabaseGrants(shop.readers),
+                lost_answers=lost,
                 key=around.secrets.correspondent,
                 now=now,
                 limits=limits,

@@ -11,11 +11,22 @@ import pytest
 from django.db import connection
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
+from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.tally import DatabaseTally
-from mailhost.models import AppPassword, QueueDestination, QueuedMessage, QueueItem, Tenant, WrittenTo
+from mailhost.models import (
+    AppPassword,
+    Domain,
+    QueueDestination,
+    QueuedMessage,
+    QueueItem,
+    SenderGrant,
+    SendingLimit,
+    Tenant,
+    WrittenTo,
+)
 from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
 from mailhost.ports import Account, Allowance, Tallied, Tally
 from mailhost.provision import queue as operator
@@ -352,6 +363,41 @@ async def test_an_app_password_of_either_access_logs_in_until_it_ends(cell: Cell
         ("ada@example.is", ""),
     ):
         assert await logins.login(user, word) is None
+
+
+async def test_an_operators_own_limits_go_before_the_usual_ones(cell: Cell) -> None:
+    box = cell.ada.mailbox
+    account = Account(box.pk, box.tenant_id, "ada@example.is")
+    tally = DatabaseTally(cell.shop.writer)
+
+    def limit(mailbox: int | None, recipients: int, new: int) -> None:
+        SendingLimit.objects.create(tenant_id=box.tenant_id, mailbox_id=mailbox, recipients=recipients, new=new)
+
+    await cell.shop.readers.run(limit, box.pk, 2, 1)
+    usual = Allowance()
+    assert await tally.count(account, [b"a" * 16, b"b" * 16], usual, now=NOW) is Tallied.TOO_MANY_NEW
+    assert await tally.count(account, [b"a" * 16], usual, now=NOW) is Tallied.OK
+    assert await tally.count(account, [b"a" * 16, b"b" * 16], usual, now=NOW) is Tallied.TOO_MANY
+    await cell.shop.readers.run(limit, None, 1, 1)
+    assert await tally.count(account, [b"a" * 16], usual, now=NOW) is Tallied.TOO_MANY
+
+
+async def test_a_grant_holds_while_the_domain_is_the_tenants_own(cell: Cell) -> None:
+    grants, box = DatabaseGrants(cell.shop.readers), cell.ada.mailbox
+
+    def change(domain: str, tenant: int) -> None:
+        Domain.objects.filter(name=domain).update(tenant_id=tenant)
+
+    def give() -> int:
+        SenderGrant.objects.create(cell="is-1", mailbox=box, address=f"board@{box.address.partition('@')[2]}")
+        return Tenant.objects.create(cell="is-1", slug="elsewhere", name="Elsewhere", created=NOW.date()).pk
+
+    other = await cell.shop.readers.run(give)
+    domain = box.address.partition("@")[2]
+    assert await grants.granted(box.pk, f"board@{domain}")
+    assert not await grants.granted(box.pk, f"sales@{domain}")
+    await cell.shop.readers.run(change, domain, other)
+    assert not await grants.granted(box.pk, f"board@{domain}")
 
 
 async def test_a_large_content_is_a_sealed_file_until_its_last_recipient_has_it(

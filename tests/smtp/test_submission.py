@@ -14,7 +14,7 @@ from mailhost.seal import open_header, open_payload
 from mailhost.smtp.floor import Floor
 from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
-from tests.fakes import MemoryLogins, MemoryOutbox, MemoryTally
+from tests.fakes import MemoryGrants, MemoryLogins, MemoryLostAnswers, MemoryOutbox, MemoryTally
 from tests.people import ADA, BEN, identity
 from tests.smtp.talk import HOST, Client, Talk
 from tests.smtp.test_session import codes
@@ -35,6 +35,8 @@ class Office(Talk):
         self.logins = MemoryLogins(Account(1, 1, "ada@example.is"))
         self.outbox = MemoryOutbox()
         self.tally = MemoryTally()
+        self.grants = MemoryGrants()
+        self.lost = MemoryLostAnswers()
         routes = RouteCache(self.directory, lambda: self.clock)
         submitter = Submitter(
             hostname=HOST,
@@ -42,6 +44,8 @@ class Office(Talk):
             receiver=self.house.receiver,  # type: ignore[arg-type]
             queue=self.outbox,
             tally=self.tally,
+            grants=self.grants,
+            lost_answers=self.lost,
             key=b"k" * 32,
             now=lambda: self.now,
             limits=self.limits,
