@@ -42,6 +42,7 @@ class House:
     settings: Mapping[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    address: str = "127.0.0.1"  # where it listens
 
     def __post_init__(self) -> None:
         if not self.ports:
@@ -75,7 +76,7 @@ class House:
         deadline = time.monotonic() + wait
         for name in ("MX", "IMAP"):
             while True:
-                with suppress(OSError), socket.create_connection(("127.0.0.1", self.ports[name]), timeout=1) as sock:
+                with suppress(OSError), socket.create_connection((self.address, self.ports[name]), timeout=1) as sock:
                     if sock.recv(64):
                         break
                 assert self.process is not None

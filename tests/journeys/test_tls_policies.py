@@ -1,0 +1,279 @@
+"""Mail between real hosts under DANE and MTA-STS: it arrives where they are kept and stays where somebody breaks them."""
+
+from __future__ import annotations
+
+import http.server
+import imaplib
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography import x509
+
+from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Tlsa, Txt, reverse_name
+from mailhost.tlspolicy.dane import record_for
+from tests.journeys.house import House, house
+from tests.journeys.test_kill import _unverified
+from tests.journeys.test_sending import submit
+from tests.servers.dnsworld import DnsWorld, Signing, Zone, dns_world
+from tests.servers.postfix import Postfix, postfix
+from tests.servers.privatenetwork import PrivateNetwork, private_network
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+
+CELL, OTHER_CELL, POST, SITE, BETWEEN = (IPv4Address(f"127.0.0.{last}") for last in (1, 7, 3, 5, 6))
+POLICY = "version: STSv1\r\nmode: enforce\r\nmx: {}\r\nmax_age: 86400\r\n"
+
+
+class Between(socketserver.ThreadingTCPServer):
+    """Somebody on the wire who takes the word STARTTLS out; `heard` are the commands that passed."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        super().__init__((str(BETWEEN), 25), _Strip)
+
+
+class _Strip(socketserver.StreamRequestHandler):
+    server: Between
+
+    def handle(self) -> None:
+        with socket.create_connection((str(POST), 25)) as there, there.makefile("rb") as answers:
+            while line := answers.readline():
+                # An answer is passed on without the word; after its last line it is the client's turn.
+                if b"STARTTLS" not in line:
+                    self.wfile.write(line)
+                if line[3:4] == b" ":
+                    said = self.rfile.readline()
+                    self.server.heard.append(said)
+                    there.sendall(said)
+
+
+class _Policies(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        host = self.headers["Host"].removeprefix("mta-sts.")
+        body = POLICY.format(f"mx.{host}").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass
+class World:
+    """Everything that runs. `ada` is the app password of ada@example.is."""
+
+    dns: DnsWorld
+    post: Postfix
+    between: Between
+    cell: House
+    ada: str
+    network: PrivateNetwork
+    folder: Path
+    authority: trustme.CA
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def send(self, recipient: str, subject: str) -> None:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "ada@example.is", recipient, subject
+        message.set_content("High at noon.\n")
+        submit(self.cell, self.ada, message, recipient)
+
+    def at_post(self, subject: str) -> list[bytes]:
+        found = [path.read_bytes() for path in (self.post.folder / "mail" / "all" / "new").glob("*")]
+        return [text for text in found if f"Subject: {subject}\n".encode() in text]
+
+    def wait_at_post(self, subject: str, seconds: float = 40) -> bytes:
+        deadline = time.monotonic() + seconds
+        while not (found := self.at_post(subject)):
+            assert time.monotonic() < deadline, f"{self.cell.skerry('queue', 'list')} {self.cell.log[-1500:]}"
+            time.sleep(0.1)
+        return found[0]
+
+    def wait_for_reason(self, reason: str, seconds: float = 40) -> None:
+        deadline = time.monotonic() + seconds
+        while reason not in (seen := {row["reason"] for row in self.cell.skerry("queue", "list")}):
+            assert time.monotonic() < deadline, f"{seen}: {self.cell.log[-1500:]}"
+            time.sleep(0.3)
+
+
+def certificate(folder: Path, authority: trustme.CA, name: str) -> tuple[dict[str, str], Tlsa]:
+    """Settings for a cell with a certificate of `authority`, and the record that names it."""
+    issued = authority.issue_cert(name)
+    chain, key = folder / f"{name}.pem", folder / f"{name}.key"
+    for pem in issued.cert_chain_pems:
+        pem.write_to_path(str(chain), append=True)
+    issued.private_key_pem.write_to_path(str(key))
+    key.chmod(0o600)
+    found = x509.load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
+    return {"SKERRY_TLS_CERT": str(chain), "SKERRY_TLS_KEY": str(key)}, record_for(found)
+
+
+def records() -> dict[str, list[Rdata]]:
+    made: dict[str, list[Rdata]] = {}
+    for domain, address in (
+        ("example.is", CELL),
+        ("example.no", OTHER_CELL),
+        ("dane.test", POST),
+        ("wrong.test", POST),
+        ("sts.test", POST),
+        ("strict.test", BETWEEN),
+        ("stripped.test", BETWEEN),
+    ):
+        made[domain] = [Mx(10, f"mx.{domain}")]
+        made[f"mx.{domain}"] = [A(address)]
+        made[reverse_name(address)] = [Ptr(f"mx.{domain}")]
+    for domain in ("example.is", "example.no", "dane.test"):
+        made[domain].append(Txt(b"v=spf1 mx -all"))
+    for domain in ("sts.test", "strict.test"):
+        made[f"_mta-sts.{domain}"] = [Txt(b"v=STSv1; id=1;")]
+        made[f"mta-sts.{domain}"] = [A(SITE)]
+    return made
+
+
+SIGNED = ("example.is", "example.no", "dane.test", "wrong.test", "stripped.test")
+ZONES = [
+    *(Zone(name) for name in SIGNED),
+    *(Zone(name, Signing.NONE) for name in ("sts.test", "strict.test", "127.in-addr.arpa")),
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    with ExitStack() as stack:
+        network = stack.enter_context(private_network())
+        dns = stack.enter_context(dns_world(records(), ZONES, resolver_port=53))
+        post = stack.enter_context(postfix(network, "mx.sts.test", domain="dane.test", address=str(POST)))
+        post.configure(virtual_mailbox_domains="dane.test wrong.test sts.test strict.test stripped.test")
+        site = http.server.ThreadingHTTPServer((str(SITE), 443), _Policies)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("mta-sts.sts.test", "mta-sts.strict.test").configure_cert(context)
+        site.socket = context.wrap_socket(site.socket, server_side=True)
+        stack.enter_context(serving(site))
+        between = Between()
+        stack.enter_context(serving(between))
+        trusted = folder / "authorities.pem"
+        trusted.write_bytes(authority.cert_pem.bytes() + post.authority.cert_pem.bytes())
+        own, tlsa = certificate(folder, authority, "mx.example.is")
+        for host, record in (
+            ("mx.example.is", tlsa),
+            ("mx.dane.test", Tlsa(3, 1, 1, post.tlsa)),
+            ("mx.stripped.test", Tlsa(3, 1, 1, post.tlsa)),
+            ("mx.wrong.test", Tlsa(3, 1, 1, bytes(32))),
+        ):
+            dns.put(f"_25._tcp.{host}", record)
+        settings = {"SKERRY_RESOLVER": dns.resolver, "SKERRY_PRIVATE_TARGETS": "true", "SSL_CERT_FILE": str(trusted)}
+        cell = stack.enter_context(house(SKERRY_HOSTNAME="mx.example.is", **settings, **own))
+        cell.ports["MX"] = 25
+        assert cell.manage("prepare").returncode == 0
+        cell.people("example", "example.is", ["ada"])
+        ada = cell.app_password("ada@example.is", "session")
+        cell.start(wait=90)
+        yield World(dns, post, between, cell, ada, network, folder, authority, settings)
+
+
+def texts(address: str, port: int, user: str, password: str) -> list[bytes]:
+    with imaplib.IMAP4_SSL(address, port, ssl_context=_unverified()) as client:
+        client.login(user, password)
+        client.select("INBOX")
+        _, data = client.fetch("1:*", "(BODY.PEEK[])")
+        return [part[1] for part in data if isinstance(part, tuple)]
+
+
+def wait_for_text(address: str, port: int, user: str, password: str, part: bytes, seconds: float = 60) -> bytes:
+    deadline = time.monotonic() + seconds
+    while not (found := [text for text in texts(address, port, user, password) if part in text]):
+        assert time.monotonic() < deadline, f"nothing with {part!r}"
+        time.sleep(0.3)
+    return found[0]
+
+
+def test_mail_goes_to_the_host_whose_key_is_in_the_signed_dns(world: World) -> None:
+    world.send("cleo@dane.test", "named")
+    assert b"using TLSv1" in world.wait_at_post("named")
+
+
+def test_mail_goes_to_the_host_that_the_policy_names_and_authorities_vouch_for(world: World) -> None:
+    world.send("cleo@sts.test", "vouched")
+    assert b"using TLSv1" in world.wait_at_post("vouched")
+
+
+def test_mail_stays_when_the_host_shows_another_key(world: World) -> None:
+    world.send("cleo@wrong.test", "another key")
+    world.wait_for_reason("dane_mismatch")
+    assert not world.at_post("another key")
+
+
+@pytest.mark.parametrize("domain", ["strict.test", "stripped.test"])
+def test_nothing_passes_somebody_who_takes_starttls_away(world: World, domain: str) -> None:
+    world.between.heard.clear()
+    world.send(f"cleo@{domain}", f"secret for {domain}")
+    world.wait_for_reason("tls_stripped")
+    verbs = {said.split(b" ")[0].strip().upper() for said in world.between.heard}
+    assert verbs
+    assert verbs <= {b"EHLO", b"QUIT", b""}
+    assert not world.at_post(f"secret for {domain}")
+
+
+def test_postfix_brings_mail_over_a_connection_it_verified(world: World) -> None:
+    world.post.configure(smtp_tls_security_level="dane-only")
+    content = b"From: Cleo <cleo@dane.test>\r\nTo: ada@example.is\r\nSubject: ebb\r\n\r\nLow at six.\r\n"
+    world.post.send("cleo@dane.test", ["ada@example.is"], content)
+    text = wait_for_text("127.0.0.1", world.cell.ports["IMAPS"], "ada@example.is", world.ada, b"Low at six")
+    assert "Verified TLS connection established to mx.example.is" in world.post.log
+    assert b"with ESMTPS" in text
+    assert b"spf=pass" in text.replace(b"\r\n\t", b" ")
+
+
+def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
+    own, tlsa = certificate(world.folder, world.authority, "mx.example.no")
+    world.dns.put("_25._tcp.mx.example.no", tlsa)
+    world.network.add(str(OTHER_CELL))
+    with house(
+        SKERRY_HOSTNAME="mx.example.no",
+        SKERRY_CELL="no-1",
+        SKERRY_BIND=str(OTHER_CELL),
+        # A cell that more than loopback reaches asks its operator why.
+        SKERRY_OPERATOR_REASON="a journey",
+        **world.settings,
+        **own,
+    ) as other:
+        other.address = str(OTHER_CELL)
+        other.ports["MX"] = 25
+        assert other.manage("prepare").returncode == 0
+        other.people("fjord", "example.no", ["cleo"])
+        cleo = other.app_password("cleo@example.no", "session")
+        other.start(wait=90)
+        world.send("cleo@example.no", "across")
+        text = wait_for_text(str(OTHER_CELL), other.ports["IMAPS"], "cleo@example.no", cleo, b"Subject: across")
+        for part in (b"with ESMTPS", b"spf=pass"):
+            assert part in text.replace(b"\r\n\t", b" ")
