@@ -20,7 +20,7 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
 from mailhost.provision import tenants
-from webadmin import domainwork, evidence, notarial, witnessing
+from webadmin import domainwork, evidence, notarial, reporting, witnessing
 from webadmin.environ import Environ
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ KINDS: Final[dict[str, Kind]] = {
     "close-egress-batch": Kind(timedelta(hours=1), close_egress_batch),
     "check-domains": Kind(timedelta(minutes=15), domainwork.check_domains),
     "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
+    "send-tls-reports": Kind(timedelta(days=1), reporting.tls_reports),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
 }
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from mailhost.adapters.tlsmemory import MAX_KINDS, DatabasePolicyCache, DatabaseTlsCounts
+from mailhost.mailauth.resolver import Txt
 from mailhost.models import StsPolicy, TlsSessions
+from mailhost.outbox import TlsNeed
 from mailhost.ports import StoreUnavailable
 from mailhost.tlscounts import Session
 from mailhost.tlspolicy.mtasts import Cached, Mode
 from mailhost.tlspolicy.mtasts import Policy as StsRules
 from mailhost.tlspolicy.requirement import Policy
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
+from mailhost.wiring.tlsreports import send
 from tests.adapters.conftest import NOW, Cell
+from tests.fakedns import FakeDns
+from tests.fakes import MemoryOutbox
 
 POLICY = Cached(StsRules(Mode.ENFORCE, ("mx.other.test",), timedelta(days=7)), "1", NOW, NOW)
 TODAY = NOW.date()
@@ -89,6 +96,29 @@ async def test_what_could_not_be_written_is_written_next_time(cell: Cell, monkey
     made.observe(session())
     await made.flush()
     assert dict(await made.before(TODAY + timedelta(days=1))) == {session(): 2}
+
+
+async def test_days_that_are_over_are_reported_to_those_who_ask_and_then_forgotten(cell: Cell) -> None:
+    made = counts(cell)
+    for domain in ("other.test", "silent.test"):
+        made.observe(session(domain, ResultType.CERTIFICATE_EXPIRED))
+    made.observe(replace(session(), day=TODAY + timedelta(days=1)))
+    await made.flush()
+    around = SimpleNamespace(
+        settings=SimpleNamespace(hostname="mx.is-1.example"), secrets=SimpleNamespace(correspondent=b"k" * 32)
+    )
+    dns = FakeDns({"_smtp._tls.other.test": [Txt(b"v=TLSRPTv1; rua=mailto:tls@reports.test,https://other.test/r")]})
+    outbox = MemoryOutbox()
+    tomorrow = NOW + timedelta(days=1)
+    sent = await send(around, cell.shop, outbox, dns, tomorrow)  # type: ignore[arg-type]
+    assert sent == 1
+    [row] = outbox.items.values()
+    assert (row.item.sender, row.item.tls) == ("", TlsNeed.NONE)
+    assert row.item.recipients[0].address == "tls@reports.test"
+    assert b"TLS-Report-Domain: other.test\r\n" in row.content
+    assert b"silent.test" not in row.content
+    assert len(await made.before(TODAY + timedelta(days=2))) == 1, "today is not over"
+    assert await send(around, cell.shop, outbox, dns, tomorrow) == 0  # type: ignore[arg-type]
 
 
 async def test_a_flood_of_domains_is_not_kept_in_memory(cell: Cell) -> None:

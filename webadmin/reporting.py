@@ -1,0 +1,16 @@
+"""The daily reports that this cell owes to other domains."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from jurisdiction.notary import Notary
+from mailhost.models import Job
+from mailhost.wiring.tlsreports import send_tls_reports
+from webadmin import daemons
+from webadmin.environ import Environ
+
+
+def tls_reports(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
+    """Queue the TLS reports of the days that are over."""
+    send_tls_reports(daemons.surroundings(environ), now)
