@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from mailhost.deliver import Envelope, Recipient
+from mailhost.deliver import LARGE, Envelope, Recipient
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
 from mailhost.message.headers import Headers, read_headers, with_fields
@@ -176,15 +176,18 @@ class Submission:
         Raises StoreUnavailable; then it is, which is the lesser harm.
         """
         at = self._with
-        digest = await asyncio.to_thread(at.submitted, self._account, envelope, content)
-        await at.lost_answers.remember([digest], now=at.now())
+        await at.lost_answers.remember([await self._digest(envelope, content)], now=at.now())
 
     async def _came_before(self, envelope: Envelope, content: bytearray) -> bool:
         at = self._with
         if not at.lost_answers.any():
             return False
-        digest = await asyncio.to_thread(at.submitted, self._account, envelope, content)
-        return bool(await at.lost_answers.take([digest], now=at.now()))
+        return bool(await at.lost_answers.take([await self._digest(envelope, content)], now=at.now()))
+
+    async def _digest(self, envelope: Envelope, content: bytearray) -> bytes:
+        if len(content) > LARGE:
+            return await asyncio.to_thread(self._with.submitted, self._account, envelope, content)
+        return self._with.submitted(self._account, envelope, content)
 
     async def _hand_over(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outcome:
         at, local = self._with, _local(envelope)
