@@ -28,6 +28,7 @@ STATUSES = EFFECTIVE | {"proposed", "withdrawn"}
 NEEDS_START = frozenset({"adopted", "scheduled"})
 
 ONE_DAY = timedelta(days=1)
+MAX_REMEMBERED = 65_536  # states and memberships of single days; a replay of years asks for more and starts anew
 WHOLE = 100.0  # per cent
 CONTROL_SHARE = 25.0  # per cent; from here on a shareholder counts as a controller (the EU's beneficial-owner line)
 
@@ -237,6 +238,10 @@ class Atlas:
     _facts_by_key: Mapping[tuple[str, str], tuple[Dated, ...]] = field(init=False, repr=False, compare=False)
     _members: Mapping[str, Mapping[str, tuple[Interval, ...]]] = field(init=False, repr=False, compare=False)
     _fact_by_id: Mapping[str, Fact] = field(init=False, repr=False, compare=False)
+    _membership: dict[tuple[tuple[str, ...], tuple[date, ...]], Mapping[str, tuple[str, ...]]] = field(
+        init=False, repr=False, compare=False
+    )
+    _states: dict[tuple[str, str, date, date], FactState] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_key: dict[tuple[str, str], list[Dated]] = {}
@@ -247,6 +252,8 @@ class Atlas:
         freeze(self, "_facts_by_key", {at: tuple(facts) for at, facts in by_key.items()})
         freeze(self, "_members", {bloc: members_of(bloc, self.blocs) for bloc in self.blocs})
         freeze(self, "_fact_by_id", {fact.id: fact for fact in self.facts})
+        freeze(self, "_membership", {})
+        freeze(self, "_states", {})
 
     def fact(self, fact_id: str) -> Fact:
         """Raises KeyError for an id that is not in the bundle."""
@@ -259,11 +266,16 @@ class Atlas:
         return self.countries.get(code, "a country that is not known" if code == UNKNOWN else code)
 
     def state(self, country: str, key: str, on: date, known: date) -> FactState:
-        """What holds in law on the day `on`, as far as was known on the day `known`."""
-        facts = self._facts_by_key.get((country, key))
-        if not facts:
-            return MISSING
-        return combine(facts, on, known)
+        """What holds in law on the day `on`, as far as was known on the day `known`; worked out once for each."""
+        asked = (country, key, on, known)
+        found = self._states.get(asked)
+        if found is None:
+            facts = self._facts_by_key.get((country, key))
+            found = combine(facts, on, known) if facts else MISSING
+            if len(self._states) >= MAX_REMEMBERED:
+                self._states.clear()
+            self._states[asked] = found
+        return found
 
     def in_bloc(self, country: str, bloc: str, *days: date) -> bool:
         """Whether the country belongs to the bloc, or to one that it includes, on any of the days."""
@@ -271,6 +283,21 @@ class Atlas:
         if intervals is None:
             return False
         return any(first <= day <= last for first, last in intervals for day in days)
+
+    def membership(self, blocs: tuple[str, ...], days: tuple[date, ...]) -> Mapping[str, tuple[str, ...]]:
+        """Country to those of the blocs it is in on any of the days, in their order; worked out once for each, as
+        every decision of a day asks. Raises KeyError for an unknown bloc."""
+        found = self._membership.get((blocs, days))
+        if found is None:
+            inside = {bloc: self._members[bloc] for bloc in blocs}
+            countries = dict.fromkeys(country for members in inside.values() for country in members)
+            found = {
+                country: tuple(bloc for bloc in blocs if self.in_bloc(country, bloc, *days)) for country in countries
+            }
+            if len(self._membership) >= MAX_REMEMBERED:
+                self._membership.clear()
+            self._membership[blocs, days] = found
+        return found
 
     def blocs_of(self, country: str, on: date) -> tuple[str, ...]:
         return tuple(bloc for bloc in self.blocs if self.in_bloc(country, bloc, on))

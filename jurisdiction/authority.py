@@ -15,7 +15,7 @@ from typing import Final
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
 from jurisdiction.fields import UNKNOWN
-from jurisdiction.law import in_bloc, law_at
+from jurisdiction.law import blocs_of, law_at
 from jurisdiction.places import Survey
 from jurisdiction.policy import Policy
 from jurisdiction.questions import Decision, Legal, Moment, Operator, Verdict
@@ -63,4 +63,4 @@ def _bound_by_eevidence(country: str, atlas: Atlas, at: Moment) -> tuple[bool, t
     if found.settled:
         return found.state == "yes", found.fact_ids
     applies = max(at.days) >= EEVIDENCE_FIRST_DAY
-    return applies and (found.state == "yes" or in_bloc(atlas, country, "EU", at)), found.fact_ids
+    return applies and (found.state == "yes" or bool(blocs_of(atlas, country, ("EU",), at))), found.fact_ids

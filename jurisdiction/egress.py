@@ -10,7 +10,6 @@ from typing import Final
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
 from jurisdiction.fields import UNKNOWN
-from jurisdiction.law import in_bloc
 from jurisdiction.places import Survey
 from jurisdiction.policy import Policy
 from jurisdiction.questions import Decision, Egress, Moment, Verdict
@@ -36,10 +35,12 @@ def decide_egress(question: Egress, policy: Policy, atlas: Atlas, _survey: Surve
     countries = (question.mx_location, *question.mx_controllers)
     if UNKNOWN in countries or not question.mx_controllers:
         return NOT_KNOWN
-    for bloc in denied:
-        if any(in_bloc(atlas, country, bloc, at) for country in countries):
-            if question.sender_consent and question.tenant_allows_consent:
-                return OVERRIDE
-            because = (f"{r.EGRESS_PLAINTEXT_DENIED}:{bloc}",)
-            return Decision(Verdict.DENY, because, obligations=(WHEN_DENIED[policy.egress_rule],))
-    return READABLE
+    membership = atlas.membership(denied, at.days)
+    found = {bloc for country in countries for bloc in membership.get(country, ())}
+    if not found:
+        return READABLE
+    if question.sender_consent and question.tenant_allows_consent:
+        return OVERRIDE
+    first = next(bloc for bloc in denied if bloc in found)
+    because = (f"{r.EGRESS_PLAINTEXT_DENIED}:{first}",)
+    return Decision(Verdict.DENY, because, obligations=(WHEN_DENIED[policy.egress_rule],))

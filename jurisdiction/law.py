@@ -9,9 +9,12 @@ from jurisdiction.questions import Moment
 
 
 def law_at(atlas: Atlas, country: str, key: str, at: Moment) -> FactState:
-    strictest = atlas.state(country, key, at.days[0], at.known)
-    for day in at.days[1:]:
-        found = atlas.state(country, key, day, at.known)
+    days, known = at
+    strictest = atlas.state(country, key, days[0], known)
+    if len(days) == 1:
+        return strictest
+    for day in days[1:]:
+        found = atlas.state(country, key, day, known)
         if _strictness(found) > _strictness(strictest):
             strictest = found
     return strictest
@@ -23,13 +26,6 @@ def _strictness(state: FactState) -> int:
     return 2 if state.state == "yes" else 0
 
 
-def in_bloc(atlas: Atlas, country: str, bloc: str, at: Moment) -> bool:
-    return atlas.in_bloc(country, bloc, *at.days)
-
-
-def first_bloc(atlas: Atlas, country: str, blocs: tuple[str, ...], at: Moment) -> str | None:
-    """The first of the blocs, in the policy's order, that the country is in."""
-    for bloc in blocs:
-        if in_bloc(atlas, country, bloc, at):
-            return bloc
-    return None
+def blocs_of(atlas: Atlas, country: str, blocs: tuple[str, ...], at: Moment) -> tuple[str, ...]:
+    """Those of the blocs, in the policy's order, that the country is in."""
+    return atlas.membership(blocs, at.days).get(country, ())

@@ -6,6 +6,7 @@ country where a primary would be allowed then is a place to go.
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache, lru_cache
 
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
@@ -22,13 +23,9 @@ def decide_law_change(question: LawChange, policy: Policy, atlas: Atlas, survey:
         return NOTHING_TO_DO
     then = Moment((max(question.in_force, *at.days),), at.known)
     target, facts = first_target(question.country, question.candidates, policy, atlas, survey, then)
-    return Decision(
-        Verdict.PLAN,
-        (r.LAW_SCHEDULED, r.NO_COMPLIANT_TARGET if target is None else f"{r.MOVE_TO}:{target}"),
-        facts,
-        expires=_eve(question.in_force),
-        obligations=(f"{r.MOVE_BEFORE}:{question.in_force.isoformat()}", r.TELL_TENANT),
-    )
+    because = (r.LAW_SCHEDULED, r.NO_COMPLIANT_TARGET if target is None else f"{r.MOVE_TO}:{target}")
+    eve, obligations = _deadline(question.in_force)
+    return Decision(Verdict.PLAN, because, facts, eve, obligations)
 
 
 def first_target(
@@ -39,12 +36,20 @@ def first_target(
     for country in candidates:
         if country == leaving:
             continue
-        there = decide_place(Place("primary", country, (country,), geo="agree"), policy, atlas, survey, then)
+        there = decide_place(_primary_in(country), policy, atlas, survey, then)
         facts += there.facts
         if there.verdict is Verdict.ALLOW:
             return country, facts
     return None, facts
 
 
-def _eve(day: date) -> date:
-    return date.fromordinal(max(1, day.toordinal() - 1))
+@cache
+def _primary_in(country: str) -> Place:
+    """A place of its own country's; there are as many as countries."""
+    return Place("primary", country, (country,), geo="agree")
+
+
+@lru_cache(maxsize=4096)
+def _deadline(day: date) -> tuple[date, tuple[str, ...]]:
+    """The last day before, and what has to be done until then."""
+    return date.fromordinal(max(1, day.toordinal() - 1)), (f"{r.MOVE_BEFORE}:{day.isoformat()}", r.TELL_TENANT)

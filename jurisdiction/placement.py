@@ -5,31 +5,41 @@ reason to deny denies; holds are then not listed. An unknown place or owner deni
 holds, for a human to look it up.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
 from jurisdiction.fields import UNKNOWN
-from jurisdiction.law import first_bloc, in_bloc, law_at
+from jurisdiction.law import blocs_of, law_at
 from jurisdiction.places import Survey, contradicts
 from jurisdiction.policy import Policy
-from jurisdiction.questions import Decision, Moment, Place, Verdict
+from jurisdiction.questions import Decision, Moment, Place, RoundTrip, Verdict
 
 MAX_EVIDENCE_AGE_DAYS: Final = 30  # a month: long enough for a monthly visit, short enough that a move is noticed
 
 ALLOW, DENY, HOLD = Verdict.ALLOW, Verdict.DENY, Verdict.HOLD
 FINE: Final = (r.LOC_OK, r.CTRL_OK)
+ASK: Final = (r.ASK_HUMAN,)
+RENEW: Final = (r.RENEW_EVIDENCE,)
 
 
 def decide_place(question: Place, policy: Policy, atlas: Atlas, survey: Survey, at: Moment) -> Decision:
     deny: list[str] = []
     _judge_location(question, policy, atlas, at, deny)
-    _judge_controllers(question, policy, atlas, at, deny)
-    _judge_evidence(question, survey, deny)
+    if question.controllers != (question.location,) or question.location == UNKNOWN:
+        # What the location's own country means for the tenant is said by the reasons about the location.
+        _judge_controllers(question, policy, atlas, at, deny)
+    if question.kind in ("backup", "worker") or question.task_cell is not None:
+        _judge_circumstances(question, deny)
+    age = question.evidence_age_days
+    if age is not None and not 0 <= age <= MAX_EVIDENCE_AGE_DAYS:  # evidence from the future is no evidence either
+        deny.append(r.EVIDENCE_STALE)
+    if question.rtt is not None and _contradicted(question.rtt, question.location, survey):
+        deny.append(r.RTT_CONTRADICTS)
     hold: list[str] = []
     facts: tuple[str, ...] = ()
-    expires = _evidence_expiry(question, at)
+    expires = date.max if age is None else _evidence_expiry(age, at)
     for key in policy.deny_facts:
         found = law_at(atlas, question.location, key, at)
         facts += found.fact_ids
@@ -42,8 +52,8 @@ def decide_place(question: Place, policy: Policy, atlas: Atlas, survey: Survey, 
     if deny:
         return Decision(DENY, tuple(deny), facts, last_day)
     if hold:
-        return Decision(HOLD, tuple(hold), facts, last_day, (r.ASK_HUMAN,))
-    return Decision(ALLOW, FINE, facts, last_day, (r.RENEW_EVIDENCE,))
+        return Decision(HOLD, tuple(hold), facts, last_day, ASK)
+    return Decision(ALLOW, FINE, facts, last_day, RENEW)
 
 
 def _judge_location(question: Place, policy: Policy, atlas: Atlas, at: Moment, deny: list[str]) -> None:
@@ -54,9 +64,8 @@ def _judge_location(question: Place, policy: Policy, atlas: Atlas, at: Moment, d
         deny.append(r.LOC_UNKNOWN)
     if location not in (policy.backup_allow if question.kind == "backup" else policy.allow):
         deny.append(r.NOT_IN_ALLOWLIST)
-    for bloc in policy.deny_blocs:
-        if in_bloc(atlas, location, bloc, at):
-            deny.append(f"{r.BLOC_DENIED}:{bloc}")  # noqa: PERF401  the hot path; a generator costs a third more
+    for bloc in atlas.membership(policy.deny_blocs, at.days).get(location, ()):
+        deny.append(f"{r.BLOC_DENIED}:{bloc}")  # noqa: PERF401  the hot path; a generator costs a third more
 
 
 def _judge_controllers(question: Place, policy: Policy, atlas: Atlas, at: Moment, deny: list[str]) -> None:
@@ -65,36 +74,27 @@ def _judge_controllers(question: Place, policy: Policy, atlas: Atlas, at: Moment
         deny.append(r.CTRL_UNKNOWN)
     for country in dict.fromkeys(controllers):
         if country in (UNKNOWN, question.location):
-            continue  # what the location's own country means for the tenant is said by the reasons about the location
-        bloc = first_bloc(atlas, country, policy.deny_controller_blocs, at)
-        if bloc is not None:
-            deny.append(f"{r.CTRL_DENIED}:{country}:{bloc}")
+            continue
+        blocs = blocs_of(atlas, country, policy.deny_controller_blocs, at)
+        if blocs:
+            deny.append(f"{r.CTRL_DENIED}:{country}:{blocs[0]}")
 
 
-def _judge_evidence(question: Place, survey: Survey, deny: list[str]) -> None:
-    if question.kind == "backup" and not question.encrypted_client_key:
+def _judge_circumstances(question: Place, deny: list[str]) -> None:
+    kind = question.kind
+    if kind == "backup" and not question.encrypted_client_key:
         deny.append(r.BACKUP_NOT_TENANT_KEYED)
-    if _crosses_cells(question):
+    # A task runs only in the cell it was made for; a worker that names no cell, or a task without one, is neither.
+    if question.cell != question.task_cell and (kind == "worker" or question.task_cell is not None):
         deny.append(r.CELL_MISMATCH)
-    age = question.evidence_age_days
-    if age is not None and not 0 <= age <= MAX_EVIDENCE_AGE_DAYS:  # evidence from the future is no evidence either
-        deny.append(r.EVIDENCE_STALE)
-    if question.rtt is not None:
-        landmark = survey.landmarks.get(question.rtt.landmark)
-        site = survey.sites.get(question.location)
-        if landmark is not None and site is not None and contradicts(question.rtt.ms, landmark, site):
-            deny.append(r.RTT_CONTRADICTS)
 
 
-def _crosses_cells(question: Place) -> bool:
-    """A task runs only in the cell it was made for; a worker that names no cell, or a task without one, is neither."""
-    if question.cell == question.task_cell:
-        return False
-    return question.kind == "worker" or question.task_cell is not None
+def _contradicted(rtt: RoundTrip, location: str, survey: Survey) -> bool:
+    landmark, site = survey.landmarks.get(rtt.landmark), survey.sites.get(location)
+    return landmark is not None and site is not None and contradicts(rtt.ms, landmark, site)
 
 
-def _evidence_expiry(question: Place, at: Moment) -> date:
-    age = question.evidence_age_days
-    if age is None or not 0 <= age <= MAX_EVIDENCE_AGE_DAYS:
+def _evidence_expiry(age: float, at: Moment) -> date:
+    if not 0 <= age <= MAX_EVIDENCE_AGE_DAYS:
         return date.max
-    return at.known + timedelta(days=int(MAX_EVIDENCE_AGE_DAYS - age))
+    return date.fromordinal(at.known.toordinal() + int(MAX_EVIDENCE_AGE_DAYS - age))
