@@ -10,7 +10,7 @@ from jurisdiction.geo import TOR_FOLDER, GeoDataError, load_tor
 from jurisdiction.models import Incident, LeaseRow
 from jurisdiction.records import ledger
 from mailhost.models import Job
-from webadmin import identity, notarial
+from webadmin import identity, notarial, witnessing
 from webadmin.checks import Check, Looker, State
 from webadmin.environ import Environ
 
@@ -69,17 +69,24 @@ def _leases(environ: Environ, now: datetime) -> Iterator[Check]:
 
 
 def _ledger(environ: Environ, now: datetime) -> Iterator[Check]:
-    head = ledger.latest_checkpoint()
-    if head is None or (head.size < ledger.size() and now - head.made > CHECKPOINT_AGE):
+    found = ledger.state(notarial.notary(environ, today=now.date()), witnessing.keys(environ), now)
+    if found is None or (found.size < found.entries_now and found.age > CHECKPOINT_AGE):
         yield Check("ledger", State.WARNING, "no head was signed lately", "is the worker running?")
-    elif not environ.witness_list:
+    elif found.witnessed:
+        yield Check("ledger", State.OK, f"{found.entries_now} entries, {found.sentence}")
+    elif environ.witness_list:
+        yield Check(
+            "ledger",
+            State.WARNING,
+            f"{found.entries_now} entries, unwitnessed: no witness has signed the newest head",
+            "`skerry ledger export` asks them again and says what they answer",
+        )
+    else:
         state = State.OK if environ.serves_loopback_only else State.WARNING
         remedy = (
             "" if environ.serves_loopback_only else "ask somebody you do not control to witness it: SKERRY_WITNESSES"
         )
-        yield Check("ledger", state, f"{ledger.size()} entries, unwitnessed", remedy)
-    else:
-        yield Check("ledger", State.OK, f"{ledger.size()} entries, {len(environ.witness_list)} witnesses")
+        yield Check("ledger", state, f"{found.entries_now} entries, unwitnessed", remedy)
 
 
 def _jobs(_environ: Environ, _now: datetime) -> Iterator[Check]:

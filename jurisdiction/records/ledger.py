@@ -11,7 +11,8 @@ Errors: `OtherLedger` when key or origin is not the one the log began with.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
@@ -44,6 +45,7 @@ from jurisdiction.ledger.tree import (
 from jurisdiction.models import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode
 from jurisdiction.notary import Notary
 
+UNWITNESSED: Final = "UNWITNESSED: nobody outside this cell is known to have seen this log"
 QUERY: Final = 500  # positions asked for at once; SQLite takes some thousands of parameters, not more
 
 
@@ -163,6 +165,40 @@ def add_cosignatures(size: int, signatures: Sequence[Signature]) -> None:
         row = CheckpointRow.objects.select_for_update().get(size=size)
         row.note = str(parse_note(row.note.encode()).adding(signatures))
         row.save(update_fields=["note"])
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The newest signed head, as pages, receipts and `skerry doctor` show it; `root` in hex. No witness: the cell
+    alone has seen its log, and it must be called unwitnessed."""
+
+    entries_now: int
+    size: int
+    root: str
+    made: datetime
+    age: timedelta
+    witnesses: tuple[str, ...]
+
+    @property
+    def witnessed(self) -> bool:
+        return bool(self.witnesses)
+
+    @property
+    def sentence(self) -> str:
+        """For whoever is about to trust it."""
+        return f"witnessed by {', '.join(self.witnesses)}" if self.witnesses else UNWITNESSED
+
+
+def state(notary: Notary, witnesses: Sequence[PublicKey], now: datetime) -> LedgerState | None:
+    """None before the first head was signed. Raises NoteError for a stored head that is damaged."""
+    head = latest_checkpoint()
+    return None if head is None else state_of(head, notary, witnesses, now)
+
+
+def state_of(head: CheckpointRow, notary: Notary, witnesses: Sequence[PublicKey], now: datetime) -> LedgerState:
+    """The state with this head as the newest. Raises NoteError."""
+    seen = witnesses_of(head, notary.log_key, witnesses)
+    return LedgerState(size(), head.size, bytes(head.root).hex(), head.made, now - head.made, seen)
 
 
 def size() -> int:

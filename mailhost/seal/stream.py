@@ -24,10 +24,10 @@ type Buffer = bytes | bytearray | memoryview
 CHUNK_SIZE = 64 * 1024
 NONCE_SIZE = 16
 TAG_SIZE = 16
-_SEALED_CHUNK = CHUNK_SIZE + TAG_SIZE
+SEALED_CHUNK = CHUNK_SIZE + TAG_SIZE
 
 
-def _chunk_nonce(number: int, last: bool) -> bytes:
+def chunk_nonce(number: int, last: bool) -> bytes:
     return number.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
 
 
@@ -60,10 +60,10 @@ def encrypt_payload(file_key: bytes, nonce: bytes, pieces: Iterable[Buffer]) -> 
     sealed.write(nonce)
     number = 0
     for following in chunks:
-        sealed.write(cipher.encrypt(_chunk_nonce(number, last=False), chunk, None))
+        sealed.write(cipher.encrypt(chunk_nonce(number, last=False), chunk, None))
         chunk = following
         number += 1
-    sealed.write(cipher.encrypt(_chunk_nonce(number, last=True), chunk, None))
+    sealed.write(cipher.encrypt(chunk_nonce(number, last=True), chunk, None))
     return sealed.getvalue()
 
 
@@ -71,8 +71,8 @@ def decrypt_payload(file_key: bytes, payload: Buffer) -> bytearray:
     """The body's plaintext, all of it or `CannotOpen`."""
     sealed = memoryview(payload)
     size = len(sealed) - NONCE_SIZE
-    chunks = -(-size // _SEALED_CHUNK)
-    final_size = size - (chunks - 1) * _SEALED_CHUNK - TAG_SIZE
+    chunks = -(-size // SEALED_CHUNK)
+    final_size = size - (chunks - 1) * SEALED_CHUNK - TAG_SIZE
     # The final chunk must not be empty unless the whole body is.
     if size < TAG_SIZE or final_size < 0 or (final_size == 0 and chunks > 1):
         raise CannotOpen
@@ -81,10 +81,10 @@ def decrypt_payload(file_key: bytes, payload: Buffer) -> bytearray:
     opened = memoryview(body)
     try:
         for number in range(chunks):
-            start = NONCE_SIZE + number * _SEALED_CHUNK
+            start = NONCE_SIZE + number * SEALED_CHUNK
             cipher.decrypt_into(
-                _chunk_nonce(number, last=number == chunks - 1),
-                sealed[start : start + _SEALED_CHUNK],
+                chunk_nonce(number, last=number == chunks - 1),
+                sealed[start : start + SEALED_CHUNK],
                 None,
                 opened[number * CHUNK_SIZE : (number + 1) * CHUNK_SIZE],
             )

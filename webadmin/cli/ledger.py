@@ -22,7 +22,6 @@ from webadmin.keyfiles import replace
 
 app = typer.Typer(no_args_is_help=True)
 Slug = Annotated[str | None, typer.Argument(metavar="[SLUG]", help="Only what is about this tenant.")]
-UNWITNESSED = "UNWITNESSED: nobody outside this cell is known to have seen this log"
 
 
 @app.command()
@@ -42,18 +41,20 @@ def show(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
 def _head(cell: Cell, notary: Notary) -> dict[str, Any]:
     """The newest signed head, which may lie behind the log: a new one is signed on a schedule, and by an export."""
     head = ledger.latest_checkpoint() or ledger.checkpoint(notary, cell.now)
-    witnesses = ledger.witnesses_of(head, notary.log_key, witnessing.keys(cell.environ))
+    found = ledger.state_of(head, notary, witnessing.keys(cell.environ), cell.now)
     return {
         "origin": notary.origin,
         "log_key": str(notary.log_key),
         "witness_key": str(notary.cosigning_key),
         "key_salt": notary.label_salt.hex(),
-        "entries_now": ledger.size(),
-        "size": head.size,
-        "root": bytes(head.root).hex(),
+        "entries_now": found.entries_now,
+        "size": found.size,
+        "root": found.root,
+        "made": found.made.isoformat(timespec="seconds"),
         "checkpoint": head.note,
-        "witnesses": list(witnesses),
-        "witnessed": bool(witnesses),
+        "witnesses": list(found.witnesses),
+        "witnessed": found.witnessed,
+        "seen_by": found.sentence,
     }
 
 
@@ -66,7 +67,7 @@ def _text(about: dict[str, Any]) -> str:
         f"{about['origin']}: {about['size']} entries signed, root {about['root'][:16]}…",
         f"key  {about['log_key']}",
     ]
-    lines.append("witnessed by " + ", ".join(about["witnesses"]) if about["witnessed"] else UNWITNESSED)
+    lines.append(about["seen_by"])
     for entry in about.get("entries", ()):
         rest = {name: value for name, value in entry.items() if name not in ("index", "type", "tenant") and value}
         words = (f"{name}={','.join(value) if isinstance(value, tuple) else value}" for name, value in rest.items())
@@ -90,7 +91,7 @@ def verify(slug: Slug = None, *, as_json: JsonFlag = False) -> None:
             name: head[name] for name in ("entries_now", "size", "witnesses", "witnessed") if name in head
         }
         fine = f"the log is whole: {about.get('entries_now')} entries"
-        seen = "" if about.get("witnessed") else f"\n{UNWITNESSED}"
+        seen = "" if about.get("witnessed") else f"\n{ledger.UNWITNESSED}"
         answer(about, as_json=as_json, text=lambda: "\n".join(found) or fine + seen)
         if found:
             raise typer.Exit(1)
