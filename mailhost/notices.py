@@ -104,6 +104,13 @@ WHY: Final[dict[str, tuple[str, str]]] = {
             " it for its own way on. Send the message again without asking, or seal it for its reader."
         ),
     ),
+    "restored": (
+        "4.3.0",
+        (
+            "This mail host was restored from a backup, and the message may have left already. It is held until an"
+            " administrator says whether it goes again."
+        ),
+    ),
     "egress_denied": (
         "5.7.1",
         (

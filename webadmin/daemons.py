@@ -90,6 +90,7 @@ def begin(environ: Environ, *, ready_fd: int | None, supervisor: int | None) -> 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ready = supervised.attach(ready_fd, supervisor)
     try:
+        identity.refuse_unfinished(environ)
         identity.check(environ)
     except identity.EXPECTED as problem:
         refuse(identity.in_words(problem))

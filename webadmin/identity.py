@@ -9,6 +9,8 @@ witness once.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -28,6 +30,24 @@ class OldSchema(Exception):
 
 class WrongCell(Exception):
     """The witnesses disagree; the text names both sides."""
+
+
+class RestoreUnfinished(Exception):
+    """A backup was restored half: the state has to be made safe before anybody serves it."""
+
+
+def restoring_folder(environ: Environ) -> Path:
+    """Where a restore keeps what it has unpacked; it goes with the restore's last step."""
+    return environ.cell_dir / "restoring"
+
+
+def refuse_unfinished(environ: Environ) -> None:
+    """Raises RestoreUnfinished."""
+    if restoring_folder(environ).exists():
+        raise RestoreUnfinished(
+            f"a restore of {environ.cell} did not come to its end: empty the database and {environ.blobs}, and run"
+            " `skerry backup restore` again"
+        )
 
 
 def check(environ: Environ) -> None:
@@ -108,7 +128,7 @@ def pending_migrations() -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-EXPECTED = (NotPrepared, WrongCell, OldSchema, KeyFileDamaged, KeyFilesOpen, DatabaseError)
+EXPECTED = (RestoreUnfinished, NotPrepared, WrongCell, OldSchema, KeyFileDamaged, KeyFilesOpen, DatabaseError)
 
 
 def in_words(error: Exception) -> str:

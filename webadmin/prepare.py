@@ -49,7 +49,7 @@ def prepare(environ: Environ, *, now: datetime) -> None:
             read_or_make(environ.keys / name)
         certificate = cellcert.read_or_make(environ.keys, environ.cell, now)
         identity.compare(environ.cell, identity.stored_identity(), certificate)
-        _give_database_its_setting(environ.cell)
+        give_database_its_setting(environ.cell)
         # Before anything is written: a wrong row would keep the right cell out.
         identity.compare_database_setting(environ.cell)
         if identity.pending_migrations():
@@ -63,6 +63,7 @@ def prepare(environ: Environ, *, now: datetime) -> None:
 
 def ensure(environ: Environ, *, now: datetime) -> None:
     """Prepare a cell that is not; the door of every command that a person types. Raises as `prepare`, and OldSchema."""
+    identity.refuse_unfinished(environ)
     try:
         identity.check(environ)
     except identity.NotPrepared:
@@ -85,8 +86,8 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _give_database_its_setting(cell: str) -> None:
-    """On PostgreSQL, set `skerry.cell` where it is unset and we may; else say the statement."""
+def give_database_its_setting(cell: str) -> None:
+    """On PostgreSQL, set `skerry.cell` where it is unset and we may; else say the statement. Raises NotPrepared."""
     if connection.vendor != "postgresql" or identity.database_setting() is not None:
         return
     try:

@@ -79,6 +79,7 @@ def programs(environ: Environ, *, with_demo: bool) -> list[supervisor.Program]:
 def _prepare(environ: Environ, demo_tenant: str | None) -> list[demo.Login]:
     """Everything that must be in place before a port opens; the demo logins that were made."""
     now = datetime.now(UTC)
+    identity.refuse_unfinished(environ)
     prepare.prepare(environ, now=now)
     metrics.clear(environ.run)
     if demo_tenant is None:

@@ -37,6 +37,7 @@ NOUNS = {
     "evidence": ("webadmin.cli.evidence", "What shows where this cell's machine is; leases are decided from it."),
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
     "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),
+    "backup": ("webadmin.cli.backup", "This cell as one sealed file: make, verify, restore."),
     "doctor": ("webadmin.cli.doctor", "Check this machine and this cell, and say what to do."),
 }
 

@@ -16,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: object, **_options: object) -> None:
         try:
+            identity.refuse_unfinished(settings.ENVIRON)
             prepare.prepare(settings.ENVIRON, now=datetime.now(UTC))
         except prepare.EXPECTED as problem:
             daemons.refuse(identity.in_words(problem))

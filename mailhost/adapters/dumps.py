@@ -1,0 +1,112 @@
+"""The cell's whole database as one file, and back: SQLite's own online copy, PostgreSQL's `pg_dump`.
+
+A dump is taken while the cell runs and is the state of one moment. It is loaded into an empty database only: what is
+there is never overwritten. On PostgreSQL the programs get the password by environment, since arguments are seen by
+every user of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+
+PAGES: Final = 1000  # of 4 KiB, copied under one lock; writers get in between
+PATIENCE: Final = 20.0  # seconds that a copy waits for a writer
+# libpq's names for what Django's connection knows.
+LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+
+
+class CannotDump(Exception):
+    """The database could not be copied or filled; the text says why."""
+
+
+def engine() -> str:
+    """`sqlite` or `postgresql`: a dump of one is not loaded into the other."""
+    return connection.vendor
+
+
+def is_empty() -> bool:
+    """Whether the database has no tables yet."""
+    return not connection.introspection.table_names()
+
+
+def dump(target: Path) -> None:
+    """Copy the database into the file `target`. Raises CannotDump."""
+    if connection.vendor == "postgresql":
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
+        return
+    source = sqlite3.connect(_path(), timeout=PATIENCE)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy, pages=PAGES)
+        # The copy stands alone: one file, without a log beside it.
+        copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as problem:
+        raise CannotDump(f"the database could not be copied ({problem})") from None
+    finally:
+        copy.close()
+        source.close()
+
+
+def load(source: Path) -> None:
+    """Fill the empty database from a dump of the same engine. Raises CannotDump."""
+    if not is_empty():
+        raise CannotDump("the database is not empty; a backup is restored into an empty one and replaces nothing")
+    if connection.vendor == "postgresql":
+        words = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
+        name = str(connection.settings_dict["NAME"])
+        connection.close()
+        _run("pg_restore", *words, f"--dbname={name}", str(source))
+        return
+    check(source)
+    connection.close()
+    path = Path(_path())
+    for beside in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        beside.unlink(missing_ok=True)
+    shutil.copyfile(source, path)
+    path.chmod(0o600)
+
+
+def check(source: Path) -> None:
+    """Whether a dump of this engine is whole, as far as its file tells. Raises CannotDump."""
+    if connection.vendor == "postgresql":
+        _run("pg_restore", "--list", str(source))
+        return
+    try:
+        copy = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+        try:
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            copy.close()
+    except sqlite3.Error as problem:
+        raise CannotDump(f"the backup's database is damaged ({problem})") from None
+    if found != ("ok",):
+        raise CannotDump("the backup's database is damaged")
+
+
+def _path() -> str:
+    return str(connection.settings_dict["NAME"])
+
+
+def _run(program: str, *words: str) -> None:
+    where = shutil.which(program)
+    if where is None:
+        raise CannotDump(f"{program} is not installed: apt install postgresql-client")
+    values: dict[str, Any] = connection.get_connection_params()
+    environment = {name: str(values[key]) for key, name in LIBPQ.items() if values.get(key)}
+    done = subprocess.run(  # noqa: S603  # a program of PostgreSQL's, arguments as a list
+        [where, *words],
+        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["it does not say why"])[0]
+        raise CannotDump(f"{program} failed: {said}")
