@@ -48,8 +48,13 @@ POINTS: Final = (
     Point(
         5,
         "backup and restore",
-        "a dump of another cell; copies in countries the policy does not allow are not checked yet",
-        ("webadmin/identity.py::check",),
+        "a copy in a country or in hands that one tenant denies, another cell's backup or dump, a log that forgets",
+        (
+            "jurisdiction/records/backups.py::decide",
+            "webadmin/backups.py::restore",
+            "jurisdiction/records/backups.py::resume",
+            "webadmin/identity.py::check",
+        ),
     ),
     Point(
         6,

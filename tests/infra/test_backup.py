@@ -11,11 +11,14 @@ import smtplib
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.journeys.house import House, house
+from tests.servers import postgresql
 from tests.servers.presence import need
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +33,8 @@ def _block(name: str) -> str:
     return found[1]
 
 
-def _run(block: str, home: House, backup: Path) -> None:
+def _run(block: str, home: House, backup: Path, secret: str = "") -> None:
+    (backup / "data").mkdir(exist_ok=True)
     done = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", block],
         cwd=ROOT,
@@ -41,6 +45,7 @@ def _run(block: str, home: House, backup: Path) -> None:
             "BACKUP": str(backup / "data"),
             "KEYS_BACKUP": str(backup / "keys"),
         },
+        input=f"{secret}\n",
         capture_output=True,
         text=True,
         check=False,
@@ -65,31 +70,76 @@ def _read(home: House, password: str) -> tuple[int, list[bytes]]:
         return int(answer), [part[1] for part in fetched if isinstance(part, tuple)]
 
 
-@pytest.mark.journey
-@pytest.mark.slow
-def test_a_backup_of_a_running_cell_restores_into_an_empty_home(tmp_path: Path) -> None:
-    need("sqlite3", "bash")
-    with house() as cell:
-        cell.start()
-        cell.people("harbour", "example.is", ["ada"])
-        password = cell.app_password("ada@example.is", "session")
-        _deliver(cell)
-        before = _read(cell, password)
-        assert list((cell.home / "is-1" / "blobs").rglob("*/*"))
-        _run(_block("backup"), cell, tmp_path)
-        _deliver(cell)  # after the backup, so it is not in it
-        cell.stop()
-        shutil.rmtree(cell.home)
+def _restore_and_look(cell: House, tmp_path: Path, empty: Callable[[], None]) -> None:
+    """Back up a cell with mail in it, lose it, restore it, and look at it with the eyes of its owner."""
+    cell.start()
+    cell.people("harbour", "example.is", ["ada"])
+    password = cell.app_password("ada@example.is", "session")
+    secret = cell.skerry("backup", "key")["secret_key"]
+    _deliver(cell)
+    before = _read(cell, password)
+    assert list((cell.home / "is-1" / "blobs").rglob("*/*"))
+    refused = cell.skerry("backup", "make", str(tmp_path / "x.age"), "--country", "US", fails=True)
+    assert "harbour" in refused["error"]
+    _run(_block("backup"), cell, tmp_path)
+    assert cell.skerry("backup", "verify", f"{tmp_path}/data/cell.age", "--key-stdin", answer=secret)["blobs"]
+    _deliver(cell)  # after the backup, so it is not in it
+    cell.stop()
+    shutil.rmtree(cell.home)
+    empty()
 
-        _run(_block("restore"), cell, tmp_path)
-        cell.start()
-        after = _read(cell, password)
+    _run(_block("restore"), cell, tmp_path, secret)
+    cell.start()
+    with pytest.raises(imaplib.IMAP4.error):
+        _read(cell, password)
+    after = _read(cell, cell.app_password("ada@example.is", "session"))
     assert [message.endswith(BODY) for message in after[1]] == [True]
     assert after[1] == before[1]
     assert after[0] > before[0]
+    assert cell.skerry("ledger", "verify")["ok"]
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_a_backup_of_a_running_cell_restores_into_an_empty_home(tmp_path: Path) -> None:
+    need("bash")
+    with house() as cell:
+        _restore_and_look(cell, tmp_path, lambda: None)
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_backup_restores_into_an_empty_database_of_postgresql(tmp_path: Path) -> None:
+    need("bash", "pg_dump")
+    if postgresql.programs() is None:
+        need("initdb")
+    with postgresql.cluster() as url, house(SKERRY_DATABASE_URL=f"{url.rpartition('/')[0]}/cell") as cell:
+
+        def empty() -> None:
+            with psycopg.connect(url, autocommit=True) as server:
+                server.execute("DROP DATABASE IF EXISTS cell WITH (FORCE)")
+                server.execute("CREATE DATABASE cell")
+
+        empty()
+        _restore_and_look(cell, tmp_path, empty)
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_another_cell_refuses_the_backup(tmp_path: Path) -> None:
+    with house() as cell, house(SKERRY_CELL="no-1") as other:
+        cell.skerry("init")
+        secret = cell.skerry("backup", "key")["secret_key"]
+        cell.skerry("backup", "make", str(tmp_path / "cell.age"), "--country", "IS")
+        other.skerry("init")
+        (other.home / "no-1" / "cell.sqlite3").unlink()
+        words = ["backup", "restore", str(tmp_path / "cell.age"), "--key-stdin"]
+        refused = other.skerry(*words, answer=secret, fails=True)
+        assert "a backup of cell is-1" in refused["error"]
 
 
 def test_keys_and_data_go_to_different_places() -> None:
-    lines = [line for line in _block("backup").splitlines() if line.startswith(("cp", "sqlite3"))]
+    lines = [line for line in _block("backup").splitlines() if line.startswith(("cp", "skerry"))]
     for line in lines:
         assert ("/keys" in line) == ("$KEYS_BACKUP" in line), line
