@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from jurisdiction.atlas import Atlas, Event, Fact
+from jurisdiction.atlas import Atlas, Event, Fact, FactState
 from jurisdiction.decisions import decide, survey_of
+from jurisdiction.fields import UNKNOWN
 from jurisdiction.homing import Home, excludes, home_question
 from jurisdiction.policy import Policy, warnings
 from jurisdiction.presets import PRESETS, UNWANTED
@@ -23,7 +24,8 @@ WIDTH: Final = 100
 EGRESS_RULES: Final = {
     "refuse": "is returned to its sender with the reason",
     "hold": "waits until its sender decides",
-    "link": "stays in the cell, and its reader gets a link to a page of the cell",
+    "link": "stays in the cell, and its reader gets a link to a page of the cell (until the cell offers that page, the "
+    "message is held)",
 }
 
 
@@ -98,7 +100,7 @@ def explain(policy: Policy, atlas: Atlas, home: Home, today: date) -> Note:
         _law(writer, home.country),
         _unknown(writer),
         _coming(writer),
-        _limits(),
+        _limits(writer),
     )
     return Note(title, tuple(section for section in sections if section.sentences))
 
@@ -114,9 +116,34 @@ def _in_short(writer: _Writer) -> Section:
         section.say(f"Mail may lie in the cell {writer.home.cell} in {in_words(atlas, writer.home.country)}.")
     else:
         section.say(exclusion.sentence)
+    section.say(_power(writer))
+    questions = _open_questions(writer)
+    if questions:
+        section.say(f"Counsel should look at {len(questions)} questions that no source settles; they are listed below.")
     for warning in warnings(policy, atlas, writer.today):
         section.say(warning)
     return section
+
+
+def _power(writer: _Writer) -> str:
+    """Who has power over the machines, as the operator declares it."""
+    known = [code for code in writer.home.controllers if code != UNKNOWN]
+    where = in_words(writer.atlas, writer.home.country)
+    if not known or len(known) < len(writer.home.controllers):
+        return f"The machines stand in {where} by the operator's declaration; who has power over them is not known."
+    people = writer.countries(known)
+    return f"By the operator's declaration the machines stand in {where}, and power over them lies in {people} alone."
+
+
+def _open_questions(writer: _Writer) -> list[tuple[str, str, FactState]]:
+    """Country, law and state, where the policy's own laws or the unwanted ones are not settled."""
+    policy, today = writer.policy, writer.today
+    asked = [
+        (country, key, writer.atlas.state(country, key, today, today))
+        for country in dict.fromkeys((writer.home.country, *policy.allow))
+        for key in dict.fromkeys((*policy.deny_facts, *UNWANTED))
+    ]
+    return [one for one in asked if not one[2].settled]
 
 
 def _wishes(writer: _Writer) -> Section:
@@ -155,11 +182,23 @@ def _places(writer: _Writer) -> Section:
     _by_decision(writer, section, "In", ":", [Place("primary", code, (code,), geo="agree") for code in others])
     backups = [Place("backup", code, (code,), geo="agree", encrypted_client_key=True) for code in policy.backup_allow]
     _by_decision(writer, section, "A backup in", ", encrypted to the tenant's own key:", backups)
+    _reach(writer, section, "US")
     us_owned = Place("primary", home.country, tuple(dict.fromkeys((*home.controllers, "US"))), geo="agree")
     country = in_words(writer.atlas, home.country)
     opening = f"In {country} on a machine of a company owned from the United States:"
     writer.say_decision(section, opening, writer.decide(us_owned))
     return section
+
+
+def _reach(writer: _Writer, section: Section, country: str) -> None:
+    """Why owners matter beside places: a law that follows whoever holds the data."""
+    key = "extraterritorial_production"
+    found = writer.atlas.state(country, key, writer.today, writer.today)
+    if found.settled and found.state == "yes":
+        facts = [writer.atlas.fact(name) for name in found.fact_ids]
+        text = f"Owners count as much as places: in {in_words(writer.atlas, country)} {law(writer.atlas, key)}"
+        refs = "; ".join(fact.legal_ref for fact in facts)
+        section.say(f"{text} ({refs}).", [one for fact in facts for one in fact.sources], found.fact_ids)
 
 
 def _by_decision(writer: _Writer, section: Section, before: str, after: str, places: list[Place]) -> None:
@@ -217,17 +256,27 @@ def _people(writer: _Writer) -> Section:
 
 
 def _law(writer: _Writer, country: str) -> Section:
+    """What is settled first, and of that what a tenant would least like."""
     section = Section(f"The law in {in_words(writer.atlas, country)}")
-    for fact in sorted(writer.atlas.facts_about(country), key=lambda fact: fact.id):
+
+    def weight(fact: Fact) -> tuple[bool, bool, bool, str]:
+        asked = fact.key in writer.policy.deny_facts or fact.key in UNWANTED
+        return not fact.settled(writer.today), not asked, fact.state != "yes", fact.id
+
+    for fact in sorted(writer.atlas.facts_about(country), key=weight):
         section.say(_fact_sentence(fact, writer), fact.sources, (fact.id,))
     return section
 
 
 def _fact_sentence(fact: Fact, writer: _Writer) -> str:
-    whether = law(writer.atlas, fact.key)
-    state = {"yes": "Yes", "no": "No", "unknown": "Not known"}[fact.state]
+    sentence = law(writer.atlas, fact.key)
+    said = {
+        "yes": f"{sentence[0].upper()}{sentence[1:]}",
+        "no": f"It is not so that {sentence}",
+        "unknown": f"It is not known whether {sentence}",
+    }[fact.state]
     value = "" if fact.value in ("yes", "no", "unknown") else f"{fact.value}; "
-    parts = [f"Whether {whether}: {state} ({value}{fact.legal_ref})."]
+    parts = [f"{said} ({value}{fact.legal_ref})."]
     if fact.status != "in_force":
         parts.append(f"This is {fact.status.replace('_', ' ')}, not in force.")
     elif fact.in_force_from:
@@ -244,15 +293,21 @@ def _fact_sentence(fact: Fact, writer: _Writer) -> str:
 
 
 def _unknown(writer: _Writer) -> Section:
-    section = Section("What is not known")
-    policy, today = writer.policy, writer.today
-    for country in dict.fromkeys((writer.home.country, *policy.allow)):
-        for key in dict.fromkeys((*policy.deny_facts, *UNWANTED)):
-            state = writer.atlas.state(country, key, today, today)
-            if not state.settled:
-                effect = "so nothing is allowed there" if key in policy.deny_facts else "and the policy does not ask"
-                name = in_words(writer.atlas, country)
-                section.say(f"{name}: whether {law(writer.atlas, key)}, {effect}.", facts=state.fact_ids)
+    section = Section("What is not known, and counsel should answer")
+    policy = writer.policy
+    by_question: dict[tuple[str, str], list[tuple[str, FactState]]] = {}
+    for country, key, state in _open_questions(writer):
+        effect = (
+            "The policy asks for certainty, so nothing is allowed there until a source settles it."
+            if key in policy.deny_facts
+            else "The policy does not turn on it."
+        )
+        by_question.setdefault((key, effect), []).append((country, state))
+    for (key, effect), found in by_question.items():
+        names = writer.countries(country for country, _state in found)
+        facts = [name for _country, state in found for name in state.fact_ids]
+        sources = [source for name in facts for source in writer.atlas.fact(name).sources]
+        section.say(f"Whether in {names} {law(writer.atlas, key)}. {effect}", sources, facts)
     return section
 
 
@@ -277,8 +332,13 @@ def _event_sentence(event: Event, writer: _Writer) -> str:
     return f"{where}: {event.title} ({event.stage.replace('_', ' ')}, {when}). {matters}{doubt}"
 
 
-def _limits() -> Section:
+def _limits(writer: _Writer) -> Section:
     section = Section("Limits of this note")
+    atlas, policy = writer.atlas, writer.policy
+    section.say(
+        f"It rests on facts bundle {atlas.serial} of {atlas.issued.isoformat()} (SHA-256 {atlas.digest[:16]}…) and on"
+        f" the policy with the digest {policy.digest()[:16]}…. The same two give the same note on the same day."
+    )
     section.say("It is made from dated facts and is not legal advice; ask counsel before you rely on it.")
     section.say("Correspondents keep their own copies under their own law.")
     section.say("No evidence shows that a dishonest host keeps no second copy elsewhere.")

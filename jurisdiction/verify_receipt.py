@@ -7,10 +7,11 @@ This one file needs Python and PyNaCl and nothing else; read it, it is short. It
 code with the server. The log's public key and those of the witnesses must come from somewhere else than the cell:
 from your first sign-up, a printed page, another person.
 
-What it proves: the entries shown are in the log; the log continues the checkpoint you kept from last time
-(--trusted), so nothing you saw then was removed or changed; who outside the cell has seen the same log; and, for an
-export, that no entry between the two checkpoints was held back, and that each mailbox key is signed by the key
-before it. Exit code 0: all good. 1: do not trust this log. 2: wrong use.
+What it proves: the entries shown are in the log, and the decisions about leaving mail in its batches; the log
+continues the checkpoint you kept from last time (--trusted), so nothing you saw then was removed or changed; who
+outside the cell has seen the same log; and, for an export, that no entry between the two checkpoints was held back,
+and that each mailbox key is signed by the key before it. Exit code 0: all good. 1: do not trust this log. 2: wrong
+use.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from nacl.signing import VerifyKey
 LOG, WITNESS = 1, 4  # C2SP signature types: Ed25519 note, Ed25519 cosignature
 MAX_BYTES = 256 * 1024 * 1024
 ENTRY_CONTEXT = "skerry-entry-v1\n"
+EGRESS_CONTEXT = "skerry-egress-v1\n"
 KEY_CONTEXT = b"skerry-key-v1\n"
 REWRITTEN = "the log was rewritten: it does not continue the checkpoint seen before"
 
@@ -189,16 +191,37 @@ def check_export(
     return [str(entry) for entry in entries]
 
 
-def check_receipt(bundle: dict[str, object], new: Checkpoint) -> list[str]:
-    entries = []
+def check_receipt(bundle: dict[str, object], new: Checkpoint) -> dict[int, str]:
+    entries = {}
     for item in as_list(bundle.get("entries")):
         require(isinstance(item, dict), "an entry is not a table")
         entry, index = item.get("entry"), item.get("index")
         require(isinstance(entry, str) and type(index) is int, "an entry has no text or no place")
         proof = [unhash(digest) for digest in as_list(item.get("proof"))]
         check_inclusion(leaf_hash(str(entry).encode()), index, new.size, proof, new.root)
-        entries.append(str(entry))
+        entries[index] = str(entry)
     return entries
+
+
+def check_decisions(bundle: dict[str, object], entries: dict[int, str]) -> dict[str, dict]:  # type: ignore[type-arg]
+    """Egress decisions by id, each proved to lie in a batch whose root stands in the log."""
+    found = {}
+    for item in as_list(bundle.get("decisions", [])):
+        require(isinstance(item, dict), "a decision is not a table")
+        text, batch, position = item.get("decision"), item.get("batch"), item.get("position")
+        require(type(batch) is int and type(position) is int and batch in entries, "a decision's batch is missing")
+        entry = json.loads(entries[batch].removeprefix(ENTRY_CONTEXT))
+        require(entry.get("type") == "egress", "a decision's batch is another kind of entry")
+        require(isinstance(text, str) and text.startswith(EGRESS_CONTEXT), "a decision has no text")
+        proof = [unhash(digest) for digest in as_list(item.get("proof"))]
+        root = bytes.fromhex(entry["root"])
+        try:
+            check_inclusion(leaf_hash(text.encode()), position, entry["count"], proof, root)
+        except Untrusted:
+            raise Untrusted("an egress decision is not in its batch: it was forged or changed") from None
+        decision = json.loads(text.removeprefix(EGRESS_CONTEXT))
+        found[decision["id"]] = decision
+    return found
 
 
 def as_list(value: object) -> list:  # type: ignore[type-arg]
@@ -252,7 +275,7 @@ def verify(options: argparse.Namespace) -> list[str]:
         entries = verify_export(bundle, log, witnesses, new, kept, said)
     else:
         require(bundle.get("format") == "skerry-receipt-v1", "this is neither a receipt nor an export")
-        entries = verify_single(bundle, log, witnesses, new, kept, said)
+        entries = verify_single(bundle, log, witnesses, new, kept, said, options.decision)
     said.append(
         f"The log continues the one you saw last time, of {kept.size} entries."
         if kept
@@ -294,6 +317,7 @@ def verify_single(
     new: Checkpoint,
     kept: Checkpoint | None,
     said: list[str],
+    wanted: list[str],
 ) -> list[str]:
     previous = bundle.get("previous")
     heads = [(new.size, new.root)]
@@ -308,7 +332,14 @@ def verify_single(
         raise Untrusted("the bundle starts from another checkpoint than the one you kept; ask for one that fits")
     entries = check_receipt(bundle, new)
     said.append(f"{len(entries)} entries are in the log.")
-    return entries
+    decisions = check_decisions(bundle, entries)
+    if decisions:
+        said.append(f"{len(decisions)} decisions about leaving mail are in batches of the log.")
+    for name in wanted:
+        require(name in decisions, f"the decision {name} is not in this receipt")
+        made = decisions[name]
+        said.append(f"Decision {name} of {made['on']}: {made['verdict']} ({' '.join(made['because'])}).")
+    return list(entries.values())
 
 
 def read(path: str) -> str:
@@ -329,6 +360,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--min-witnesses", type=int, default=0, help="refuse with fewer cosignatures")
     parser.add_argument("--trusted", default="", help="the checkpoint you kept from last time")
     parser.add_argument("--save", default="", help="where to keep this checkpoint for next time")
+    parser.add_argument("--decision", action="append", default=[], help="id of an egress decision it must hold")
     parser.add_argument("--my-key", action="append", default=[], help="LABEL=IDENTITY that the log must hold")
     options = parser.parse_args(arguments)
     try:

@@ -3,7 +3,8 @@
 A receipt proves single entries: each with its inclusion proof under a checkpoint, and a consistency proof from an
 earlier checkpoint the tenant already held. An export holds *every* entry between two checkpoints together with the
 frontier of the earlier one; who reads it recomputes both roots and so knows that nothing was left out. That is what
-clients of the key log need. Neither needs the cell to be believed, only its public key and those of the witnesses.
+clients of the key log need. A receipt may also hold egress decisions, each with its way to the root of the batch that
+stands in the log. Neither needs the cell to be believed, only its public key and those of the witnesses.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from jurisdiction.ledger.batches import Batched
 from jurisdiction.ledger.entries import Entry, encode
 from jurisdiction.ledger.notes import Note, encode_hash, parse_checkpoint
 from jurisdiction.ledger.tree import Frontier, Nodes, consistency_proof, frontier, inclusion_proof
@@ -27,8 +29,17 @@ class Placed:
     entry: Entry
 
 
-def receipt(nodes: Nodes, checkpoint: Note, placed: Sequence[Placed], previous: Note | None = None) -> str:
-    """A receipt for these entries under a signed checkpoint. Raises ValueError for an entry beyond it."""
+def receipt(
+    nodes: Nodes,
+    checkpoint: Note,
+    placed: Sequence[Placed],
+    previous: Note | None = None,
+    decisions: Sequence[Batched] = (),
+) -> str:
+    """A receipt for these entries under a signed checkpoint, and for egress decisions whose batches are among them.
+
+    Raises ValueError for an entry beyond the checkpoint.
+    """
     head = parse_checkpoint(checkpoint.text)
     earlier = None
     if previous is not None:
@@ -43,7 +54,18 @@ def receipt(nodes: Nodes, checkpoint: Note, placed: Sequence[Placed], previous: 
         }
         for item in placed
     ]
-    return _json({"format": RECEIPT, "checkpoint": str(checkpoint), "previous": earlier, "entries": entries})
+    made = {"format": RECEIPT, "checkpoint": str(checkpoint), "previous": earlier, "entries": entries}
+    if decisions:
+        made["decisions"] = [
+            {
+                "batch": one.batch,
+                "position": one.position,
+                "decision": one.leaf.encode().decode(),
+                "proof": [encode_hash(digest) for digest in one.proof],
+            }
+            for one in decisions
+        ]
+    return _json(made)
 
 
 def export(nodes: Nodes, checkpoint: Note, entries: Sequence[Entry], previous: Note | None = None) -> str:

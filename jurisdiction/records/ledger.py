@@ -19,6 +19,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from jurisdiction.ledger import receipts
+from jurisdiction.ledger.batches import Batched
 from jurisdiction.ledger.entries import NAMES, Entry, EntryError, KeyRecord, decode, encode
 from jurisdiction.ledger.notes import (
     Checkpoint,
@@ -229,11 +230,25 @@ def key_records(since: int = 0) -> list[KeyRecord]:
     return [entry for entry in found if isinstance(entry, KeyRecord)]
 
 
-def receipt(placed: Sequence[receipts.Placed], under: CheckpointRow, previous: Note | None = None) -> str:
-    """A receipt for these entries under a checkpoint. Raises ValueError for an entry that is newer."""
+def receipt(
+    placed: Sequence[receipts.Placed],
+    under: CheckpointRow,
+    previous: Note | None = None,
+    decisions: Sequence[Batched] = (),
+) -> str:
+    """A receipt for these entries under a checkpoint, and for the egress decisions whose batches it covers.
+
+    Raises ValueError for an entry that is newer.
+    """
+    covered = [one for one in decisions if one.batch < under.size]
+    batches = sorted({one.batch for one in covered} - {one.index for one in placed})
+    rows = LedgerEntry.objects.filter(pk__in=batches).order_by("pk")
+    both = sorted(
+        [*placed, *(receipts.Placed(row.pk, decode(bytes(row.leaf))) for row in rows)], key=lambda one: one.index
+    )
 
     def made(nodes: Nodes) -> str:
-        return receipts.receipt(nodes, parse_note(under.note.encode()), placed, previous)
+        return receipts.receipt(nodes, parse_note(under.note.encode()), both, previous, covered)
 
     return made(nodes_for(made))
 

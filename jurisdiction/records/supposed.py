@@ -11,7 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from jurisdiction.homing import home_question
+from jurisdiction.law_change import first_target
 from jurisdiction.notary import Notary
+from jurisdiction.places import UNSURVEYED
+from jurisdiction.policy import Policy
+from jurisdiction.questions import Decision, Moment, Verdict
 from jurisdiction.records import policies
 from jurisdiction.what_if import Change, Effect, Holding, JoinsBloc, LawBegins, OwnerChanges, upcoming, what_if
 
@@ -38,6 +42,7 @@ class Row:
 
     tenant: str
     kind: str
+    place: str  # country
     day: str
     before: str
     after: str
@@ -57,13 +62,23 @@ def answers(given: Given, notary: Notary, today: date) -> Iterator[Row]:
         else:
             there = replace(held.place, location=given.country, controllers=(given.country,))
             before = notary.decide(held.place, policy, today)
-            yield _row(Effect(tenant, there, given.day, before, notary.decide(there, policy, given.day), None))
+            after = notary.decide(there, policy, given.day)
+            yield _row(Effect(tenant, there, given.day, before, after, _elsewhere(after, given, notary, policy, today)))
+
+
+def _elsewhere(after: Decision, given: Given, notary: Notary, policy: Policy, today: date) -> str | None:
+    """Where else the tenant's mail could lie on that day, if not there."""
+    if after.verdict is Verdict.ALLOW or given.country is None:
+        return None
+    at = Moment((given.day,), today)
+    return first_target(given.country, policy.allow, policy, notary.atlas, UNSURVEYED, at)[0]
 
 
 def _row(effect: Effect) -> Row:
     return Row(
         tenant=effect.tenant,
         kind=effect.place.kind,
+        place=effect.place.location,
         day=effect.day.isoformat(),
         before=effect.before.verdict.value,
         after=effect.after.verdict.value,

@@ -123,7 +123,9 @@ class TestPolicy:
         assert text.startswith("Policy version 1 in the cell is-1")
         assert "\nSources\n" in text
         note = skerry("policy", "explain", "harbour", "--json").json
-        assert {"In short", "What is not known"} <= {section["title"] for section in note["sections"]}
+        assert {"In short", "What is not known, and counsel should answer"} <= {
+            section["title"] for section in note["sections"]
+        }
         assert note["sources"]
 
     def test_what_if_names_the_tenants_the_day_and_where_to(self, skerry: Skerry, cell: None) -> None:
@@ -133,6 +135,7 @@ class TestPolicy:
             {
                 "tenant": "harbour",
                 "kind": "primary",
+                "place": "IS",
                 "day": "2027-07-01",
                 "before": "allow",
                 "after": "deny",
@@ -142,6 +145,11 @@ class TestPolicy:
         ]
         sold = skerry("policy", "what-if", "--entity", "amazon-web-services", "--json").json
         assert [(row["tenant"], row["after"]) for row in sold] == [("harbour", "deny")]
+        text = " ".join(
+            skerry("policy", "what-if", "--country", "IS", "--bloc", "FVEY", "--on", "2027-07-01").out.split()
+        )
+        assert text.startswith("harbour: on 2027-07-01 its data (primary) may not lie in Iceland;")
+        assert text.endswith("It could move to Norway, the first country its policy allows then.")
         there = skerry("policy", "what-if", "--country", "US", "--json").json
         assert {row["tenant"]: row["after"] for row in there} == {"fjord": "deny", "harbour": "deny"}
         assert isinstance(skerry("policy", "what-if", "--json").json, list)

@@ -117,7 +117,7 @@ def test_a_backup_restores_into_an_empty_database_of_postgresql(tmp_path: Path) 
     with postgresql.cluster() as url, house(SKERRY_DATABASE_URL=f"{url.rpartition('/')[0]}/cell") as cell:
 
         def empty() -> None:
-            with psycopg.connect(url, autocommit=True) as server:
+            with psycopg.connect(f"{url.rpartition('/')[0]}/postgres", autocommit=True) as server:
                 server.execute("DROP DATABASE IF EXISTS cell WITH (FORCE)")
                 server.execute("CREATE DATABASE cell")
 

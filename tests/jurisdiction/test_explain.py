@@ -42,7 +42,7 @@ def test_the_note_reads_like_a_lawyers_with_numbered_sources(atlas: Atlas) -> No
         "Where mail may lie today",
         "Sending",
         "The law in Iceland",
-        "What is not known",
+        "What is not known, and counsel should answer",
         "Sources",
     ):
         assert f"\n{heading}\n{'-' * len(heading)}\n" in text
@@ -54,9 +54,10 @@ def test_the_note_reads_like_a_lawyers_with_numbered_sources(atlas: Atlas) -> No
 
 def test_what_is_not_verified_is_said_as_loudly_as_what_is(atlas: Atlas) -> None:
     text = note_text(atlas, from_preset("iceland-only", atlas, TODAY))
-    assert "Whether a mail provider must keep metadata of messages: Not known" in text
+    assert "It is not known whether a mail provider must keep metadata of messages (Act 70/2022 art. 89(3))." in text
     assert "UNVERIFIED: no source settles it" in text
-    assert "Iceland: whether a provider can be made to decrypt" in text
+    assert "Whether in Iceland a provider can be made to decrypt" in text
+    assert "Counsel should look at 3 questions" in text
 
 
 def test_facts_past_their_review_are_called_unverified(atlas: Atlas) -> None:
@@ -67,7 +68,7 @@ def test_facts_past_their_review_are_called_unverified(atlas: Atlas) -> None:
 def test_an_excluded_cell_is_said_first(atlas: Atlas) -> None:
     note = explain(from_preset("iceland-only", atlas, TODAY), atlas, Home("no-1", "NO", ("NO",)), TODAY)
     assert note.sections[0].title == "In short"
-    assert "does not let mail lie in the cell no-1 in Norway" in note.sections[0].sentences[-1].text
+    assert "does not let mail lie in the cell no-1 in Norway" in note.sections[0].sentences[1].text
 
 
 def test_laws_on_their_way_are_told_where_they_matter(atlas: Atlas) -> None:
@@ -81,7 +82,7 @@ def test_laws_on_their_way_are_told_where_they_matter(atlas: Atlas) -> None:
 def test_countries_decided_alike_share_a_sentence(atlas: Atlas) -> None:
     note = explain(from_preset("eea-deliverability", atlas, TODAY), atlas, REYKJAVIK, TODAY)
     places = next(section for section in note.sections if section.title == "Where mail may lie today")
-    assert len(places.sentences) == 4
+    assert len(places.sentences) == 5
     assert any("Germany" in sentence.text and "the Netherlands" in sentence.text for sentence in places.sentences)
 
 
@@ -129,3 +130,19 @@ def test_any_policy_can_be_explained(policy: Policy) -> None:
 
 def test_lists_of_names() -> None:
     assert [listed(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == ["", "A", "A and B", "A, B and C"]
+
+
+def test_power_over_the_machines_is_said_and_why_owners_count(atlas: Atlas) -> None:
+    policy = from_preset("iceland-only", atlas, TODAY)
+    assert "power over them lies in Iceland alone" in note_text(atlas, policy)
+    shared = note_text(atlas, policy, Home("is-1", "IS", ("IS", "CH")))
+    assert "power over them lies in Iceland and Switzerland alone" in shared
+    assert "who has power over them is not known" in note_text(atlas, policy, Home("is-1", "IS", ("IS", "??")))
+    assert "in the United States providers must produce data in their possession" in note_text(atlas, policy)
+
+
+def test_the_note_names_the_facts_and_the_policy_it_was_made_from(atlas: Atlas) -> None:
+    policy = from_preset("iceland-only", atlas, TODAY)
+    text = note_text(atlas, policy)
+    assert f"facts bundle {atlas.serial}" in text
+    assert policy.digest()[:16] in text

@@ -13,7 +13,7 @@ import typer
 from jurisdiction.ledger.notes import Note, NoteError, parse_note
 from jurisdiction.ledger.receipts import Placed
 from jurisdiction.notary import Notary
-from jurisdiction.records import ledger, policies
+from jurisdiction.records import egress, ledger, policies
 from mailhost.provision import tenants
 from webadmin import witnessing
 from webadmin.cli.answers import JsonFlag, answer
@@ -117,7 +117,8 @@ def export(
         else:
             cell.act(tenants.get(slug).slug, "ledger export")
             placed = ledger.entries_of(notary.tag(policies.TENANT, tenants.get(slug).slug))
-            text, entries = ledger.receipt(placed, head, previous), len(placed)
+            decisions = egress.batched(tenants.get(slug).slug, notary)
+            text, entries = ledger.receipt(placed, head, previous, decisions), len(placed)
         if output is None:
             sys.stdout.write(json.dumps(json.loads(text), ensure_ascii=False) + "\n" if as_json else text)
             return

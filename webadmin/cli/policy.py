@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from jurisdiction.explain import explain, render
+from jurisdiction.atlas import Atlas
+from jurisdiction.explain import WIDTH, explain, render
 from jurisdiction.policy import warnings
 from jurisdiction.presets import PRESETS
 from jurisdiction.records import leases, policies, supposed
+from jurisdiction.sentences import in_words, reason_sentence
 from mailhost.provision import policy as provisioned
 from mailhost.provision import tenants
 from webadmin.cli import cases
-from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
 from webadmin.cli.door import DryRunFlag, WrongUse, YesFlag, confirm, opened
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
 from webadmin.environ import split
@@ -123,6 +126,22 @@ def explain_(slug: Slug, *, preset: PresetFlag = None, file: FileFlag = None, as
         answer(about, as_json=as_json, text=lambda: render(note, notary.atlas))
 
 
+def _supposed(row: dict[str, Any], atlas: Atlas) -> str:
+    """What would change for one tenant, as sentences."""
+    verb = {"allow": "may lie", "deny": "may not lie", "hold": "is on hold"}
+    head = f"{row['tenant']}: on {row['day']} its data ({row['kind']}) {verb.get(row['after'], row['after'])}"
+    head += f" in {in_words(atlas, row['place'])}; today it {verb.get(row['before'], row['before'])} in its cell."
+    reasons = [reason_sentence(code, atlas) for code in row["because"]] if row["after"] != "allow" else []
+    move = row["move_to"]
+    if row["after"] != "allow":
+        reasons.append(
+            f"It could move to {in_words(atlas, move)}, the first country its policy allows then."
+            if move
+            else "No country its policy allows would do: the policy has to be widened, or nothing new is stored."
+        )
+    return textwrap.fill(" ".join([head, *reasons]), WIDTH, subsequent_indent="  ")
+
+
 @app.command("what-if")
 def what_if_(
     *,
@@ -145,9 +164,7 @@ def what_if_(
             rows = [asdict(row) for row in supposed.answers(given, notary, today)]
         except supposed.NotUnderstood as problem:
             raise WrongUse(str(problem)) from None
-        answer_list(
-            rows,
-            as_json=as_json,
-            columns=("tenant", "kind", "day", "before", "after", "move_to", "because"),
-            empty="no tenant's mail would have to move",
-        )
+        if as_json:
+            say_json(rows)
+        else:
+            print("\n".join(_supposed(row, notary.atlas) for row in rows) or "no tenant's mail would have to move")

@@ -13,7 +13,8 @@ import pytest
 from nacl.signing import SigningKey
 
 from jurisdiction import verify_receipt
-from jurisdiction.ledger.entries import Entry, FactsBundle, KeyRecord, PolicyVersion, encode
+from jurisdiction.ledger.batches import Batched, Leaf, batch
+from jurisdiction.ledger.entries import EgressBatch, Entry, FactsBundle, KeyRecord, PolicyVersion, encode
 from jurisdiction.ledger.keylog import first_key, succeed
 from jurisdiction.ledger.notes import COSIGNATURE, ED25519, Checkpoint, Note, PublicKey, cosign, sign_note
 from jurisdiction.ledger.receipts import Placed, export, receipt
@@ -113,6 +114,39 @@ def test_the_checkpoint_is_kept_for_next_time(check: Check, tmp_path: Path) -> N
     cell = honest()
     assert check(cell.receipt(0), "--save", str(tmp_path / "next.txt"))[0] == 0
     assert (tmp_path / "next.txt").read_text() == str(cell.head())
+
+
+LEAVES = [
+    Leaf(f"{number:032x}", "2026-11-22", "b" * 64, "tls", "hold", ("LOC_UNKNOWN",), "c" * 64, 2) for number in range(5)
+]
+
+
+def with_decisions(shown: tuple[int, ...] = (0, 4), said: tuple[Leaf, ...] | None = None) -> str:
+    """A receipt with egress decisions; a dishonest cell says something else than what it entered."""
+    made = batch(LEAVES)
+    cell = Cell([*honest().entries, EgressBatch("2026-11-22", made.root.hex(), len(LEAVES))])
+    at = len(cell.entries) - 1
+    leaves = said or tuple(LEAVES[index] for index in shown)
+    decisions = [Batched(leaf, at, index, made.proofs[index]) for index, leaf in zip(shown, leaves, strict=True)]
+    return receipt(cell.tree.node, cell.head(), [Placed(at, cell.entries[at])], None, decisions)
+
+
+def test_a_decision_is_proved_to_lie_in_a_batch_of_the_log(check: Check) -> None:
+    code, said = check(with_decisions(), "--decision", LEAVES[4].id)
+    assert code == 0
+    assert "2 decisions about leaving mail are in batches of the log." in said
+    assert f"Decision {LEAVES[4].id} of 2026-11-22: hold (LOC_UNKNOWN)." in said
+
+
+def test_a_decision_that_was_changed_moved_or_left_out_is_detected(check: Check) -> None:
+    refused(check(with_decisions((4,), (replace(LEAVES[4], verdict="allow"),))), "forged or changed")
+    refused(check(with_decisions((3,), (LEAVES[4],))), "forged or changed")
+    refused(check(with_decisions(), "--decision", LEAVES[2].id), "not in this receipt")
+    bundle = json.loads(with_decisions())
+    bundle["decisions"][0]["batch"] = 0
+    refused(check(json.dumps(bundle)), "batch is missing")
+    bundle = json.loads(with_decisions()) | {"entries": []}
+    refused(check(json.dumps(bundle)), "batch is missing")
 
 
 def refused(result: tuple[int, str], complaint: str) -> None:

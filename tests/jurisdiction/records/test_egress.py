@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -95,3 +96,15 @@ def test_a_batch_of_nothing_or_of_too_much_is_no_batch() -> None:
     for leaves in ([], [replace(leaf, id=str(number)) for number in range(MAX_BATCH + 1)]):
         with pytest.raises(ValueError, match="a batch holds"):
             batch(leaves)
+
+
+def test_a_tenants_receipt_holds_its_decisions_with_the_entries_they_rest_on() -> None:
+    decided(1)
+    decided(2, tenant="reef")
+    egress.close_batch(NOTARY, NOW)
+    head = ledger.checkpoint(NOTARY, NOW)
+    made = json.loads(ledger.receipt([], head, None, egress.batched("reef", NOTARY)))
+    [shown] = made["decisions"]
+    assert shown["batch"] in [one["index"] for one in made["entries"]]
+    assert f"{2:032x}" in shown["decision"]
+    assert f"{1:032x}" not in json.dumps(made)
