@@ -60,7 +60,7 @@ POINTS: Final = (
         6,
         "DNS and MX",
         "a server of ours in a place the tenant does not allow, or in an unknown one",
-        ("jurisdiction/published.py::may_publish",),
+        ("mailhost/dnswalk.py::judge", "jurisdiction/published.py::may_publish"),
     ),
     Point(
         7,
@@ -103,7 +103,7 @@ POINTS: Final = (
     Point(
         15,
         "third-party calls",
-        "any connection outwards but to mail hosts, the resolver, the database, the broker and the named witnesses",
+        "any connection outwards but to mail hosts, the resolver, the database, the broker, hosts that somebody named",
         ("webadmin/witnessing.py::Witness.send",),
     ),
 )

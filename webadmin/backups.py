@@ -10,7 +10,6 @@ what was restored half has old UIDVALIDITYs and passwords that were revoked sinc
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -191,7 +190,7 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-EXPECTED: Final[Sequence[type[Exception]]] = (
+EXPECTED: Final = (
     NoBackupKey,
     CannotRestore,
     backups.MayNotLie,

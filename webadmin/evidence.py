@@ -6,13 +6,16 @@ itself is not written down. Round trips are measured from elsewhere and brought 
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 
 from jurisdiction.declared import NOTHING
 from jurisdiction.geo import Located
 from jurisdiction.notary import Notary
 from jurisdiction.records import evidence
-from webadmin.environ import Environ
+from mailhost import dnswalk
+from mailhost.adapters.lookups import DnsLookups
+from webadmin.environ import Environ, host_and_port
 from webadmin.gazetteer import Gazetteer
 
 
@@ -23,7 +26,23 @@ def take(environ: Environ, notary: Notary, today: date) -> Located | None:
         return None
     found = where(environ, notary, today)
     evidence.locate(found, notary, today)
+    if environ.resolver:
+        evidence.walked(mail_path(environ, notary, today), notary, today)
     return found
+
+
+def mail_path(environ: Environ, notary: Notary, today: date) -> list[Located]:
+    """Where the addresses stand that the DNS gives for the cell's own name, which all its domains' MX records name.
+
+    Empty where the DNS does not answer, or where the name leads past the cell's public address: that shows nothing.
+    """
+    resolver = DnsLookups(*host_and_port(environ.resolver))
+    found = asyncio.run(dnswalk.hosts(resolver, "mx", environ.hostname))
+    addresses = [one.address for one in found.servers]
+    if environ.public_address not in addresses:
+        return []
+    places = Gazetteer(environ, notary.atlas.countries, declared=NOTHING)
+    return [places(address, today).located for address in addresses]
 
 
 def where(environ: Environ, notary: Notary, today: date) -> Located:

@@ -50,6 +50,19 @@ def locate(found: Located, notary: Notary, today: date) -> EvidenceItem:
     return _take(Kind.GEO, supports, summary, notary, today)
 
 
+def walked(places: Sequence[Located], notary: Notary, today: date) -> EvidenceItem | None:
+    """Record where a walk through DNS to the cell's own name ended; None where a place on the way is not known.
+
+    Every address in the declared country speaks for it; one that both datasets put elsewhere speaks against it.
+    """
+    countries = sorted({found.country for found in places if found.verdict == AGREE})
+    abroad = [country for country in countries if country != notary.home.country]
+    if not abroad and (not places or any(found.verdict != AGREE for found in places)):
+        return None
+    summary = {"addresses": len(places), "countries": " ".join(countries)}
+    return _take(Kind.DNS_WALK, "" if abroad else notary.home.country, summary, notary, today)
+
+
 def measure(samples: Sequence[RoundTrip], stored: bool, notary: Notary, today: date) -> EvidenceItem:
     """Record the fastest round trip that proves or refutes the country. Raises ProvesNothing.
 

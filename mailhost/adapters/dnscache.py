@@ -25,6 +25,7 @@ from mailhost.mailauth.resolver import (
     DnsFailure,
     Lookup,
     Mx,
+    Ns,
     Ptr,
     Srv,
     Tlsa,
@@ -39,7 +40,7 @@ _RECORD: Final = 200
 class TimedLookups(Protocol):
     """The resolver asked; see `lookups.DnsLookups.ask`."""
 
-    async def ask[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](
+    async def ask[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)](
         self, name: str, kind: type[R]
     ) -> tuple[Lookup[R], float]: ...
 
@@ -79,7 +80,9 @@ class KeptLookups:
         self._asked: dict[tuple[str, type], asyncio.Task[Lookup[Any]]] = {}
         self._turn = asyncio.Semaphore(self._limits.asking)
 
-    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](self, name: str, kind: type[R]) -> Lookup[R]:
+    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)](
+        self, name: str, kind: type[R]
+    ) -> Lookup[R]:
         key = (name.lower().removesuffix("."), kind)
         found = self._kept.get(key)
         if found is not None and found[0] > self._clock():

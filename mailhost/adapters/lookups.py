@@ -28,6 +28,7 @@ from mailhost.mailauth.resolver import (
     Mx,
     NoData,
     NoSuchName,
+    Ns,
     Ptr,
     Srv,
     Tlsa,
@@ -42,7 +43,8 @@ LIFETIME: Final = 10.0
 FAILURE_HOLDS: Final = 5.0
 
 _TYPES: Final = {
-    A: "A", Aaaa: "AAAA", Mx: "MX", Txt: "TXT", Ptr: "PTR", Cname: "CNAME", Srv: "SRV", Tlsa: "TLSA", Caa: "CAA",
+    A: "A", Aaaa: "AAAA", Mx: "MX", Txt: "TXT", Ptr: "PTR", Cname: "CNAME", Ns: "NS", Srv: "SRV",
+    Tlsa: "TLSA", Caa: "CAA",
 }  # fmt: skip
 
 
@@ -60,10 +62,12 @@ class DnsLookups:
         self._resolver.use_edns(0, 0, 1232)
         self._trusted = ipaddress.ip_address(host).is_loopback
 
-    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](self, name: str, kind: type[R]) -> Lookup[R]:
+    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)](
+        self, name: str, kind: type[R]
+    ) -> Lookup[R]:
         return (await self.ask(name, kind))[0]
 
-    async def ask[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](
+    async def ask[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)](
         self, name: str, kind: type[R]
     ) -> tuple[Lookup[R], float]:
         """The answer, and for how many seconds it holds."""
@@ -119,7 +123,7 @@ def _record(rdata: Any, kind: type[Any]) -> Any:
         return Mx(rdata.preference, _text(rdata.exchange))
     if kind is Txt:
         return Txt(b"".join(rdata.strings))
-    if kind in {Ptr, Cname}:
+    if kind in {Ptr, Cname, Ns}:
         return kind(_text(rdata.target))
     if kind is Srv:
         return Srv(rdata.priority, rdata.weight, rdata.port, _text(rdata.target))

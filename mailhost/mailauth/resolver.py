@@ -72,6 +72,13 @@ class Cname:
 
 
 @dataclass(frozen=True, slots=True)
+class Ns:
+    """Name server of a zone (RFC 1035 §3.3.11)."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Srv:
     """Where a service is (RFC 2782); target "." says that it is not offered."""
 
@@ -100,7 +107,7 @@ class Caa:
     value: str
 
 
-type Rdata = A | Aaaa | Mx | Txt | Ptr | Cname | Srv | Tlsa | Caa
+type Rdata = A | Aaaa | Mx | Txt | Ptr | Cname | Ns | Srv | Tlsa | Caa
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,9 @@ type Lookup[R] = DnsAnswer[R] | NoSuchName | NoData | DnsFailure
 class Resolver(Protocol):
     """The port; `tests/fakedns.py` is its in-memory twin."""
 
-    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)](self, name: str, kind: type[R]) -> Lookup[R]:
+    async def lookup[R: (A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)](
+        self, name: str, kind: type[R]
+    ) -> Lookup[R]:
         """The records of one type at `name`, aliases followed. Never raises; cancellable."""
 
 

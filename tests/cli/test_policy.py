@@ -173,3 +173,8 @@ class TestPolicy:
 
     def test_presets_are_listed(self, skerry: Skerry) -> None:
         assert "Iceland only" in [row["name"] for row in skerry("policy", "presets", "--json").json]
+
+    def test_what_is_published_needs_a_resolver_to_walk_with(self, skerry: Skerry, cell: None) -> None:
+        failed = skerry("policy", "published", "example.is", "--json")
+        assert failed.code == 1
+        assert "SKERRY_RESOLVER" in failed.json["error"]

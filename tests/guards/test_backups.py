@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jurisdiction.ledger import entries
-from jurisdiction.models import CheckpointRow, DecisionRecord, LedgerEntry, LedgerHead, LedgerNode
-from jurisdiction.policy import Policy
+from jurisdiction.models import CheckpointRow, DecisionRecord, LedgerEntry, LedgerHead, LedgerNode, PolicyVersion
+from jurisdiction.policy import Policy, PolicyForged
 from jurisdiction.presets import from_preset, home_policy
 from jurisdiction.records import backups, ledger, policies
 from jurisdiction.records.backups import CannotResume, Keeping, MayNotLie
@@ -69,10 +69,8 @@ def test_a_backup_that_is_allowed_is_in_the_tenants_log(cell: FakeDirectory) -> 
 
 
 def test_a_forged_policy_allows_no_backup(cell: FakeDirectory) -> None:
-    from jurisdiction.models import PolicyVersion
-
     PolicyVersion.objects.update(document=Policy(allow=("US",), backup_allow=("US",)).canonical().decode())
-    with pytest.raises(policies.PolicyForged):
+    with pytest.raises(PolicyForged):
         backups.decide(Keeping("US", ("US",)), IS1, NOW.date())
 
 

@@ -339,3 +339,14 @@ def test_a_round_trip_to_an_unsurveyed_place_says_nothing() -> None:
     assert decide(place, policy, REAL, None, TODAY).verdict is Verdict.ALLOW
     assert decide(place, policy, REAL, Survey({"New York": NEW_YORK}, {}), TODAY).verdict is Verdict.ALLOW
     assert ask(place, policy).because == (reasons.RTT_CONTRADICTS,)
+
+
+def test_memberships_of_a_day_are_worked_out_once_and_stay_right(atlas: Atlas) -> None:
+    brexit = (date(2020, 1, 31), date(2020, 2, 1))
+    assert [atlas.membership(("EU",), (day,))["GB"] for day in brexit] == [("EU",), ()]
+    both = atlas.membership(("FVEY", "14EYES"), (TODAY,))
+    assert both["US"] == ("FVEY", "14EYES")
+    assert both["DE"] == ("14EYES",)
+    assert atlas.membership(("FVEY", "14EYES"), (TODAY,)) is both
+    with pytest.raises(KeyError):
+        atlas.membership(("NO_SUCH_BLOC",), (TODAY,))

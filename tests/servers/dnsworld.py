@@ -36,7 +36,7 @@ import dns.message
 import dns.query
 import dns.rcode
 
-from mailhost.mailauth.resolver import A, Aaaa, Caa, Cname, Mx, Ptr, Rdata, Srv, Tlsa, Txt
+from mailhost.mailauth.resolver import A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Rdata, Srv, Tlsa, Txt
 from tests.servers.presence import need
 
 ROOT = "."
@@ -322,6 +322,8 @@ def _presentation(record: Rdata) -> str:
             return f"PTR {_target(target)}"
         case Cname(target):
             return f"CNAME {_target(target)}"
+        case Ns(target):
+            return f"NS {_target(target)}"
         case Srv(priority, weight, port, target):
             return f"SRV {priority} {weight} {port} {_target(target)}"
         case Tlsa(usage, selector, matching, data):

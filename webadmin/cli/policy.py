@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
 from dataclasses import asdict
@@ -14,15 +15,19 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.explain import WIDTH, explain, render
 from jurisdiction.policy import warnings
 from jurisdiction.presets import PRESETS
+from jurisdiction.questions import Verdict
 from jurisdiction.records import leases, policies, supposed
 from jurisdiction.sentences import in_words, reason_sentence
+from mailhost import dnswalk
+from mailhost.adapters.lookups import DnsLookups
+from mailhost.provision import domains, tenants
 from mailhost.provision import policy as provisioned
-from mailhost.provision import tenants
 from webadmin.cli import cases
 from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
-from webadmin.cli.door import DryRunFlag, WrongUse, YesFlag, confirm, opened
+from webadmin.cli.door import DryRunFlag, Failed, WrongUse, YesFlag, confirm, opened
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
-from webadmin.environ import split
+from webadmin.environ import host_and_port, split
+from webadmin.gazetteer import Gazetteer
 
 app = typer.Typer(no_args_is_help=True)
 app.command("check-cases")(cases.check)
@@ -168,3 +173,47 @@ def what_if_(
             say_json(rows)
         else:
             print("\n".join(_supposed(row, notary.atlas) for row in rows) or "no tenant's mail would have to move")
+
+
+@app.command()
+def published(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="A hosted domain.")], *, as_json: JsonFlag = False
+) -> None:
+    """Walk a domain's DNS to every server it names and say where each stands, who holds it, and whether its tenant's
+    policy allows that. Exit code 1 if one is not allowed."""
+    with opened(as_json=as_json) as cell:
+        notary, view = cell.notary, domains.get(domain)
+        tenant = view.tenant.slug
+        cell.act(tenant, "policy published")
+        if not cell.environ.resolver:
+            raise Failed("SKERRY_RESOLVER names no resolver, so nothing can be looked up")
+        policy = policies.in_force(tenant, notary.key.verify_key)
+        where = Gazetteer(cell.environ, notary.atlas.countries)
+        walked = asyncio.run(dnswalk.walk(DnsLookups(*host_and_port(cell.environ.resolver)), view.name))
+        judged = dnswalk.judge(walked, where, policy, notary, cell.now)
+        rows = [
+            {
+                "role": one.server.role,
+                "name": one.server.name,
+                "address": address,
+                "country": one.server.located.country,
+                "entities": list(one.server.entities),
+                "controllers": list(one.server.controllers),
+                "verdict": one.decision.verdict.value,
+                "because": list(one.decision.because),
+                "why": one.server.located.why,
+            }
+            for one, address in zip(judged.findings, judged.addresses, strict=True)
+        ]
+        about = {"domain": view.name, "verdict": judged.decision.verdict.value, "servers": rows}
+        answer(about, as_json=as_json, text=lambda: "\n".join(_server(row, notary.atlas) for row in rows))
+        if judged.decision.verdict is not Verdict.ALLOW:
+            raise typer.Exit(1)
+
+
+def _server(row: dict[str, Any], atlas: Atlas) -> str:
+    reasons = " ".join(reason_sentence(code, atlas) for code in row["because"])
+    held = ", ".join(atlas.entities[one].name for one in row["entities"]) or "a holder nobody knows"
+    where = in_words(atlas, row["country"])
+    head = f"{row['role']:5} {row['name']} {row['address'] or '(no address)'}: {row['verdict']}; in {where}, {held}."
+    return textwrap.fill(f"{head} {reasons}", WIDTH, subsequent_indent="      ")
