@@ -7,7 +7,6 @@ every user of the machine.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -102,7 +101,7 @@ def _run(program: str, *words: str) -> None:
     environment = {name: str(values[key]) for key, name in LIBPQ.items() if values.get(key)}
     done = subprocess.run(  # noqa: S603  # a program of PostgreSQL's, arguments as a list
         [where, *words],
-        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), **environment},
+        env={"PATH": f"{Path(where).parent}:/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
         check=False,
