@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from mailhost.models import Mailbox
+from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.provision.errors import CannotProvision
 from mailhost.seal.password import WeakParameters
 from mailhost.seal.registration import BadRegistration, Registration, parse_registration
@@ -71,7 +72,7 @@ def _asked(form: NameForm, answers: Answers, now: datetime) -> Answers:
         form.add_error(None, _("This is enough names for now. Send the form once more to go on asking."))
         return replace(answers, admitted="", voucher=0)
     except CannotProvision as problem:
-        form.add_error(None, _("Nobody can sign up just now: %(reason)s.") % {"reason": problem})
+        form.add_error(None, _told(problem))
     except holding.NotFree:
         form.add_error("local", _("This address, or one that looks like it, is taken. Choose another."))
     else:
@@ -156,10 +157,17 @@ def _founded(form: KeysForm, answers: Answers, address: str) -> Account | None:
     except NoVoucher:
         form.add_error(None, _("Your voucher was used up meanwhile. Go back to the first question."))
     except CannotProvision as problem:
-        form.add_error(None, f"{str(problem)[0].upper()}{str(problem)[1:]}.")
+        form.add_error(None, _told(problem))
     else:
         return signin.of_mailbox(box, cell=environ.cell, today=now.date(), role=Account.Role.OWNER)
     return None
+
+
+def _told(problem: CannotProvision) -> str:
+    """A refusal as a founder reads it; what only an operator can mend is not explained to them."""
+    if isinstance(problem, DirectoryUnreachable):
+        return _("Nobody can sign up just now: a part of this host does not answer. What you typed is kept; try later.")
+    return f"{str(problem)[0].upper()}{str(problem)[1:]}."
 
 
 def registration_in(form: KeysForm, address: str) -> Registration | None:

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from mailhost.models import AppPassword, KeyringWrap, Mailbox, Tenant
 from mailhost.provision import mailboxes, tenants
+from mailhost.provision.claims import DirectoryUnreachable
 from tests.provision import house
-from tests.provision.fakes import FakeBlobs, FakeDirectory
+from tests.provision.fakes import FakeBlobs, FakeClaims, FakeDirectory
 from tests.seal import owners
 from tests.webadmin import people
 from webadmin.accounts.models import Account
@@ -255,6 +256,21 @@ def test_a_voucher_that_has_ended_counts_no_more() -> None:
     assert vouchers.find(code, key=house.SERVER_KEY, today=date(2027, 1, 1))
     with pytest.raises(vouchers.NoVoucher):
         vouchers.find(code, key=house.SERVER_KEY, today=date(2027, 1, 2))
+
+
+def test_a_directory_that_is_silent_loses_nothing(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(FakeClaims):
+        def claim_tenant(self, slug: str) -> bool:
+            raise DirectoryUnreachable(slug)
+
+    named(browser)
+    placed(browser)
+    monkeypatch.setattr(founding, "DirectoryProcess", lambda _environ: Silent(FakeDirectory(), house.CELL))
+    answer = keyed(browser, owners.make(ADDRESS))
+    assert answer.status_code == 422
+    assert "does not answer" in answer.content.decode()
+    assert not Mailbox.objects.exists()
+    assert browser.get("/signup/keys/").status_code == 200
 
 
 def test_a_closed_house_says_so(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
