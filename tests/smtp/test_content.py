@@ -141,3 +141,10 @@ def test_chunks_over_the_limit_are_not_kept() -> None:
     assert sink.feed(b"x" * (LIMIT + 1)) == b""
     assert sink.over
     assert not sink.content
+
+
+def test_a_stuffed_line_is_found_behind_any_number_of_other_dots() -> None:
+    prose = b"One. Two. Three.\r\n" * 50
+    sink = DataSink(10 * LIMIT)
+    assert sink.feed(prose + b"..stuffed\r\n" + prose + b".\r\nQUIT\r\n") == b"QUIT\r\n"
+    assert sink.content == prose + b".stuffed\r\n" + prose
