@@ -30,6 +30,9 @@ MAX_HEADERS_TOTAL = 1024 * 1024
 # RFC 2046 §5.1.1 allows 70 characters; some generators write more.
 MAX_BOUNDARY = 200
 
+# Bytes searched at once.  No other thread runs during one search, and 25 MiB would be 50 ms.
+_STRETCH = 1024 * 1024
+
 _OPAQUE = ("application", "octet-stream")
 _NO_HEADERS = Headers(b"")
 _TYPE = re.compile(rb"([!#-'*+.0-9a-z^-~-]{1,127}+)\s*+/\s*+([!#-'*+.0-9a-z^-~-]{1,127}+)")
@@ -224,10 +227,10 @@ class _Scan:
         """The offset behind the first empty line; what was searched once is not searched again."""
         data = self.data
         if self.blank_crlf < start:
-            found = data.find(b"\n\r\n", start)
+            found = _find(data, b"\n\r\n", start, self.end)
             self.blank_crlf = self.end if found < 0 else found
         window = min(self.blank_crlf + 1, self.end)
-        found = data.find(b"\n\n", max(start, self.blank_lf), window)
+        found = _find(data, b"\n\n", max(start, self.blank_lf), window)
         if found >= 0:
             self.blank_lf = found
             return found + 2
@@ -238,7 +241,7 @@ class _Scan:
         """The next delimiter of an open multipart: start and end of its line, level, whether it closes."""
         data, active = self.data, self.active
         while self.delimiter_budget > 0:
-            found = data.find(b"\n--", at, stop)
+            found = _find(data, b"\n--", at, stop)
             if found < 0:
                 return None
             self.delimiter_budget -= 1
@@ -273,7 +276,7 @@ class _Scan:
             if opened.boundary is not None:
                 self.deactivate(opened)
             if part.type == "text":
-                part.lines = self.data.count(b"\n", part.header_end, end)
+                part.lines = _count_lines(self.data, part.header_end, end)
             elif part.is_message:
                 part.lines = self.lines_before(end) - opened.starting_lines
             elif part.type == "multipart" and not part.children:
@@ -292,9 +295,29 @@ class _Scan:
 
     def lines_before(self, offset: int) -> int:
         """Line ends before `offset`, which never decreases from call to call: nested messages are counted once."""
-        self.counted += self.data.count(b"\n", self.counted_to, offset)
+        self.counted += _count_lines(self.data, self.counted_to, offset)
         self.counted_to = offset
         return self.counted
+
+
+def _find(data: bytes | bytearray, what: bytes, start: int, stop: int) -> int:
+    """`data.find(what, start, stop)`, in stretches."""
+    while stop - start > _STRETCH:
+        # What lies across the border is found with the stretch before it.
+        found = data.find(what, start, start + _STRETCH + len(what) - 1)
+        if found >= 0:
+            return found
+        start += _STRETCH
+    return data.find(what, start, stop)
+
+
+def _count_lines(data: bytes | bytearray, start: int, stop: int) -> int:
+    """`data.count(LF, start, stop)`, in stretches."""
+    count = 0
+    while stop - start > _STRETCH:
+        count += data.count(b"\n", start, start + _STRETCH)
+        start += _STRETCH
+    return count + data.count(b"\n", start, stop)
 
 
 def boundary_of(parameters: Parameters) -> bytes:

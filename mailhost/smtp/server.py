@@ -50,6 +50,8 @@ _library_log.propagate = False
 _READ_AHEAD: Final = 32 * 1024
 # A line without an end is thrown away up to here, then the session.
 _ENDLESS: Final = 64 * 1024
+# Content of one session that is taken before the others get their turn: libuv would take 32 blocks.
+_TURN: Final = 512 * 1024
 # A session that was told goodbye and does not read it is cut after this many seconds.
 _LINGER: Final = 10.0
 
@@ -90,6 +92,7 @@ class Session(SMTP):
         self._sink_full: asyncio.Future[None] | None = None
         self._ticket: Ticket | None = None
         self._window = (0.0, 0)
+        self._turn_ends = 0  # octets of content after which the others get theirs
 
     # The event loop calls these.
 
@@ -281,6 +284,7 @@ class Session(SMTP):
         self._sink = sink
         self._sink_full = self.loop.create_future()
         self._window = (self.loop.time(), sink.seen)
+        self._turn_ends = sink.seen + _TURN
         self._feed(sink, ahead)
         if self._inbox.ended:
             self._abandon_content()
@@ -299,6 +303,15 @@ class Session(SMTP):
             self._content_ends(None)
         elif sink.seen > limits.message * limits.overrun:
             self._give_up(replies.OVERRUN)
+        elif sink.seen >= self._turn_ends:
+            self._turn_ends = sink.seen + _TURN
+            self._pause()
+            self.loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        # Who is over the budget waits for the budget.
+        if self._ticket is None or not self._ticket.paused:
+            self._resume()
 
     def _abandon_content(self) -> None:
         if self._sink is not None:
