@@ -6,6 +6,8 @@ import pytest
 
 from mailhost.limits import Occupancy, Rate, SmtpLimits, is_loopback, source_hash
 from mailhost.message.headers import MAX_HEADER_BYTES
+from mailhost.seal import MAX_MESSAGE_SIZE
+from webadmin.environ import Environ
 
 KEY = b"k" * 16
 
@@ -65,6 +67,11 @@ def test_a_flood_of_sources_takes_bounded_memory_and_blocks_nobody() -> None:
 def test_header_limit_is_what_the_header_reader_reads() -> None:
     # Behind it no field would be found: a Received count could be hidden there.
     assert SmtpLimits().header <= MAX_HEADER_BYTES
+
+
+def test_what_smtp_takes_can_be_opened_again() -> None:
+    assert SmtpLimits().message + SmtpLimits().header <= MAX_MESSAGE_SIZE
+    assert Environ().max_message_size == SmtpLimits().message
 
 
 def test_defaults_keep_the_promises_of_the_rfcs() -> None:

@@ -17,6 +17,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mailhost.limits import SmtpLimits
+
+# The defaults of limits that are settings stand where the limits are explained.
+_SMTP = SmtpLimits()
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -119,13 +124,13 @@ class Environ(BaseSettings):
         default=False, description="Allow LOGIN without TLS from loopback, for a local proxy or a benchmark."
     )
     max_message_size: int = Field(
-        50 * 1024 * 1024,
+        _SMTP.message,
         ge=65536,
         le=1 << 30,
         description="Octets of the largest message taken by SMTP and APPEND.",
     )
     smtp_in_flight_bytes: int = Field(
-        256 * 1024 * 1024,
+        _SMTP.in_flight,
         ge=1 << 20,
         description="Octets of unfinished messages one smtpd process holds in memory.",
     )

@@ -38,7 +38,7 @@ from mailhost.seal.summary import Summary, decode_summary, encode_summary
 
 SUMMARY_STANZA = "skerry/summary"
 SUMMARY_NONCE_SIZE = 16
-# The most an opened message may have where the caller knows no better limit: twice what our SMTP server accepts.
+# The most an opened message may have where the caller knows no better limit: more than our SMTP server takes.
 MAX_MESSAGE_SIZE = 64 * 1024 * 1024
 
 _SUMMARY_INFO = b"skerry.summary.v1"

@@ -331,3 +331,17 @@ def compare(ours: Part, theirs: Message, message: bytes) -> None:
 def test_well_formed_messages_are_taken_apart_as_the_standard_library_does(built: EmailMessage) -> None:
     message = built.as_bytes()
     compare(scan(message), email.message_from_bytes(message), message)
+
+
+def test_searches_in_stretches_find_what_lies_across_their_border(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = (
+        b"Content-Type: multipart/mixed; boundary=tide\r\n\r\n--tide\r\n\r\nhigh\r\nat noon\r\n"
+        b"--tide\r\nContent-Type: text/plain\r\n\r\nlow\r\n--tide--\r\n"
+    )
+    whole = scan(message)
+    for stretch in range(1, 40):
+        monkeypatch.setattr(structure, "_STRETCH", stretch)
+        cut = scan(message)
+        assert [(part.header_start, part.body_end, part.lines) for part in cut.walk()] == [
+            (part.header_start, part.body_end, part.lines) for part in whole.walk()
+        ]

@@ -372,3 +372,20 @@ def test_no_bytes_break_a_session(blocks: list[bytes], leave: Callable[[Client],
         assert stored <= len(talk.store.deliveries) <= stored + len(talk.lost.kept)
 
     asyncio.run(run())
+
+
+async def test_a_session_with_much_content_lets_the_others_have_their_turn() -> None:
+    talk = Talk()
+    client = await talk.greeted()
+    await client.envelope()
+    await client.line("DATA")
+    # As libuv reads: block after block, as long as nobody stops it.
+    blocks = 0
+    while client.wire.reading and blocks < 100:
+        client.session.data_received(b"x" * 998 + b"\r\n" + b"y" * 64_000 + b"\r\n")
+        blocks += 1
+    assert blocks == 9
+    assert not client.wire.reading
+    await settle()
+    assert client.wire.reading
+    assert (await client.say(b".\r\n")).startswith("250 ")
