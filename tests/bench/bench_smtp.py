@@ -212,7 +212,7 @@ def large(size: int) -> None:
             client.docmd("DATA")
             began = time.perf_counter()
             # Not sendmail: it would keep the neighbour's thread waiting itself while it looks for dots.
-            client.sock.sendall(content + b".\r\n")
+            client.send(content + b".\r\n")
             code, _ = client.getreply()
             took = time.perf_counter() - began
             assert code == 250, code

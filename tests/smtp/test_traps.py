@@ -386,7 +386,6 @@ async def test_a_session_with_much_content_lets_the_others_have_their_turn() -> 
         client.session.data_received(b"x" * 998 + b"\r\n" + b"y" * 64_000 + b"\r\n")
         blocks += 1
     assert blocks == 9
-    assert not client.wire.reading
     await settle()
     assert client.wire.reading
     assert (await client.say(b".\r\n")).startswith("250 ")
