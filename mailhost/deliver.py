@@ -17,9 +17,8 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -173,12 +172,20 @@ class Deliverer:
         due = [pair for mailbox, pair in envelope.mailboxes().items() if mailbox not in except_for]
         stored: set[int] = set()
         try:
-            description = await self._run(len(content), describe, content)
+            if len(content) <= LARGE:
+                description = _or_failed(describe, content)
+            else:
+                description = await self._in_thread(describe, content)
             message = _Message(envelope, content, description, verdicts, now)
             for group in _groups(due, len(content), self._limits.sealed_batch):
-                async with self._room.hold(len(group) * len(content)):
+                octets = len(group) * len(content)
+                if not self._room.take(octets):
+                    await self._room.wait_for(octets)
+                try:
                     await self._store_group(message, group)
-                stored.update(route.mailbox_id for route, _ in group)
+                finally:
+                    self._room.give_back(octets)
+                stored.update([route.mailbox_id for route, _ in group])
         except _Failed as failed:
             return Report(failed.reason, frozenset(stored))
         return Report(Reason.OK, frozenset(stored))
@@ -221,8 +228,11 @@ class Deliverer:
     async def _seal_all(self, message: _Message, group: list[tuple[Route, Address]]) -> list[Delivery]:
         deliveries = []
         for number, (route, address) in enumerate(group, 1):
-            key = await self._run(0, self._key, route)
-            deliveries.append(await self._run(len(message.content), self._seal, message, route, address, key))
+            key = _or_failed(self._key, route)
+            if len(message.content) <= LARGE:
+                deliveries.append(_or_failed(self._seal, message, route, address, key))
+            else:
+                deliveries.append(await self._in_thread(self._seal, message, route, address, key))
             if number % _TURN == 0:
                 await asyncio.sleep(0)
         return deliveries
@@ -271,19 +281,22 @@ class Deliverer:
             key = self._keys[text] = HybridRecipient.from_text(text)
         return key
 
-    async def _run[**P, T](self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the work here or, for a large message, in a thread. Raises _Failed where it fails."""
-        try:
-            if size <= LARGE:
-                return work(*args, **kwargs)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, partial(work, *args, **kwargs))
-        except _Failed:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sender is asked to come back
-            # Whatever is wrong with a key or a message, it must not be stored in clear, and its text may quote it.
-            log.error("a message could not be sealed: %s", type(error).__name__)  # noqa: TRY400
-            raise _Failed(Reason.CANNOT_SEAL) from None
+    async def _in_thread[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work` on a large message. Raises _Failed where it fails."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, partial(_or_failed, work, *args, **kwargs))
+
+
+def _or_failed[**P, T](work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` returns. Raises _Failed where it fails."""
+    try:
+        return work(*args, **kwargs)
+    except _Failed:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender is asked to come back
+        # Whatever is wrong with a key or a message, it must not be stored in clear, and its text may quote it.
+        log.error("a message could not be sealed: %s", type(error).__name__)  # noqa: TRY400
+        raise _Failed(Reason.CANNOT_SEAL) from None
 
 
 class Room:
@@ -297,29 +310,29 @@ class Room:
         self._taken = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def hold(self, octets: int) -> AsyncIterator[None]:
-        """Take `octets` for as long as the context lasts."""
+    def take(self, octets: int) -> bool:
+        """Take `octets` if they are there and nobody waits for them; what was taken is to be given back."""
         if self._waiting or not self._fits(octets):
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append((octets, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give_back(octets)
-                raise
-        else:
-            self._taken += octets
+            return False
+        self._taken += octets
+        return True
+
+    async def wait_for(self, octets: int) -> None:
+        """Take `octets` when their turn has come."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((octets, turn))
         try:
-            yield
-        finally:
-            self._give_back(octets)
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give_back(octets)
+            raise
 
     def _fits(self, octets: int) -> bool:
         return not self._taken or self._taken + octets <= self._octets
 
-    def _give_back(self, octets: int) -> None:
+    def give_back(self, octets: int) -> None:
+        """Let the next ones have them."""
         self._taken -= octets
         while self._waiting and (self._waiting[0][1].cancelled() or self._fits(self._waiting[0][0])):
             wanted, turn = self._waiting.popleft()

@@ -14,13 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.outcomes import Accepted, Deferred, Reason, Rejected
 from mailhost.smtp import replies
-from mailhost.smtp.commands import Refused, parse_bdat, parse_mail, parse_rcpt
+from mailhost.smtp.commands import Mail, Rcpt, Refused, parse_bdat, parse_mail, parse_rcpt
 from mailhost.smtp.content import ChunkSink, DataSink
 from mailhost.smtp.floor import House, Intake
 from mailhost.smtp.submission import Ask, Authentication
@@ -98,7 +100,14 @@ class Close:
     reply: bytes
 
 
-type Step = bytes | ReadContent | ReadChunk | StartTls | Close | Ask
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Ask `Dialogue.settled`: the answer has to wait for something."""
+
+    step: Awaitable[Step]
+
+
+type Step = bytes | Later | ReadContent | ReadChunk | StartTls | Close | Ask
 
 
 class Dialogue:
@@ -124,7 +133,7 @@ class Dialogue:
         self._chunk_refused = False
         self.chunks: ChunkSink | None = None
 
-    async def command(self, verb: str, argument: str) -> Step:
+    def command(self, verb: str, argument: str) -> Step:
         """What follows from one command; `verb` is in upper case, `argument` what stands behind the space."""
         try:
             method = self._VERBS.get(verb)
@@ -133,7 +142,14 @@ class Dialogue:
             # BDAT asks ORDER itself: its octets follow even where it is out of order.
             if verb in ORDER and verb != "BDAT" and (reply := ORDER[verb].get(self.state)):
                 return self.refuse(reply)
-            return await method(self, argument)
+            return method(self, argument)
+        except Refused as refused:
+            return self.refuse(refused.reply)
+
+    async def settled(self, later: Later) -> Step:
+        """The step of a command that had to wait."""
+        try:
+            return await later.step
         except Refused as refused:
             return self.refuse(refused.reply)
 
@@ -159,30 +175,20 @@ class Dialogue:
 
     # Commands, in the order of RFC 5321 §4.1.1.
 
-    async def _ehlo(self, argument: str) -> Step:
+    def _ehlo(self, argument: str) -> Step:
         self._greet(argument, extended=True)
         limits = self._house.limits
-        lines = [
+        offered = _offers(
             self._house.hostname,
-            "PIPELINING",
-            f"SIZE {limits.message}",
-            "8BITMIME",
-            "SMTPUTF8",
-            "ENHANCEDSTATUSCODES",
-            "CHUNKING",
-            f"LIMITS RCPTMAX={limits.recipients}",
-            "HELP",
-        ]
-        if not self.tls and self._house.tls() is not None:
-            lines.insert(-1, "STARTTLS")
-        if self.tls:
-            # RFC 8689 §4.1. What is taken here goes no further, or under the same promise.
-            lines.insert(-1, "REQUIRETLS")
-        if self._login is not None:
-            lines[-1:-1] = self._login.extensions(tls=bool(self.tls))
-        return self._idle(replies.several(250, lines))
+            limits.message,
+            limits.recipients,
+            starttls=not self.tls and self._house.tls() is not None,
+            tls=bool(self.tls),
+            login=tuple(self._login.extensions(tls=bool(self.tls))) if self._login is not None else (),
+        )
+        return self._idle(offered)
 
-    async def _helo(self, argument: str) -> Step:
+    def _helo(self, argument: str) -> Step:
         self._greet(argument, extended=False)
         return self._idle(replies.several(250, [self._house.hostname]))
 
@@ -194,19 +200,22 @@ class Dialogue:
         self.state = State.GREETED
         self.reset()
 
-    async def _mail(self, argument: str) -> Step:
+    def _mail(self, argument: str) -> Step:
         mail = parse_mail(argument, extended=self._extended, authenticated=self._login is not None, tls=bool(self.tls))
         if mail.size is not None and mail.size > self._house.limits.message:
             # RFC 1870 §6.1: refused before a single octet of it is sent.
             raise Refused(replies.of_reason(Reason.TOO_LARGE))
         protocol = self._protocol(utf8=mail.smtputf8)
-        hold_until = None
         if self._login is not None:
-            hold_until = self._login.hold_until(mail.hold)
-            self.intake = await self._login.sender(mail.sender)
-            client = self._login.client(protocol, self.tls)
-        else:
-            client = Client(self._peer, self._name, protocol, self.tls, self._loopback)
+            return Later(self._submission(self._login, mail, protocol))
+        return self._begin(mail, Client(self._peer, self._name, protocol, self.tls, self._loopback))
+
+    async def _submission(self, login: Authentication, mail: Mail, protocol: str) -> Step:
+        hold_until = login.hold_until(mail.hold)
+        self.intake = await login.sender(mail.sender)
+        return self._begin(mail, login.client(protocol, self.tls), hold_until)
+
+    def _begin(self, mail: Mail, client: Client, hold_until: datetime | None = None) -> Step:
         self._envelope = Envelope(
             mail.sender,
             client,
@@ -224,7 +233,7 @@ class Dialogue:
         name = ("UTF8SMTP" if utf8 else "ESMTP") if self._extended else "SMTP"
         return name + "S" if self.tls and self._extended else name
 
-    async def _rcpt(self, argument: str) -> Step:
+    def _rcpt(self, argument: str) -> Step:
         envelope = self._transaction()
         house = self._house
         if len(envelope.recipients) >= house.limits.recipients:
@@ -236,6 +245,10 @@ class Dialogue:
             smtputf8=envelope.smtputf8,
             postmaster_at=house.postmaster_domain,
         )
+        return Later(self._recipient(envelope, rcpt))
+
+    async def _recipient(self, envelope: Envelope, rcpt: Rcpt) -> Step:
+        house = self._house
         answer = await self.intake.recipient(rcpt.recipient, envelope.size or 0)
         if isinstance(answer, Accepted | Deferred | Rejected):
             house.metrics.count("smtp_recipients", answer.reason)
@@ -244,11 +257,11 @@ class Dialogue:
         self.state = State.RECIPIENTS
         return replies.RECIPIENT_OK
 
-    async def _data(self, argument: str) -> Step:
+    def _data(self, argument: str) -> Step:
         _no(argument)
         return ReadContent()
 
-    async def _bdat(self, argument: str) -> Step:
+    def _bdat(self, argument: str) -> Step:
         try:
             octets, last = parse_bdat(argument)
         except Refused as refused:
@@ -269,24 +282,24 @@ class Dialogue:
         sink.expect(octets)
         return ReadChunk(sink, last, refused_with)
 
-    async def _rset(self, argument: str) -> Step:
+    def _rset(self, argument: str) -> Step:
         _no(argument)
         self.reset()
         return self._idle(replies.OK)
 
-    async def _noop(self, _argument: str) -> Step:
+    def _noop(self, _argument: str) -> Step:
         return self._idle(replies.OK)
 
-    async def _vrfy(self, _argument: str) -> Step:
+    def _vrfy(self, _argument: str) -> Step:
         return self._idle(replies.CANNOT_VERIFY)
 
-    async def _help(self, _argument: str) -> Step:
+    def _help(self, _argument: str) -> Step:
         return self._idle(replies.HELP)
 
-    async def _quit(self, _argument: str) -> Step:
+    def _quit(self, _argument: str) -> Step:
         return Close(replies.BYE)
 
-    async def _starttls(self, argument: str) -> Step:
+    def _starttls(self, argument: str) -> Step:
         _no(argument)
         if self.tls:
             raise Refused(replies.ALREADY_TLS)
@@ -294,14 +307,14 @@ class Dialogue:
             raise Refused(replies.NO_TLS)
         return StartTls()
 
-    async def _auth(self, argument: str) -> Step:
+    def _auth(self, argument: str) -> Step:
         if self._login is None:
             return self.refuse(replies.NOT_IMPLEMENTED)
         if self.state is State.CONNECTED:
             raise Refused(replies.HELLO_FIRST)
         if self.state is not State.GREETED:
             raise Refused(replies.NOT_WHILE_SENDING)
-        return await self._login.command(argument, tls=bool(self.tls))
+        return Later(self._login.command(argument, tls=bool(self.tls)))
 
     async def answer(self, ask: Ask, line: str) -> Step:
         """What follows from the client's answer to a challenge."""
@@ -356,7 +369,7 @@ class Dialogue:
         assert self._envelope is not None, "ORDER lets nothing through that needs a transaction and has none"
         return self._envelope
 
-    _VERBS: ClassVar[dict[str, Callable[[Dialogue, str], Awaitable[Step]]]] = {
+    _VERBS: ClassVar[dict[str, Callable[[Dialogue, str], Step]]] = {
         "EHLO": _ehlo,
         "HELO": _helo,
         "MAIL": _mail,
@@ -371,6 +384,27 @@ class Dialogue:
         "STARTTLS": _starttls,
         "AUTH": _auth,
     }
+
+
+@lru_cache(maxsize=16)  # where users submit it names a moment, and so changes each second
+def _offers(hostname: str, size: int, recipients: int, *, starttls: bool, tls: bool, login: tuple[str, ...]) -> bytes:
+    """The answer to EHLO (RFC 5321 §4.1.1.1)."""
+    lines = [
+        hostname,
+        "PIPELINING",
+        f"SIZE {size}",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+        "CHUNKING",
+        f"LIMITS RCPTMAX={recipients}",
+        *(["STARTTLS"] if starttls else []),
+        # RFC 8689 §4.1. What is taken here goes no further, or under the same promise.
+        *(["REQUIRETLS"] if tls else []),
+        *login,
+        "HELP",
+    ]
+    return replies.several(250, lines)
 
 
 def _no(argument: str) -> None:

@@ -9,7 +9,8 @@ any more. It leans on three names of CPython's StreamReader that are not public,
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 
 class Inbox(asyncio.StreamReader):
@@ -57,9 +58,9 @@ class Inbox(asyncio.StreamReader):
         """Whether the other side will send no more."""
         return self._eof
 
-    async def more(self) -> None:
+    def more(self) -> Coroutine[Any, Any, None]:
         """Wait until something comes, or the end. Raises what ended the connection."""
-        await self._wait_for_data("more")
+        return self._wait_for_data("more")
 
     def moved(self, transport: asyncio.BaseTransport) -> None:
         """The connection goes on over another transport (TLS)."""

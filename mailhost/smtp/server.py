@@ -33,7 +33,7 @@ from mailhost.outcomes import Reason
 from mailhost.smtp import replies
 from mailhost.smtp.budget import Ticket
 from mailhost.smtp.content import ChunkSink, DataSink
-from mailhost.smtp.dialogue import Close, Dialogue, ReadChunk, ReadContent, StartTls, Step
+from mailhost.smtp.dialogue import Close, Dialogue, Later, ReadChunk, ReadContent, StartTls, Step
 from mailhost.smtp.floor import Floor, Place
 from mailhost.smtp.inbox import Inbox
 from mailhost.smtp.proof import answer_was_lost
@@ -179,10 +179,22 @@ class Session(SMTP):
         self._out.append(b"220 %b ESMTP\r\n" % self._floor.house.hostname.encode())
         try:
             while not self._closing:
-                line = await self._read_line()
-                if line is None:
+                line = self._inbox.line(self._limits.command_line)
+                if line is None and (line := await self._next_line()) is None:
                     break
-                await self._take(line)
+                try:
+                    step = self._understand(line)
+                    # Nearly every answer is a reply, and nothing has to wait for it.
+                    if isinstance(step, bytes):
+                        self._out.append(step)
+                    else:
+                        await self._do(step)
+                except Gone:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a fault of ours is never the sender's permanent failure
+                    self._fault(error)
+                if self._ticket is not None and self._dialogue.chunks is None:
+                    self._end_ticket()
                 if self._stopping and not self._closing:
                     self._say_last(replies.STOPPING)
             await self._flush()
@@ -192,45 +204,43 @@ class Session(SMTP):
             self._end_ticket()
             self._close()
 
-    async def _read_line(self) -> bytes | None:
+    async def _next_line(self) -> bytes | None:
         """The next line with its line end, b"" for one that is too long, None when there will be no more."""
         thrown_away = 0
-        while (line := self._inbox.line(self._limits.command_line)) is None:
-            thrown_away += self._inbox.forget(self._limits.command_line)
+        limit = self._limits.command_line
+        while (line := self._inbox.line(limit)) is None:
+            thrown_away += self._inbox.forget(limit)
             if thrown_away > _ENDLESS:
                 self._say_last(replies.NOT_SMTP)
                 return None
             if self._inbox.ended:
                 return None
-            await self._flush()
+            self._write()
+            if self._paused:
+                await self._wait(self._drain_helper())
             await self._wait(self._inbox.more())
         return b"" if thrown_away else line
 
-    async def _take(self, line: bytes) -> None:
+    def _understand(self, line: bytes) -> Step:
+        """What follows from one line."""
         dialogue = self._dialogue
-        try:
-            if not line:
-                step = dialogue.refuse(replies.LINE_TOO_LONG)
-            # RFC 5321 §2.3.8: a lone LF ends nothing; hosts that differ about that can be played against each other.
-            elif not line.endswith(b"\r\n"):
-                step = dialogue.refuse(replies.BAD_LINE_END)
-            elif (text := _text(line)) is None:
-                step = dialogue.refuse(replies.BAD_CHARACTERS)
-            else:
-                verb, _, argument = text.partition(" ")
-                step = await dialogue.command(verb.upper(), argument.strip(" "))
-            await self._do(step)
-        except Gone:
-            raise
-        except Exception as error:  # noqa: BLE001 - a fault of ours is never the sender's permanent failure
-            self._fault(error)
-        if dialogue.chunks is None:
-            self._end_ticket()
+        if not line:
+            return dialogue.refuse(replies.LINE_TOO_LONG)
+        # RFC 5321 §2.3.8: a lone LF ends nothing; hosts that differ about that can be played against each other.
+        if not line.endswith(b"\r\n"):
+            return dialogue.refuse(replies.BAD_LINE_END)
+        text = _text(line)
+        if text is None:
+            return dialogue.refuse(replies.BAD_CHARACTERS)
+        verb, _, argument = text.partition(" ")
+        return dialogue.command(verb.upper(), argument.strip(" "))
 
     async def _do(self, step: Step) -> None:
         match step:
             case bytes():
                 self._out.append(step)
+            case Later():
+                await self._do(await self._dialogue.settled(step))
             case Close():
                 self._say_last(step.reply)
             case ReadContent():
@@ -245,7 +255,7 @@ class Session(SMTP):
                 await self._start_tls()
             case Ask():
                 self._out.append(step.challenge)
-                line = await self._read_line()
+                line = await self._next_line()
                 if line is not None:
                     text = _text(line) if line.endswith(b"\r\n") else None
                     refused = replies.LINE_TOO_LONG if not line else replies.BAD_CHARACTERS
@@ -368,13 +378,17 @@ class Session(SMTP):
         self._inbox.moved(wire)
         self._dialogue.start(tls=_cipher(wire))
 
-    async def _flush(self) -> None:
-        """Write what is to be said. Raises Gone."""
+    def _write(self) -> None:
+        """Hand over what is to be said. Raises Gone."""
         if self._wire is None or self._wire.is_closing():
             raise Gone("the connection is closed")
         if self._out:
-            self._wire.write(b"".join(self._out))
+            self._wire.write(b"".join(self._out) if len(self._out) > 1 else self._out[0])
             self._out.clear()
+
+    async def _flush(self) -> None:
+        """Write what is to be said, and wait while the client reads too slowly. Raises Gone."""
+        self._write()
         if self._paused:
             await self._wait(self._drain_helper())
 

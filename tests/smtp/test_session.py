@@ -52,7 +52,7 @@ async def test_ehlo_says_what_is_offered() -> None:
     assert said.splitlines() == [
         "250-mx.is-1.example",
         "250-PIPELINING",
-        "250-SIZE 37748736",
+        "250-SIZE 52428800",
         "250-8BITMIME",
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",

@@ -388,4 +388,7 @@ async def test_a_session_with_much_content_lets_the_others_have_their_turn() -> 
     assert blocks == 9
     await settle()
     assert client.wire.reading
-    assert (await client.say(b".\r\n")).startswith("250 ")
+    answer = await client.say(b".\r\n")
+    while not answer:  # a large message is sealed in a thread
+        answer = await client.read()
+    assert answer.startswith("250 ")
