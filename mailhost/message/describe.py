@@ -8,13 +8,11 @@ rendering that would be too long is None, because a part of one is worth nothing
 message and renders it again.
 """
 
-from datetime import datetime
 from typing import NamedTuple
 
 from mailhost.message.addresslist import HeaderAddress, mailboxes, parse_address_list
 from mailhost.message.bodystructure import render
 from mailhost.message.charsets import visible
-from mailhost.message.dates import parse_date
 from mailhost.message.encodedwords import decode_words
 from mailhost.message.envelope import ADDRESS_FIELDS, AddressList, envelope_of
 from mailhost.message.headers import Buffer, Headers, message_ids
@@ -56,7 +54,6 @@ class Description(NamedTuple):
     bcc: tuple[Person, ...] = ()
     subject: str = ""
     date_text: str = ""
-    date: datetime | None = None
     message_id: str = ""  # with its angle brackets
     in_reply_to: str = ""
     references: tuple[str, ...] = ()  # oldest first; the middle is left out where there are too many
@@ -91,7 +88,6 @@ def describe(message: Buffer) -> Description:
         bcc=_people(lists[b"bcc"]),
         subject=_subject(headers),
         date_text=date_text,
-        date=parse_date(date_text),
         message_id=_first_id(headers, b"message-id"),
         in_reply_to=_first_id(headers, b"in-reply-to"),
         references=_references(headers),

@@ -6,7 +6,8 @@ Starts one server process a variant on a free loopback port, drives it with Post
 a second (the client runs on the same cores: a lower bound) and processor microseconds a message of the server alone.
 The store is a list that forgets: this measures protocol, routing, description and sealing, not the disk.
 `--large` sends one 25 MiB message instead and prints how much memory it took and how long other sessions waited;
-`--idle` opens connections that do nothing and prints what each one keeps.
+`--parts` prints where the microseconds of one message go; `--idle` opens connections that do nothing and prints what
+each one keeps.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -36,13 +37,20 @@ from typing import Any
 import trustme
 import uvloop
 
-from mailhost.deliver import Deliverer, Envelope
+from mailhost.deliver import Deliverer, Envelope, summarise
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
-from mailhost.outcomes import Outcome, Reason, outcome
+from mailhost.message.describe import describe
+from mailhost.message.trace import received
+from mailhost.outcomes import NO_VERDICT, Outcome, Reason, outcome
 from mailhost.ports import Delivery, Route
-from mailhost.receive import Receiver
+from mailhost.receive import Receiver, check_header
 from mailhost.routing import RouteCache
+from mailhost.seal import HybridIdentity, seal
+from mailhost.seal.padding import body_pieces
+from mailhost.seal.stream import encrypt_payload
+from mailhost.smtp.commands import parse_mail
+from mailhost.smtp.content import DataSink
 from mailhost.smtp.serve import serve_mx
 from tests.fakes import CountedMetrics, MemoryDirectory, MemoryLostAnswers
 from tests.people import ADA, EXAMPLE_IS
@@ -247,6 +255,46 @@ def idle(count: int = 400) -> None:
         server.stop()
 
 
+def parts(size: int) -> None:
+    """Where the processor microseconds of one message go, each step alone and warm; the best of many rounds."""
+    text = base64.encodebytes(secrets.token_bytes(size * 74 // 100)).replace(b"\n", b"\r\n")
+    content = bytearray(
+        b"From: Cleo <cleo@example.no>\r\nTo: Ada <ada@example.is>\r\nSubject: Tides\r\nMessage-ID: <1@example.no>\r\n"
+        b"Date: Thu, 2 Jan 2025 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n" + text
+    )
+    sent = bytes(content) + b".\r\n"
+    moment, key, nonce = datetime.now(UTC), secrets.token_bytes(16), secrets.token_bytes(16)
+    recipient = HybridIdentity.generate().recipient
+    described = describe(content)
+    trace = received(helo="mail.example.no", by="mx.example", protocol="ESMTP", queue_id="0" * 32, date=moment)
+    summary = summarise(described, len(trace), NO_VERDICT, moment)
+    steps: dict[str, Callable[[], object]] = {
+        "protocol: content off the wire": lambda: DataSink(len(sent)).feed(sent),
+        "protocol: MAIL": lambda: parse_mail("FROM:<cleo@example.no>", extended=True),
+        "receive: loops and header bombs": lambda: check_header(content, "mx.example", SmtpLimits()),
+        "deliver: describe": lambda: describe(content),
+        "deliver: Received": lambda: received(
+            helo="mail.example.no", by="mx.example", protocol="ESMTP", queue_id="0" * 32, date=moment
+        ),
+        "deliver: summary": lambda: summarise(described, len(trace), NO_VERDICT, moment),
+        "seal: compress and pad": lambda: list(body_pieces([trace, content])),
+        "seal: encrypt": lambda: encrypt_payload(key, nonce, [trace, content]),
+        "seal: encapsulate (X-Wing)": lambda: recipient.wrap(key),
+        "seal: all of it": lambda: seal(recipient, [trace, content], summary),
+    }
+    print(f"{'step':36}{'us CPU':>10}")
+    for name, step in steps.items():
+        best = min(_seconds(step) for _ in range(20))
+        print(f"{name:36}{best * 1e6:10.1f}")
+
+
+def _seconds(step: Callable[[], object], times: int = 20) -> float:
+    began = time.thread_time()
+    for _ in range(times):
+        step()
+    return (time.thread_time() - began) / times
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=4000)
@@ -255,7 +303,11 @@ def main() -> None:
     parser.add_argument("--reuse", action="store_true", help="many messages a connection")
     parser.add_argument("--large", action="store_true", help="one message of 25 MiB")
     parser.add_argument("--idle", action="store_true", help="connections that do nothing")
+    parser.add_argument("--parts", action="store_true", help="where the microseconds of one message go")
     arguments = parser.parse_args()
+    if arguments.parts:
+        parts(arguments.size)
+        return
     if shutil.which("smtp-source") is None:
         sys.exit("smtp-source is missing; it comes with Postfix (Debian: apt install postfix)")
     if arguments.large:
