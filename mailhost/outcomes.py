@@ -48,6 +48,7 @@ class Reason(StrEnum):
     HEADER_NUL = "header_nul"
     TOO_MANY_HOPS = "too_many_hops"
     LOOP = "loop"
+    NOT_A_REPORT = "not_a_report"
     # Its sender.
     SENDER_RATE = "sender_rate"
     GREYLISTED = "greylisted"
@@ -95,6 +96,11 @@ REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
     Reason.HEADER_NUL: (554, "5.6.0", "NUL byte in the message header"),
     Reason.TOO_MANY_HOPS: (554, "5.4.6", "Too many hops: the message is probably in a loop"),
     Reason.LOOP: (554, "5.4.6", "The message has passed this host before: mail loop"),
+    Reason.NOT_A_REPORT: (
+        554,
+        "5.6.0",
+        "This address takes DMARC and TLS reports about domains hosted here; this message holds none that can be read",
+    ),
     Reason.SENDER_RATE: (450, "4.7.1", "Too much mail from there lately; try again later"),
     Reason.GREYLISTED: (451, "4.7.1", "Not known here yet; try again in a few minutes, as mail servers do"),
     Reason.NO_DNS_ANSWER: (451, "4.4.3", "The DNS did not answer about the sender's domain; try again later"),

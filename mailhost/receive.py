@@ -26,6 +26,7 @@ from mailhost.message.address import Address
 from mailhost.message.headers import header_end
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
+from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
 from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
 
@@ -81,25 +82,30 @@ def _by(hostname: str) -> re.Pattern[bytes]:
 
 def check_header(content: bytes | bytearray, hostname: str, limits: SmtpLimits) -> Reason:
     """OK, or why the header of a message is not taken. Linear in the header's length; never raises."""
+    return look_at_header(content, hostname, limits)[0]
+
+
+def look_at_header(content: bytes | bytearray, hostname: str, limits: SmtpLimits) -> tuple[Reason, bool]:
+    """`check_header`, and whether there is an Authentication-Results field, asked here because it costs nothing."""
     end = header_end(content, 0, min(len(content), limits.header + 1))
     if end > limits.header:
-        return Reason.HEADER_TOO_LARGE
+        return Reason.HEADER_TOO_LARGE, False
     # RFC 5322 §2.2: header fields hold no NUL; a program behind us that thinks in C strings would stop there.
     if content.find(b"\0", 0, end) >= 0:
-        return Reason.HEADER_NUL
+        return Reason.HEADER_NUL, False
     header = b"\n" + bytes(content[:end]).lower()
     lines = header.count(b"\n")
     if lines > limits.header_fields and len(_FIELD_START.findall(header)) > limits.header_fields:
-        return Reason.TOO_MANY_HEADERS
+        return Reason.TOO_MANY_HEADERS, False
     hops = header.count(b"\nreceived:")
     # RFC 5321 §6.3: counting Received fields is the simple way to see a loop, and works across hosts.
     if hops > limits.hops:
-        return Reason.TOO_MANY_HOPS
+        return Reason.TOO_MANY_HOPS, False
     if hops > limits.own_hops:
         values = [_VALUE.match(rest) for rest in header.split(b"\nreceived:")[1:]]
         if sum(value is not None and _by(hostname).search(value[0]) is not None for value in values) > limits.own_hops:
-            return Reason.LOOP
-    return Reason.OK
+            return Reason.LOOP, False
+    return Reason.OK, b"\nauthentication-results" in header
 
 
 class Receiver:
@@ -116,10 +122,12 @@ class Receiver:
         now: Callable[[], datetime],
         limits: SmtpLimits,
         judge: Judge | None = None,
+        reports: ReportDesk | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._hostname = hostname
         self._judge = judge
+        self._reports = reports
         self._routes = routes
         self._deliverer = deliverer
         self._lost_answers = lost_answers
@@ -129,7 +137,12 @@ class Receiver:
         self._sleep = sleep
 
     async def recipient(self, address: Address, size: int) -> tuple[Route, ...] | Outcome:
-        """The mailboxes that take a message of `size` octets (0 when not announced) for `address`, or why not."""
+        """The mailboxes that take a message of `size` octets (0 when not announced) for `address`, or why not.
+
+        None take what comes for the address of reports, and it is welcome all the same.
+        """
+        if self._reports is not None and self._reports.takes(address):
+            return ()
         try:
             answer = await self._routes.resolve(address)
         except StoreUnavailable:
@@ -146,7 +159,7 @@ class Receiver:
 
     async def message(self, envelope: Envelope, content: bytearray) -> Outcome:
         """Take over a message, or say why not. Accepted means: sealed and durable in every mailbox."""
-        reason = check_header(content, self._hostname, self._limits)
+        reason, has_results = look_at_header(content, self._hostname, self._limits)
         if reason is not Reason.OK:
             return outcome(reason)
         if any(route.simulate is Simulate.SLOW for route, _ in envelope.mailboxes().values()):
@@ -158,9 +171,13 @@ class Receiver:
                 if stored:
                     await self._remember(envelope, content, stored)
                 return outcome(ruling.reason)
+            if self._reports is not None and not all(recipient.routes for recipient in envelope.recipients):
+                reason = await self._report(self._reports, envelope, content, ruling)
+                if reason is not Reason.OK or not envelope.mailboxes():
+                    return outcome(reason)
             report = await self._deliverer.deliver(
                 envelope,
-                self._without_forged(content),
+                self._without_forged(content) if has_results else content,
                 except_for=stored,
                 now=self._now(),
                 verdicts=ruling.verdicts,
@@ -184,6 +201,11 @@ class Receiver:
         if self._judge is None or (stored and envelope.mailboxes().keys() <= set(stored)):
             return UNJUDGED
         return await self._judge.rule(envelope, content, now=self._now())
+
+    async def _report(self, desk: ReportDesk, envelope: Envelope, content: bytearray, ruling: Ruling) -> Reason:
+        """A recipient without a mailbox is the address for reports; what is no report is still for the others."""
+        reason = await desk.take(content, proven=bool(ruling.proven), now=self._now())
+        return Reason.OK if envelope.mailboxes() else reason
 
     def _without_forged(self, content: bytearray) -> bytearray:
         """RFC 8601 §5: no field may arrive that claims to be this host's own finding, whoever reads it later."""

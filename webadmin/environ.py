@@ -110,6 +110,11 @@ class Environ(BaseSettings):
         description="Deliver to loopback and private addresses too, for a laboratory; a domain could else have this"
         " host talk to itself or to a machine behind its firewall.",
     )
+    reports_address: str = Field(
+        "",
+        description="Address that takes others' DMARC and TLS reports about the domains hosted here, as counts; no"
+        " mailbox of that name is needed. The domains' records name it. Empty: there is none.",
+    )
     tls_reports: bool = Field(
         default=False,
         description="Count how encrypted delivery to other domains went, and tell each domain that asks once a day"
@@ -258,6 +263,13 @@ class Environ(BaseSettings):
         found = re.fullmatch(r"http://(127\.[0-9.]{5,11}|\[::1\]|localhost):[0-9]{1,5}/?", value)
         if value and not found:
             raise ValueError("mail in clear must not leave this machine: write http://127.0.0.1:11333")
+        return value
+
+    @field_validator("reports_address")
+    @classmethod
+    def _reports_have_an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}", value):
+            raise ValueError("an address such as reports@mx.is-1.example")
         return value
 
     @field_validator("strangers")

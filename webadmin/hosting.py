@@ -38,6 +38,8 @@ def _hosting(environ: Environ) -> Hosting:
         web_host=environ.web_host or environ.hostname,
         spf_name=f"_spf.{zone}" if zone else "",
         dkim_zone=f"dkim.{zone}" if zone else "",
+        reports=environ.reports_address,
+        tls_reports=environ.reports_address,
         tlsa=_tlsa(environ),
         submission_port=environ.submission_port,
         submissions_port=environ.submissions_port,

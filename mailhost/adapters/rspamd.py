@@ -55,13 +55,13 @@ class Rspamd:
         self._metrics = metrics
         self._turn = asyncio.Semaphore(AT_ONCE)
 
-    async def opinion(self, envelope: Envelope, content: bytearray) -> Finding | None:
+    async def opinion(self, envelope: Envelope, content: bytearray, name: str) -> Finding | None:
         if len(content) > MAX_MESSAGE:
             self._metrics.count("content_filter", "too_large")
             return None
         try:
             async with self._turn:
-                action = await self._ask(_headers(envelope), bytes(content))
+                action = await self._ask(_headers(envelope, name), bytes(content))
         except (httpx2.HTTPError, ValueError, TypeError):
             self._metrics.count("content_filter", "failed")
             return None
@@ -86,10 +86,11 @@ class Rspamd:
         await self._client.aclose()
 
 
-def _headers(envelope: Envelope) -> dict[str, str]:
+def _headers(envelope: Envelope, name: str) -> dict[str, str]:
     """What the filter may know beside the message. Recipients are not told: it needs none of them."""
     return {
         "IP": envelope.client.address.removeprefix("::ffff:"),
+        "Hostname": quote(name, safe="._-") or "unknown",
         "Helo": quote(envelope.client.helo, safe="[]:._-"),
         "From": quote(str(envelope.sender or ""), safe="@._+-="),
     }

@@ -24,6 +24,8 @@ from mailhost.imap.tokens import BadCommand
 STORE_BATCH = 10_000
 # A keyword travels in every FLAGS response of the folder.
 MAX_KEYWORD = 100
+# Where mail arrives; a mailbox whose owner gave Junk another name is not counted.
+INBOX, JUNK = "INBOX", "Junk"
 READ_ONLY = no("The mailbox is open for reading only", b"READ-ONLY")
 _EXPUNGED = ok("Done; some messages are gone already", b"EXPUNGEISSUED")
 
@@ -196,6 +198,7 @@ async def copy(conv: Conversation, command: commands.Copy) -> Reply:
     except NoSuchFolder as error:
         # RFC 9051 §6.4.7: the client may create it and try again.
         return no(error.text, b"TRYCREATE")
+    _count_judgement(conv, target, len(copied.pairs))
     if target == conv.folder.folder.name:
         conv.folder.stale = True
         conv.folder.own.update(new for _old, new in copied.pairs)
@@ -208,6 +211,15 @@ def _copyuid(copied: Copied) -> bytes:
     sources = format_set([source for source, _target in copied.pairs])
     targets = format_set([target for _source, target in copied.pairs])
     return b"COPYUID %d %b %b" % (copied.uidvalidity, sources, targets)
+
+
+def _count_judgement(conv: Conversation, target: str, messages: int) -> None:
+    """What an owner thinks of the filter, as two counters of the cell: nothing about whose mail, or from whom."""
+    source = conv.folder.folder.name
+    if messages and target != source and target == JUNK:
+        conv.metrics.count("moved_to_junk", messages)
+    elif messages and source == JUNK and target == INBOX:
+        conv.metrics.count("moved_out_of_junk", messages)
 
 
 async def move(conv: Conversation, command: commands.Move) -> Reply:
@@ -223,6 +235,7 @@ async def move(conv: Conversation, command: commands.Move) -> Reply:
         copied, modseq = await selected.folder.move(uids, target, now=conv.clock())
     except NoSuchFolder as error:
         return no(error.text, b"TRYCREATE")
+    _count_judgement(conv, target, len(copied.pairs))
     if copied.pairs:
         conv.untagged(b"OK [%b] Moved" % _copyuid(copied))
     await conv.tell(expunges=True, ask=True, own=True)

@@ -15,6 +15,7 @@ from mailhost.models.mail import (
     Vanished,
 )
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
+from mailhost.models.reports import ReceivedReport, ReportedMail, ReportedSessions
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
@@ -41,7 +42,10 @@ __all__ = [
     "QueueDestination",
     "QueueItem",
     "QueuedMessage",
+    "ReceivedReport",
     "ReceivingChoice",
+    "ReportedMail",
+    "ReportedSessions",
     "RouteVersion",
     "SealedMessage",
     "SeenSender",

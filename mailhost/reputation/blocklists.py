@@ -35,21 +35,21 @@ async def listings(address: Ip, zones: Sequence[str], resolver: Resolver) -> int
     )
 
 
-async def has_reverse_name(address: Ip, resolver: Resolver) -> bool | None:
-    """Whether one of the client's reverse names leads back to its address (RFC 8601 §3, "iprev"); None: no answer."""
+async def confirmed_name(address: Ip, resolver: Resolver) -> str | None:
+    """The client's reverse name that leads back to its address (RFC 8601 §3, "iprev"), "" for none; None: no answer."""
     found = await resolver.lookup(reverse_name(address), Ptr)
     if isinstance(found, DnsFailure):
         return None
     if not isinstance(found, DnsAnswer):
-        return False
+        return ""
     names = [one.target for one in found.records[:MAX_NAMES]]
-    forwards = await asyncio.gather(*(_addresses(name, address, resolver) for name in names))
+    forwards = await asyncio.gather(*(_leads_to(name, address, resolver) for name in names))
     if True in forwards:
-        return True
-    return None if None in forwards else False
+        return names[forwards.index(True)]
+    return None if None in forwards else ""
 
 
-async def _addresses(name: str, address: Ip, resolver: Resolver) -> bool | None:
+async def _leads_to(name: str, address: Ip, resolver: Resolver) -> bool | None:
     """Whether `name` has this address; None: no answer."""
     found = await resolver.lookup(name, A) if address.version == 4 else await resolver.lookup(name, Aaaa)
     if isinstance(found, DnsFailure):

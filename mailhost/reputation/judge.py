@@ -32,7 +32,7 @@ from mailhost.mailauth.spf import SpfResult
 from mailhost.mailauth.verdict import Disposition, Findings, ReceivePolicy, examine, judge, method_results
 from mailhost.outcomes import Reason, Verdict
 from mailhost.ports import Metrics
-from mailhost.reputation.blocklists import has_reverse_name, listings
+from mailhost.reputation.blocklists import confirmed_name, listings
 from mailhost.reputation.known import Case, Known, mail_from
 from mailhost.reputation.memory import Digest, Memory
 from mailhost.reputation.rates import SenderRates
@@ -79,8 +79,11 @@ UNJUDGED: Final = Ruling(Reason.OK)
 class ContentFilter(Protocol):
     """A program that reads mail, such as rspamd."""
 
-    async def opinion(self, envelope: Envelope, content: bytearray) -> Finding | None:
-        """What it says of a message, None for nothing, or where it does not answer. Never raises; cancellable."""
+    async def opinion(self, envelope: Envelope, content: bytearray, name: str) -> Finding | None:
+        """What it says of a message from the host called `name`, None for nothing, or where it does not answer.
+
+        Never raises; cancellable.
+        """
 
 
 class Policies(Protocol):
@@ -166,20 +169,28 @@ class Judge:
         if not case.stranger:
             return set()
         at, found = self._sources, set()
-        listed, named, opinion = await asyncio.gather(
+        listed, (name, opinion) = await asyncio.gather(
             self._in_time(listings(case.address, at.block_lists, at.resolver)) if at.resolver else _nothing(),
-            self._in_time(has_reverse_name(case.address, at.resolver)) if at.resolver else _nothing(),
-            self._in_time(at.content_filter.opinion(case.envelope, case.content)) if at.content_filter else _nothing(),
+            self._name_and_opinion(case),
         )
         if listed:
             found |= {Finding.LISTED} if listed == 1 else {Finding.LISTED, Finding.LISTED_AGAIN}
-        if named is False:
+        # Only an answer counts: None is a name server that did not give one.
+        if name == "":
             found.add(Finding.NO_REVERSE_NAME)
         if opinion:
             found.add(opinion)
         if is_false_helo(case.envelope.client.helo, case.address, {self._hostname.lower()}):
             found.add(Finding.FALSE_HELO)
         return found
+
+    async def _name_and_opinion(self, case: Case) -> tuple[str | None, Finding | None]:
+        """The client's name, and what the content filter says, which wants to know the name."""
+        at = self._sources
+        name = await self._in_time(confirmed_name(case.address, at.resolver)) if at.resolver else None
+        if at.content_filter is None:
+            return name, None
+        return name, await self._in_time(at.content_filter.opinion(case.envelope, case.content, name or ""))
 
     async def _in_time[T](self, asking: Awaitable[T]) -> T | None:
         try:

@@ -28,7 +28,7 @@ from mailhost.stspolicies import StsPolicies
 from mailhost.tlscounts import NotCounted
 from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
 from mailhost.wiring.intake import intake, outgoing_queue
-from mailhost.wiring.judging import resolver_of
+from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings, now, run, smtp_limits, stop_on_signals, workshop
 
 # Seconds between looks for queue keys, destinations and policies that are not needed any more.

@@ -16,16 +16,19 @@ from mailhost.adapters.lost_answers import DatabaseLostAnswers
 from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.reportbook import DatabaseReportBook
 from mailhost.adapters.workshop import Workshop
 from mailhost.deliver import Deliverer
 from mailhost.limits import SmtpLimits
+from mailhost.message.address import parse_address
 from mailhost.ports import Directory
 from mailhost.receive import Receiver
+from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import Judge
 from mailhost.routing import RouteCache
 from mailhost.seal import HybridIdentity
 from mailhost.signing import SigningQueue
-from mailhost.wiring.surroundings import Surroundings, now
+from mailhost.wiring.surroundings import Settings, Surroundings, now
 
 # Threads that describe and seal large messages; the cores are few and the work holds them fully.
 SEALING_THREADS = 2
@@ -61,6 +64,7 @@ async def intake(
                 now=now,
                 limits=limits,
                 judge=judge,
+                reports=_report_desk(settings, shop),
             ),
             routes,
             plain,
@@ -71,6 +75,12 @@ def signing_queue(around: Surroundings, shop: Workshop) -> SigningQueue:
     """The entrance for everything that leaves."""
     identity = HybridIdentity(around.read_or_make(around.settings.keys / DOMAINS_KEY))
     return SigningQueue(outgoing_queue(around, shop), DatabaseDkimKeys(shop.readers, identity))
+
+
+def _report_desk(settings: Settings, shop: Workshop) -> ReportDesk | None:
+    if not settings.reports_address:
+        return None
+    return ReportDesk(parse_address(settings.reports_address), DatabaseReportBook(shop.writer))
 
 
 def outgoing_queue(around: Surroundings, shop: Workshop) -> DatabaseQueue:

@@ -1,4 +1,4 @@
-"""What judges arriving mail: the resolver every daemon shares, and, where something is to be asked, the judge.
+"""What judges arriving mail, where something is configured that can be asked.
 
 Without a resolver and without a content filter there is nothing to ask, so there is no judge: mail is taken as it
 comes, and the receiving path is as short as it can be.
@@ -11,26 +11,18 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from mailhost.adapters.dnscache import KeptLookups
-from mailhost.adapters.lookups import DnsLookups
-from mailhost.adapters.rspamd import Rspamd
 from mailhost.adapters.senders import DatabaseChoices, DatabaseMemory
 from mailhost.adapters.suffixes import is_public_suffix
 from mailhost.adapters.workshop import Workshop
-from mailhost.mailauth.resolver import Resolver
 from mailhost.reputation.judge import Judge, Sources
 from mailhost.reputation.rates import RateLimits, SenderRates
+from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings
 
-
-def resolver_of(around: Surroundings) -> Resolver | None:
-    """The resolver of a process, None where no resolver is configured: then nothing is looked up."""
-    if not around.settings.resolver:
-        return None
-    host, _, port = around.settings.resolver.rpartition(":")
-    lookups = DnsLookups(host.removeprefix("[").removesuffix("]"), int(port))
-    return KeptLookups(lookups, around.metrics, clock=time.monotonic)
+if TYPE_CHECKING:
+    from mailhost.adapters.rspamd import Rspamd
 
 
 @asynccontextmanager
@@ -41,7 +33,7 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
     if resolver is None and not settings.rspamd:
         yield None
         return
-    content_filter = Rspamd(settings.rspamd, around.metrics) if settings.rspamd else None
+    content_filter = _filter(around)
     if resolver is not None:
         is_public_suffix("is")  # read the list now, not while the first message waits
     try:
@@ -64,3 +56,12 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
     finally:
         if content_filter is not None:
             await content_filter.close()
+
+
+def _filter(around: Surroundings) -> Rspamd | None:
+    if not around.settings.rspamd:
+        return None
+    # An HTTP client is a tenth of a second and 14 MiB that a process without a filter need not pay.
+    from mailhost.adapters.rspamd import Rspamd  # noqa: PLC0415
+
+    return Rspamd(around.settings.rspamd, around.metrics)

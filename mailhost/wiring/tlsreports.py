@@ -22,7 +22,7 @@ from mailhost.routing import RouteCache, Routes
 from mailhost.tlspolicy.tlsrpt import report_addresses
 from mailhost.tlsreports import Submitter, message, reports
 from mailhost.wiring.intake import signing_queue
-from mailhost.wiring.judging import resolver_of
+from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings, workshop
 
 

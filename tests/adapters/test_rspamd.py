@@ -40,7 +40,7 @@ async def opinion(transport: Answering, content: bytes = b"x") -> tuple[Finding 
     metrics = CountedMetrics()
     filter_ = Rspamd("http://127.0.0.1:11333", metrics, transport)
     try:
-        return await filter_.opinion(ENVELOPE, bytearray(content)), metrics
+        return await filter_.opinion(ENVELOPE, bytearray(content), "mail.demo.test"), metrics
     finally:
         await filter_.close()
 
@@ -69,6 +69,7 @@ async def test_it_is_told_the_sender_and_no_recipient() -> None:
     (request,) = transport.asked
     assert str(request.url) == "http://127.0.0.1:11333/checkv2"
     assert (request.headers["IP"], request.headers["From"]) == ("192.0.2.1", "cleo@demo.test")
+    assert request.headers["Hostname"] == "mail.demo.test"
     assert "\r" not in request.headers["Helo"]
     assert "ada" not in str(request.headers)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mailhost.imap.session_messages import _count_judgement
 from tests.imap.dialogue import Dialogue, ada_with
 
 
@@ -98,3 +104,34 @@ async def test_moving_what_another_client_took_first() -> None:
         S2: * STATUS Archive (MESSAGES 0)
         S2: b OK ...
     """)
+
+
+class Counted:
+    """Counters by event."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, int] = {}
+
+    def count(self, event: str, amount: int = 1) -> None:
+        self.events[event] = self.events.get(event, 0) + amount
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "counted"),
+    [
+        ("INBOX", "Junk", {"moved_to_junk": 3}),
+        ("Archive", "Junk", {"moved_to_junk": 3}),
+        ("Junk", "INBOX", {"moved_out_of_junk": 3}),
+        ("Junk", "Trash", {}),
+        ("Junk", "Junk", {}),
+        ("INBOX", "Archive", {}),
+    ],
+)
+def test_what_an_owner_thinks_of_the_filter_is_counted_and_nothing_else(
+    source: str, target: str, counted: dict[str, int]
+) -> None:
+    metrics = Counted()
+    conv: Any = SimpleNamespace(folder=SimpleNamespace(folder=SimpleNamespace(name=source)), metrics=metrics)
+    _count_judgement(conv, target, 3)
+    _count_judgement(conv, target, 0)
+    assert metrics.events == counted

@@ -46,7 +46,9 @@ class FixedFilter:
     def __init__(self, finding: Finding | None = None) -> None:
         self.finding = finding
         self.seen = 0
+        self.names: list[str] = []
 
-    async def opinion(self, envelope: Envelope, content: bytearray) -> Finding | None:
+    async def opinion(self, envelope: Envelope, content: bytearray, name: str) -> Finding | None:
         self.seen += 1
+        self.names.append(name)
         return self.finding

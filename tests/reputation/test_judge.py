@@ -216,6 +216,13 @@ async def test_the_content_filter_weighs_in(court: Court, opinion: Finding | Non
     assert any(verdict.junk for verdict in ruling.verdicts.values()) is junk
 
 
+async def test_the_content_filter_is_told_the_confirmed_name_and_no_other(court: Court) -> None:
+    await court.rule(signed())
+    court.dns.add(reverse(BOT), Ptr("mail.demo.test"))  # a name that does not lead back
+    await court.rule(signed(), peer=BOT)
+    assert court.filter.names == ["mail.demo.test", ""]
+
+
 @pytest.mark.parametrize("answer", ["127.255.255.254", "192.0.2.9"])
 async def test_a_list_that_answers_something_else_lists_nobody(court: Court, answer: str) -> None:
     court.list(MAIL_HOST, LIST, OTHER_LIST, answer=answer)

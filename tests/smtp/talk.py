@@ -152,6 +152,7 @@ class Talk:
             now=lambda: self.now,
             limits=self.limits,
             judge=made.get("judge"),
+            reports=made.get("reports"),
             sleep=self._sleep,
         )
         self.house = House(HOST, receiver, self.limits, self.metrics, lambda: made.get("tls"), "example.is")

@@ -30,6 +30,10 @@ NOUNS = {
     "app-password": ("webadmin.cli.apppassword", "Passwords for single mail programs."),
     "voucher": ("webadmin.cli.voucher", "Vouchers for who may sign up on the web."),
     "sending": ("webadmin.cli.sending", "Who may send as whom, and how many recipients a day."),
+    "receiving": (
+        "webadmin.cli.receiving",
+        "What becomes of doubtful mail, and what others report: show, set, reports.",
+    ),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "operator": ("webadmin.cli.operator", "Who may open the operators' pages: add, list, reset, delete."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),

@@ -1,0 +1,86 @@
+"""`skerry receiving show|set|reports`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from mailhost.provision import receiving
+from webadmin.cli.answers import JsonFlag, answer, answer_list
+from webadmin.cli.door import DryRunFlag, opened
+
+app = typer.Typer(no_args_is_help=True)
+Slug = Annotated[str, typer.Argument(help="The tenant's short name, such as 'harbour'.")]
+
+
+@app.command()
+def show(slug: Slug, *, as_json: JsonFlag = False) -> None:
+    """Show what a tenant wants done with doubtful mail."""
+    with opened(as_json=as_json) as cell:
+        view = receiving.show(slug)
+        cell.act(view.tenant, "receiving show")
+        answer(asdict(view), as_json=as_json, text=lambda: _text(view))
+
+
+@app.command("set")
+def set_(
+    slug: Slug,
+    *,
+    refuse_when_asked: Annotated[
+        bool | None,
+        typer.Option(
+            "--refuse-when-asked/--junk-when-asked", help="Mail that fails DMARC where its domain asks for rejection."
+        ),
+    ] = None,
+    refuse_spam: Annotated[
+        bool | None, typer.Option("--refuse-spam/--junk-spam", help="Mail that is certainly spam.")
+    ] = None,
+    trust: Annotated[
+        list[str] | None, typer.Option("--trust", help="Domain of a forwarder whose ARC seal is believed.")
+    ] = None,
+    distrust: Annotated[list[str] | None, typer.Option("--distrust", help="Believe it no more.")] = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose what becomes of doubtful mail."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(receiving.show(slug).tenant, "receiving set")
+        view = receiving.choose(
+            slug,
+            refuse_when_asked=refuse_when_asked,
+            refuse_spam=refuse_spam,
+            trust=tuple(trust or ()),
+            distrust=tuple(distrust or ()),
+        )
+        answer(asdict(view), as_json=as_json, text=lambda: _text(view))
+
+
+@app.command()
+def reports(
+    domain: Annotated[str, typer.Argument(help="A hosted domain.")],
+    *,
+    days: Annotated[int, typer.Option("--days", min=1, max=400, help="How far back.")] = 30,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what others reported: who sent in the domain's name, and how encrypted delivery to it went."""
+    with opened(as_json=as_json) as cell:
+        cell.act(receiving.domain_tenant(domain), "receiving reports")
+        answer_list(
+            receiving.reported(domain, (cell.now - timedelta(days=days)).date()),
+            as_json=as_json,
+            columns=("day", "reporter", "proven", "what", "result", "count"),
+            empty="no reports yet; SKERRY_REPORTS_ADDRESS must stand in the domain's DMARC and TLS-RPT records",
+        )
+
+
+def _text(view: receiving.ChoiceView) -> str:
+    return "\n".join(
+        (
+            f"DMARC fails, rejection asked for: {'refuse' if view.refuse_when_asked else 'Junk'}",
+            f"certain spam: {'refuse' if view.refuse_spam else 'Junk'}",
+            f"trusted forwarders: {' '.join(view.trusted_sealers) or 'none'}",
+        )
+    )
