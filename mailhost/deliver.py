@@ -31,6 +31,7 @@ from mailhost.message.headers import spacer
 from mailhost.message.trace import received, return_path
 from mailhost.outcomes import NO_VERDICT, NO_VERDICTS, Reason, Verdict
 from mailhost.ports import (
+    INBOX,
     Delivery,
     KeyChanged,
     MailboxFull,
@@ -164,6 +165,7 @@ class Deliverer:
         now: datetime,
         verdicts: Mapping[int, Verdict] = NO_VERDICTS,
         except_for: Collection[int] = (),
+        folder: str = INBOX,
     ) -> Report:
         """Store the message in every mailbox of the envelope but `except_for`. Never raises what it can foresee.
 
@@ -176,7 +178,7 @@ class Deliverer:
                 description = _or_failed(describe, content)
             else:
                 description = await self._in_thread(describe, content)
-            message = _Message(envelope, content, description, verdicts, now)
+            message = _Message(envelope, content, description, verdicts, now, folder)
             for group in _groups(due, len(content), self._limits.sealed_batch):
                 octets = len(group) * len(content)
                 if not self._room.take(octets):
@@ -267,7 +269,7 @@ class Deliverer:
             arrived=message.arrived,
             header=sealed.header,
             payload=sealed.payload,
-            special_use="\\Junk" if verdict.junk else "\\Inbox",
+            special_use="\\Junk" if verdict.junk else message.folder,
         )
 
     def _key(self, route: Route) -> HybridRecipient:
@@ -358,6 +360,7 @@ class _Message:
     description: Description
     verdicts: Mapping[int, Verdict]
     arrived: datetime
+    folder: str
 
 
 def _groups(due: list[tuple[Route, Address]], size: int, room: int) -> Iterator[list[tuple[Route, Address]]]:

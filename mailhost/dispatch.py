@@ -2,7 +2,7 @@
 
 For a destination: the MX walk, the egress decision for each tenant's message and each host, a connection that keeps
 what the domain and the author demand of TLS (a few for much mail), the messages one behind the other. For a recipient:
-delivered, refused for good (the author gets a notice), or not now (tried again later, the author hears of it after
+delivered, refused or held (the author gets a notice), or not now (tried again later, the author hears of it after
 some hours, and of the end after five days).
 
 A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mailhost.handover import Handover, Here
+from mailhost.held import Held, Kept
 from mailhost.message.dsn import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
@@ -71,6 +72,7 @@ class Dispatcher:
         reach: Reach,
         decider: Decider,
         notices: Notices,
+        held: Held,
         metrics: Metrics,
         now: Callable[[], datetime],
         limits: DispatchLimits,
@@ -81,6 +83,7 @@ class Dispatcher:
         self._reach = reach
         self._decider = decider
         self._notices = notices
+        self._held = held
         self._metrics = metrics
         self._now = now
         self._limits = limits
@@ -172,15 +175,20 @@ class Dispatcher:
         if found.verdict is Verdict.ALLOW:
             return True
         if found.verdict is Verdict.HOLD:
-            reason = " ".join(("egress_held", *found.because))[:60]
-            await self._outbox.hold(item, reason=reason, decision=found.decision)
-            self._metrics.count("queue_attempts", "held")
-            del work.left[item.id]
+            await self._give_back(work, item, found)
         else:
-            why = f"{found.words} Decision {found.decision}." if found.decision else ""
-            fates = [fate(each, "failed", "egress_denied", more=why) for each in item.recipients]
-            await self._settle(work, item, {}, fates)
+            await self._fail(work, item, "egress_denied", found.said)
         return False
+
+    async def _give_back(self, work: _Work, item: Item, found: Permission) -> None:
+        match await self._held.keep(item, found.said):
+            case Kept.LATER:
+                await self._settle(work, item, dict.fromkeys(item.recipients, "held_waits"), [])
+            case Kept.NOWHERE:
+                await self._fail(work, item, "egress_not_kept", found.said)
+            case Kept.KEPT:
+                self._metrics.count("queue_attempts", "held")
+                await self._fail(work, item, "egress_held", found.said)
 
     async def _ask(self, work: _Work, item: Item, targets: Sequence[Target], *, secure: bool) -> Permission:
         key = (item.tenant_id, tuple(targets), secure, item.sealed)
@@ -297,8 +305,8 @@ class Dispatcher:
                 later[forward] = "deferred_by_host"
         await self._settle(work, item, later, fates)
 
-    async def _fail(self, work: _Work, item: Item, reason: str) -> None:
-        await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
+    async def _fail(self, work: _Work, item: Item, reason: str, more: str = "") -> None:
+        await self._settle(work, item, {}, [fate(each, "failed", reason, more=more) for each in item.recipients])
 
     async def _settle(self, work: _Work, item: Item, later: dict[Forward, str], fates: Sequence[Fate]) -> None:
         """Write down one attempt: notices first, so that a crash repeats one and never swallows it."""
@@ -335,7 +343,7 @@ class Dispatcher:
     async def _overdue(self, work: _Work, item: Item) -> None:
         """End an item that waited too long, or tell its author that it is late."""
         age = self._now() - item.queued
-        reason = item.reason.partition(" ")[0]
+        reason = item.reason
         if age >= GIVE_UP - timedelta(hours=1):
             fates = [fate(each, "failed", reason, status=EXPIRED) for each in item.recipients]
             if await self._notices.send(item, fates):

@@ -114,15 +114,32 @@ WHY: Final[dict[str, tuple[str, str]]] = {
     "egress_denied": (
         "5.7.1",
         (
-            "Your organisation's policy does not let readable mail go to the country or the owner of the receiving"
-            " host. Seal the message for its reader, or ask your administrator."
+            "It was not sent: your organisation's policy does not let readable mail go to the country or the owner of"
+            " the receiving host. Seal the message for its reader (OpenPGP or S/MIME), or ask your administrator."
         ),
     ),
     "egress_held": (
-        "4.7.1",
+        "5.7.1",
         (
-            "It is held: your organisation's policy wants to know the country and the owner of the receiving host, and"
-            " they are not known. Seal the message for its reader, or ask your administrator about the policy."
+            "It was not sent: your organisation's policy holds readable mail for the receiving host. The whole message"
+            " is in the folder Held of your mailbox, sealed as all your mail is, and nowhere else here. Seal it for"
+            " its reader (OpenPGP or S/MIME), or ask your administrator about the policy; then open it in Held, send"
+            " it again to the addresses named here, and delete it from Held."
+        ),
+    ),
+    "egress_not_kept": (
+        "5.7.1",
+        (
+            "It was not sent: your organisation's policy holds readable mail for the receiving host. Your mailbox"
+            " cannot take it back, so it is not in the folder Held either: your mail program may have kept a copy."
+            " Seal the message for its reader (OpenPGP or S/MIME), or ask your administrator about the policy."
+        ),
+    ),
+    "held_waits": (
+        "4.2.2",
+        (
+            "Your organisation's policy holds readable mail for the receiving host, and the message could not be given"
+            " back to you yet. Make room in your mailbox."
         ),
     ),
 }

@@ -5,7 +5,8 @@ only ever worked on under a claim on its destination, so one host at a time talk
 
     put ─▶ WAITING ──delivered, refused for good, expired──▶ gone
     WAITING ──not now──▶ WAITING, due later
-    WAITING ──egress says hold──▶ HELD ──`skerry queue retry`──▶ WAITING
+    WAITING ──egress says hold──▶ gone, sealed into its author's folder Held (`mailhost.held`)
+    WAITING ──the cell is restored from a backup──▶ HELD ──`skerry queue retry`──▶ WAITING
     HELD ──`skerry queue drop`, expired──▶ gone
 
 Before an item goes because it failed, its sender has a notice of it in his mailbox; a crash between the two steps
@@ -26,13 +27,6 @@ GIVE_UP: Final = timedelta(days=5)
 # RFC 3461 §4.1 leaves the moment of a delay notice open; half a working day is when people ask.
 DELAY_NOTICE: Final = timedelta(hours=4)
 KEY_LIFE: Final = timedelta(days=6)
-
-
-class State(StrEnum):
-    """Where an item is in its life."""
-
-    WAITING = "waiting"
-    HELD = "held"
 
 
 class TlsNeed(StrEnum):
@@ -56,7 +50,8 @@ class Forward:
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message that leaves the cell. `sender` is the path without brackets, "" the null path; the recipients are
-    distinct; `content` is what will be sent.
+    distinct; `content` is what will be sent; `author` the address of the mailbox that hands it in, "" for
+    the cell's own.
     """
 
     opaque_id: str
@@ -71,6 +66,7 @@ class Outgoing:
     tls: TlsNeed = TlsNeed.ORDINARY
     returns: str = ""  # RET (RFC 3461 §4.3): FULL, HDRS or ""
     hold_until: datetime | None = None  # not to leave before (RFC 4865)
+    author: str = ""
 
 
 class Queue(Protocol):
@@ -99,6 +95,7 @@ class Item:
     sealed: bool = False
     tls: TlsNeed = TlsNeed.ORDINARY
     returns: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +136,6 @@ class Outbox(Queue, Protocol):
 
     async def postpone(self, items: Collection[Item], *, due: datetime, reason: str) -> None:
         """As `defer` for many, with the recipients that they have."""
-
-    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
-        """Keep it until a person decides; `decision` is the id of the egress decision that says so."""
 
     async def tell(self, item: Item) -> None:
         """Remember that the delay notice went out."""

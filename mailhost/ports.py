@@ -98,13 +98,17 @@ class Directory(Protocol):
         """
 
 
+INBOX = "\\Inbox"
+HELD_FOLDER = "\\Held"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One sealed message for one mailbox. `header` + `payload` is an age file.
 
     `opaque_id` is 32 lower-case hex digits, random, new for each delivery. `arrived` is exact; the store rounds it
-    down to the hour before it writes it. `special_use` names the folder: "\\Inbox" (not a real special use, it
-    stands for INBOX) or "\\Junk"; a mailbox without the folder gets it.
+    down to the hour before it writes it. `special_use` names the folder: `INBOX` and `HELD_FOLDER` (no real special
+    uses, they stand for the folders of those names) or "\\Junk"; a mailbox without the folder gets it.
     """
 
     mailbox_id: int
@@ -114,7 +118,7 @@ class Delivery:
     arrived: datetime
     header: bytes
     payload: bytes | bytearray | memoryview
-    special_use: str = "\\Inbox"
+    special_use: str = INBOX
 
     @property
     def size(self) -> int:

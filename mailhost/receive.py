@@ -189,6 +189,11 @@ class Receiver:
             return outcome(Reason.STORE_UNAVAILABLE)
         return outcome(report.reason)
 
+    async def give_back(self, envelope: Envelope, content: bytearray, folder: str) -> Outcome:
+        """Store what this host had taken over already: nothing of it is looked at or judged again."""
+        report = await self._deliverer.deliver(envelope, content, now=self._now(), folder=folder)
+        return outcome(report.reason)
+
     async def answer_lost(self, envelope: Envelope, content: bytearray) -> None:
         """The message was accepted, but its sender could not be told and will send it again.
 

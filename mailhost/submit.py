@@ -221,6 +221,7 @@ class Submission:
             opaque_id=opaque_id,
             tenant_id=self._account.tenant_id,
             mailbox_id=self._account.mailbox_id,
+            author=self._account.address,
             sender=str(envelope.sender or ""),
             recipients=tuple(
                 Forward(name, r.address.domain, r.dsn.get("NOTIFY", ""), r.dsn.get("ORCPT", ""))

@@ -100,7 +100,7 @@ class Verdict(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"  # give it back to its sender
-    HOLD = "hold"  # keep it until a person decides
+    HOLD = "hold"  # give it back to its sender to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,11 @@ class Permission:
     because: tuple[str, ...] = ()
     decision: str = ""
     words: str = ""
+
+    @property
+    def said(self) -> str:
+        """The reasons in sentences and where they are on record, "" where no decision was made."""
+        return f"{self.words} Decision {self.decision}.".strip() if self.decision else ""
 
 
 class Decider(Protocol):

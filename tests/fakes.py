@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, State
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing
 from mailhost.ports import (
     Account,
     Allowance,
@@ -174,7 +174,6 @@ class _Queued:
     item: Item
     content: bytes
     due: datetime
-    state: State = State.WAITING
 
 
 class MemoryOutbox:
@@ -213,6 +212,7 @@ class MemoryOutbox:
                 sealed=message.sealed,
                 tls=message.tls,
                 returns=message.returns,
+                author=message.author,
             )
             self.items[item.id] = _Queued(item, message.content, now)
 
@@ -223,7 +223,7 @@ class MemoryOutbox:
                 continue
             rows = [row for row in self.items.values() if self._destination(row) == destination and row.due <= now]
             open_ = self.not_before.get(destination, now) <= now
-            due = [r.item for r in rows if open_ and r.state is State.WAITING and now - r.item.queued < GIVE_UP]
+            due = [r.item for r in rows if open_ and now - r.item.queued < GIVE_UP]
             old = [
                 r.item
                 for r in rows
@@ -265,10 +265,6 @@ class MemoryOutbox:
     async def postpone(self, items: Collection[Item], *, due: datetime, reason: str) -> None:
         for item in items:
             await self.defer(item, item.recipients, due=due, reason=reason)
-
-    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
-        row = self.items[item.id]
-        row.state, row.item = State.HELD, replace(row.item, reason=reason)
 
     async def tell(self, item: Item) -> None:
         row = self.items[item.id]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
+from mailhost.held import Held
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices
 from mailhost.outbox import Forward, Outgoing, TlsNeed
@@ -97,6 +98,12 @@ class Office:
                 transport=self.network, rules=self, counts=self, metrics=self.talk.metrics, now=lambda: self.now
             ),
             decider=self,
+            held=Held(
+                hostname=HOST,
+                receiver=self.talk.house.receiver,  # type: ignore[arg-type]
+                outbox=self.outbox,
+                now=lambda: self.now,
+            ),
             notices=Notices(
                 hostname=HOST,
                 receiver=self.talk.house.receiver,  # type: ignore[arg-type]
@@ -144,7 +151,18 @@ class Office:
     ) -> None:
         forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
         message = Outgoing(
-            "0" * 32, 1, 1, sender, forwards, LETTER, smtputf8, "", sealed, tls=tls, hold_until=hold_until
+            "0" * 32,
+            1,
+            1,
+            sender,
+            forwards,
+            LETTER,
+            smtputf8,
+            "",
+            sealed,
+            tls=tls,
+            hold_until=hold_until,
+            author="ada@example.is",
         )
         await self.outbox.put(message, now=self.now)
 

@@ -9,7 +9,6 @@ import pytest
 
 from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
 from mailhost.mxwalk import Later, NoMail, Target, Targets
-from mailhost.outbox import State
 from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.transport import Answer, Verdict
 from tests.office import BACKUP, MX, Office
@@ -190,25 +189,6 @@ async def test_one_host_that_must_not_have_it_stops_it_for_all() -> None:
     said = " ".join(office.notices()[0].split())
     assert "policy does not let readable mail go" in said
     assert f"Nobody knows where it stands. Decision {'d' * 32}." in said
-
-
-async def test_what_is_not_known_is_held_and_goes_when_a_person_says_so() -> None:
-    office = Office()
-    office.rule = lambda *_: Verdict.HOLD
-    await office.put("cleo@other.test")
-    await office.work()
-    [row] = office.outbox.items.values()
-    assert row.state is State.HELD
-    assert row.item.reason == "egress_held LOC_UNKNOWN"
-    office.later(hours=5)
-    await office.work()
-    assert "Action: delayed" in office.notices()[0]
-    assert "It is held" in office.notices()[0]
-    assert office.network.connected == []
-    office.later(days=5)
-    await office.work()
-    assert "Action: failed" in office.notices()[1]
-    assert not office.outbox.items
 
 
 async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:

@@ -49,10 +49,6 @@ def record(
     return known or EgressDecision.objects.create(public_id=public_id, **same).public_id
 
 
-def find(public_id: str) -> EgressDecision | None:
-    return EgressDecision.objects.filter(public_id=public_id).first() if public_id else None
-
-
 def close_batch(notary: Notary, now: datetime) -> int:
     """Enter the root of what was decided since the last batch; how many decisions it covers. Raises OtherLedger."""
     with transaction.atomic():

@@ -29,7 +29,7 @@ from jurisdiction.questions import Decision
 from jurisdiction.questions import Verdict as Decided
 from jurisdiction.records import egress
 from jurisdiction.records.policies import NoPolicy, in_force
-from jurisdiction.sentences import decision_sentences
+from jurisdiction.sentences import reason_sentence
 from mailhost.adapters.database import Readers
 from mailhost.adapters.writer import Writer
 from mailhost.mxwalk import Target
@@ -137,7 +137,7 @@ def _good_until(decision: Decision, now: datetime) -> datetime:
     return min(now + GOOD_FOR, midnight)
 
 
-# What a denial obliges to; the secure link is not there yet, so its mail waits for a person.
+# What a denial obliges to; the secure link is not there yet, so its mail goes back to its sender.
 _HELD: Final = frozenset({reasons.HOLD_FOR_SENDER, reasons.SECURE_LINK})
 
 
@@ -148,5 +148,7 @@ def _permission(made: _Made, public_id: str) -> Permission:
         verdict = Verdict.ALLOW
     elif decision.verdict is Decided.DENY and not _HELD.intersection(decision.obligations):
         verdict = Verdict.DENY
-    words = " ".join(decision_sentences(decision, made.notary.atlas)[1:])
+    # What the sender can do about it stands in the notice.
+    codes = [code for code in decision.because if code != reasons.OFFER_E2E_OR_PORTAL]
+    words = " ".join(reason_sentence(code, made.notary.atlas) for code in codes)
     return Permission(verdict, decision.because, public_id, words)

@@ -26,10 +26,11 @@ from mailhost.adapters.database import (
     stored,
 )
 from mailhost.adapters.keywords import flag_word
-from mailhost.ports import KeyChanged, MailboxFull, StoreError, StoreUnavailable
+from mailhost.ports import HELD_FOLDER, INBOX, KeyChanged, MailboxFull, StoreError, StoreUnavailable
 
 # What a delivery asks for, and the folder's name when the owner has removed it.
-FOLDERS_MADE_AGAIN: Final = {"\\Inbox": "INBOX", "\\Junk": "Junk"}
+FOLDERS_MADE_AGAIN: Final = {INBOX: "INBOX", "\\Junk": "Junk", HELD_FOLDER: "Held"}
+_BY_NAME: Final = {"INBOX": INBOX, "Held": HELD_FOLDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +170,22 @@ def _lock_folders(
     """Folders by target; those of deliveries are made when the owner has removed them."""
     rows = fetch_together(
         cursor,
-        "id, mailbox_id, CASE WHEN name = 'INBOX' THEN '\\Inbox' ELSE special_use END, uidnext, highestmodseq",
+        "id, mailbox_id, name, special_use, uidnext, highestmodseq",
         "FROM mailhost_folder"
-        f" WHERE {one_of('mailbox_id')} AND (name = 'INBOX' OR special_use = '\\Junk' OR {one_of('id')})"
+        f" WHERE {one_of('mailbox_id')} AND (name IN ('INBOX', 'Held') OR special_use = '\\Junk' OR {one_of('id')})"
         f" ORDER BY id{for_update()}",
         [listed(mailboxes), listed({item.folder_id for item in wanted if item.folder_id})],
     )
     folders: dict[tuple[int, str], _Folder] = {}
-    for folder_id, mailbox_id, use, uidnext, modseq in rows:
+    for folder_id, mailbox_id, name, use, uidnext, modseq in rows:
         folder = _Folder(folder_id, uidnext, modseq)
         folders[mailbox_id, str(folder_id)] = folder
-        folders.setdefault((mailbox_id, use), folder)
+        for target in (_BY_NAME.get(name, use), use):
+            folders.setdefault((mailbox_id, target), folder)
     for item in wanted:
         if not item.folder_id and item.mailbox_id in mailboxes and _target(item) not in folders:
             name = FOLDERS_MADE_AGAIN[item.special_use]
-            use = "" if name == "INBOX" else item.special_use
+            use = item.special_use if name == "Junk" else ""
             folders[_target(item)] = _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
     return folders
 

@@ -181,6 +181,7 @@ class DatabaseQueue:
             sealed=values["sealed"],
             tls=TlsNeed(values.get("tls", "")),
             returns=values.get("returns", ""),
+            author=values.get("author", ""),
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),
@@ -255,12 +256,6 @@ class DatabaseQueue:
 
         await self._writer.change(work)
 
-    async def hold(self, item: Item, *, reason: str, decision: str = "") -> None:
-        await self._change(
-            "UPDATE mailhost_queueitem SET state = 'held', reason = %s, decision = %s WHERE id = %s",
-            [reason, decision, item.id],
-        )
-
     async def tell(self, item: Item) -> None:
         await self._change("UPDATE mailhost_queueitem SET told = %s WHERE id = %s", [True, item.id])
 
@@ -300,6 +295,7 @@ def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: d
             "sealed": message.sealed,
             "tls": message.tls,
             "returns": message.returns,
+            "author": message.author,
             "queued": queued.isoformat(),
         }
     ).encode()

@@ -57,7 +57,7 @@ class QueueItem(models.Model):
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(
-        clear="cell message destination state attempts due queued told reason decision", sealed="envelope"
+        clear="cell message destination state attempts due queued told reason", sealed="envelope"
     )
 
     cell = models.CharField(max_length=8)
@@ -69,7 +69,6 @@ class QueueItem(models.Model):
     queued = models.DateTimeField()  # rounded down to the hour
     told = models.BooleanField(default=False)
     reason = models.CharField(max_length=60, blank=True)  # of the last attempt, as a code
-    decision = models.CharField(max_length=32, blank=True, db_default="")  # of egress, where that holds it
     envelope = models.BinaryField()
 
     class Meta:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from jurisdiction.records import egress
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem
 from mailhost.provision import tenants
@@ -54,8 +53,6 @@ class OpenedView:
     destination: str
     recipients: int
     failures: int  # of the destination, in a row
-    decision: str  # id of the egress decision that holds it, or ""
-    because: str  # the decision's reasons, as codes
 
 
 def listing(tenant: str | None = None) -> list[ItemView]:
@@ -88,14 +85,7 @@ def show(item: int, keys: QueueKeys) -> OpenedView:
         destination=forwards[0]["domain"] if forwards else "",
         recipients=len(forwards),
         failures=row.destination.failures,
-        decision=row.decision,
-        because=_because(row.decision),
     )
-
-
-def _because(decision: str) -> str:
-    found = egress.find(decision)
-    return "" if found is None else found.because
 
 
 def tenant_of(item: int) -> str:
@@ -107,8 +97,8 @@ def retry(item: int, *, now: datetime) -> ItemView:
     """Make an item due now, a held one too, and forget that its destination failed. Raises NotFound."""
     with transaction.atomic():
         row = _get(item)
-        row.state, row.due, row.decision = QueueItem.State.WAITING, now, ""
-        row.save(update_fields=["state", "due", "decision"])
+        row.state, row.due = QueueItem.State.WAITING, now
+        row.save(update_fields=["state", "due"])
         QueueDestination.objects.filter(pk=row.destination_id).update(due=now, failures=0)
     return _view(row)
 

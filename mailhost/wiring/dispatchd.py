@@ -16,6 +16,7 @@ from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
+from mailhost.held import Held
 from mailhost.message.address import parse_address
 from mailhost.mxwalk import Later, Target, Targets, Walk, walk
 from mailhost.notices import Notices
@@ -62,6 +63,7 @@ async def _dispatchd(around: Surroundings) -> None:
                 now=now,
             ),
             decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
+            held=Held(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
             now=now,

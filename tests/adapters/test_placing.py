@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 
 from mailhost.adapters.blobs import BLOB_FROM
 from mailhost.models import Folder, Mailbox, MailboxKey, Message, SealedMessage, Tenant
-from mailhost.ports import KeyChanged, MailboxFull, StoreUnavailable
+from mailhost.ports import HELD_FOLDER, KeyChanged, MailboxFull, StoreUnavailable
 from mailhost.seal import open_header, open_payload
 from tests.adapters.conftest import NOW, Cell
 
@@ -131,3 +131,13 @@ async def test_a_writer_that_was_stopped_says_so_and_stores_nothing(cell: Cell) 
     cell.shop.writer.stop()
     with pytest.raises(StoreUnavailable):
         await cell.mailstore.commit([cell.ada.delivery()])
+
+
+async def test_the_folder_of_held_mail_is_made_when_first_needed_and_found_by_its_name(cell: Cell) -> None:
+    await cell.mailstore.commit([cell.ada.delivery(special_use=HELD_FOLDER)])
+    await cell.mailstore.commit([cell.ada.delivery(special_use=HELD_FOLDER)])
+
+    def held() -> list[tuple[str, str, int]]:
+        return list(Folder.objects.filter(name="Held").values_list("mailbox__address", "special_use", "uidnext"))
+
+    assert await sync_to_async(held)() == [("ada@example.is", "", 3)]

@@ -27,7 +27,7 @@ from mailhost.models import (
     Tenant,
     WrittenTo,
 )
-from mailhost.outbox import GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
+from mailhost.outbox import Forward, Outbox, Outgoing, TlsNeed
 from mailhost.ports import Account, Allowance, Tallied, Tally
 from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
@@ -132,24 +132,6 @@ async def test_new_mail_for_a_failing_destination_waits_with_the_old(
     assert len(claim.due) == 2
 
 
-async def test_what_is_held_waits_for_a_person_and_ends_all_the_same(
-    outbox: tuple[Outbox, Callable[..., Outgoing]],
-) -> None:
-    queue, write = outbox
-    await queue.put(write(1, "cleo@other.test"), now=NOW)
-    [claim] = await claimed(queue)
-    await queue.hold(claim.due[0], reason="egress_held LOC_UNKNOWN")
-    await queue.release(claim.destination, failures=0, not_before=None)
-    assert await claimed(queue, NOW + timedelta(hours=1)) == []
-    [late] = await claimed(queue, NOW + timedelta(hours=6))
-    assert (late.due, len(late.old)) == ((), 1)
-    await queue.tell(late.old[0])
-    await queue.release(late.destination, failures=0, not_before=None)
-    assert await claimed(queue, NOW + timedelta(hours=7)) == []
-    [ended] = await claimed(queue, NOW + GIVE_UP)
-    assert (ended.due, len(ended.old)) == ((), 1)
-
-
 async def test_nobody_reads_an_address_or_a_word_in_the_tables(real: DatabaseQueue, cell: Cell) -> None:
     await real.put(
         letter(1, "cleo@other.test", mailbox=cell.ada.mailbox.pk, tenant=cell.ada.mailbox.tenant_id), now=NOW
@@ -252,10 +234,10 @@ async def test_an_operator_lists_shows_retries_and_drops(real: DatabaseQueue, ce
     box = cell.ada.mailbox
     await real.put(letter(1, "cleo@other.test", "mo@third.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
     for claim in await claimed(real):
-        await real.hold(claim.due[0], reason="egress_held")
+        await real.postpone(claim.due, due=NOW + timedelta(hours=1), reason="refused")
         await real.release(claim.destination, failures=3, not_before=None)
     [one, two] = await cell.shop.readers.run(operator.listing)
-    assert (one.sender, one.state, one.due, one.reason) == ("ada@example.is", "held", None, "egress_held")
+    assert (one.sender, one.reason) == ("ada@example.is", "refused")
     assert one.queued == NOW.replace(minute=0, second=0).isoformat()
     shown = await cell.shop.readers.run(operator.show, one.id, keys)
     assert shown.destination in {"other.test", "third.test"}

@@ -6,11 +6,10 @@ Recipients stay sealed: an operator sees whose mail waits, since when and why, a
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from jurisdiction.sentences import reason_sentence
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.provision import queue
 from webadmin.cli.answers import JsonFlag, answer, answer_list
@@ -43,19 +42,17 @@ def show(item: ItemId, *, as_json: JsonFlag = False) -> None:
     with opened(as_json=as_json) as cell:
         found = queue.show(item, QueueKeys(cell.environ.queue_keys, read_or_make))
         cell.act(found.tenant, "queue show")
-        reasons = [reason_sentence(code, cell.notary.atlas) for code in found.because.split()]
-        about = asdict(found) | {"reasons": reasons}
-        answer(about, as_json=as_json, text=lambda: _shown(about))
-
-
-def _shown(about: dict[str, Any]) -> str:
-    lines = [f"{name:12} {value}" for name, value in about.items() if name not in ("reasons", "because")]
-    return "\n".join([*lines, *(f"{'because':12} {sentence}" for sentence in about["reasons"])])
+        about = asdict(found)
+        answer(
+            about,
+            as_json=as_json,
+            text=lambda: "\n".join(f"{name:12} {value}" for name, value in about.items()),
+        )
 
 
 @app.command()
 def retry(item: ItemId, *, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
-    """Try an item again now; for one that is held, the policy is asked anew."""
+    """Try an item again now, one that is held too."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         cell.act(queue.tenant_of(item), "queue retry")
         found = queue.retry(item, now=cell.now)
