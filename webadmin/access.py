@@ -119,6 +119,12 @@ TABLE: Final[dict[str, Row]] = {
     "name-session": SIGNED_IN,
     "state": OPERATOR,
     "end-statement": OPERATOR,
+    # A tenant's own pages.
+    "tenant": TENANT,
+    "tenant-domains": TENANT,
+    "domain": TENANT,
+    "domain-zone": TENANT,
+    "domain-remove": with_sudo(TENANT),
     # Django's own admin, to look at rows.
     "admin:*": STATED,
 }

@@ -8,17 +8,23 @@ only once. Each domain is a transaction of its own, so one whose DNS is slow cos
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
 from jurisdiction.notary import Notary
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import Domain, Job
-from mailhost.provision import dnsletters, domaindns, domainkeys
+from mailhost.provision import dnsletters, domaindns, domainkeys, domains
+from mailhost.provision.claims import Claims
+from mailhost.provision.errors import CannotProvision
 from mailhost.wiring.posting import post
 from webadmin import daemons, hosting, keyfiles
+from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
+
+log = logging.getLogger(__name__)
 
 # The file that the operator's name server includes, in the cell's folder.
 ZONE_FILE = "zone-records"
@@ -41,11 +47,28 @@ def check_domains(environ: Environ, _notary: Notary, _job: Job, now: datetime) -
     resolver = hosting.resolver(environ)
     if resolver is None:
         return
-    hosted = hosting.hosted(environ)
+    hosted, claims = hosting.hosted(environ), DirectoryProcess(environ)
     for domain in domaindns.due(now, AT_ONCE):
         looked = domaindns.look(domain, hosted, resolver, now=now)
         told = not looked.changes or tell(environ, looked, now)
         domaindns.keep(domain, looked, told=told)
+        try:
+            take(domain, looked, claims, now)
+        except CannotProvision as problem:
+            log.warning("a proven domain was not taken", extra={"kind": type(problem).__name__})
+
+
+def take(domain: Domain, looked: domaindns.Looked, claims: Claims, now: datetime) -> None:
+    """Take mail for a domain from the moment its ownership is seen. Raises TakenElsewhere, DirectoryUnreachable."""
+    if looked.proves_ownership:
+        domains.prove(domain, now=now, claims=claims)
+
+
+def begin_keys(environ: Environ, domain: Domain, today: date, *, resolver: bool | None = None) -> None:
+    """A new domain's first keys; with a resolver (that of the settings, unless told) they sign once they are seen."""
+    identity = hosting.hosted(environ).identity
+    can_ask = bool(environ.resolver) if resolver is None else resolver
+    domainkeys.advance(domain, today=today, identity=identity, seen=() if can_ask else None)
 
 
 def tell(environ: Environ, looked: domaindns.Looked, now: datetime) -> bool:

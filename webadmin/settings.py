@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "webadmin",
     "webadmin.accounts",
     "webadmin.signup",
+    "webadmin.tenants",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -195,6 +196,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webadmin.pages.surroundings",
+                "webadmin.places.places",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static", "webadmin.templatetags.parts"],
         },

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", pages.figures, name="metrics"),
     path("", include("webadmin.accounts.urls")),
     path("", include("webadmin.signup.urls")),
+    path("", include("webadmin.tenants.urls")),
     path("rows/", rows.site.urls),
 ]
 

@@ -24,9 +24,9 @@ class AliasView:
 
 
 def add(alias: str, mailbox: str, *, cell: str) -> AliasView:
-    """Let mail for `alias` arrive at `mailbox`. Raises BadName, NotFound, AlreadyThere."""
+    """Let mail for `alias` arrive at `mailbox`. Raises BadName, NotFound, NotProven, AlreadyThere."""
     name = names.address(alias)
-    domain = domains.get(name.domain)
+    domain = domains.proven(name.domain)
     box = mailboxes.get(mailbox)
     if domain.tenant_id != box.tenant_id:
         raise BadName(f"{name.domain} and {box.address} belong to different tenants; an alias stays inside one")

@@ -114,6 +114,11 @@ class Looked:
     def is_right(self) -> bool:
         return all(line.is_right for line in self.lines)
 
+    @property
+    def proves_ownership(self) -> bool:
+        """Whether the domain shows the text that only its tenant was told."""
+        return any(line.purpose == Purpose.OWNERSHIP and line.status == Status.OK for line in self.lines)
+
 
 def records_of(domain: Domain, hosted: Hosted) -> tuple[Record, ...]:
     """Every record of the domain, in the order in which to add them."""
@@ -175,6 +180,14 @@ def last(domain: Domain) -> Looked | None:
     return Looked(domain.name, row.checked, tuple(Line(**_tuples(values)) for values in row.results))
 
 
+def standing(domain: Domain, hosted: Hosted) -> tuple[Line, ...]:
+    """Every record that belongs there today, with what the last check found; status "" where it was not looked for."""
+    before = last(domain)
+    seen = {(_key(line), line.expected): line for line in (before.lines if before else ())}
+    fresh = (_line(record) for record in records_of(domain, hosted))
+    return tuple([seen.get((_key(line), line.expected), line) for line in fresh])
+
+
 def due(now: datetime, most: int) -> list[Domain]:
     """Domains to check now, never checked ones first."""
     rows = Domain.objects.select_related("tenant")
@@ -195,16 +208,8 @@ def _key(line: Line) -> tuple[str, str, str]:
 
 def _lines(checks: Iterable[Check], known: Mapping[tuple[str, str, str], str]) -> Iterable[Line]:
     for one in checks:
-        record = one.record
-        line = Line(
-            purpose=record.purpose,
-            type=record.type,
-            host=record.host,
-            name=record.name,
-            expected=record.value,
-            explanation=record.explanation,
-            required=record.required,
-            ours=record.ours,
+        line = replace(
+            _line(one.record),
             status=one.status,
             known=one.status,
             found=one.found,
@@ -215,6 +220,21 @@ def _lines(checks: Iterable[Check], known: Mapping[tuple[str, str, str], str]) -
         if one.status is Status.UNKNOWN:
             line = replace(line, known=known.get(_key(line), ""))
         yield line
+
+
+def _line(record: Record) -> Line:
+    return Line(
+        purpose=record.purpose,
+        type=record.type,
+        host=record.host,
+        name=record.name,
+        expected=record.value,
+        explanation=record.explanation,
+        required=record.required,
+        ours=record.ours,
+        status="",
+        known="",
+    )
 
 
 def _changes(lines: Sequence[Line], known: Mapping[tuple[str, str, str], str]) -> Iterable[Change]:

@@ -1,13 +1,16 @@
-"""Domains of a tenant: add, list, delete.
+"""Domains of a tenant: add, bring, prove, list, delete.
 
-A domain that an operator adds counts as verified: whoever can run this command decides what the host serves. The
-name is claimed at the directory, as a keyed hash, before the cell's row is written.
+A domain that an operator adds counts as verified: whoever can run this command decides what the host serves. One
+that a tenant *brings* has to be proven by a record in its DNS first; until then it carries no mail, holds no mailbox
+and reserves nothing: it gives way to whoever can add or prove it, so that nobody can sit on another's name.
+A name is claimed at the directory, as a keyed hash, before the cell serves it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Count
@@ -15,8 +18,11 @@ from django.db.models import Count
 from mailhost.models import Domain, Mailbox
 from mailhost.provision import names, tenants
 from mailhost.provision.claims import Claims, held
-from mailhost.provision.errors import AlreadyThere, NotFound, StillInUse
+from mailhost.provision.errors import AlreadyThere, NotFound, NotProven, StillInUse
 from mailhost.provision.removal import Blobs, remove_mailbox
+
+# Unproven domains of one tenant: each is looked up every hour, and nobody moves house with more at a time.
+MAX_UNPROVEN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,55 @@ def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> Domain
     _refuse_taken(name)
     with held(claims.claim_domain, claims.release_domain, name), transaction.atomic():
         _refuse_taken(name)
+        Domain.objects.filter(name=name, verified=None).delete()
         Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name, verified=now.date())
     return DomainView(name, tenant.slug, now.date().isoformat(), 0)
 
 
 def _refuse_taken(name: str) -> None:
     taken = Domain.objects.select_related("tenant").filter(name=name).first()
-    if taken:
+    if taken and taken.verified:
         raise AlreadyThere(f"{name} is hosted here already, for tenant {taken.tenant.slug!r}")
+
+
+def bring(name: str, tenant_slug: str) -> Domain:
+    """A domain that the tenant says is theirs, unproven. Raises BadName, NotFound, AlreadyThere.
+
+    The refusal does not say whose domain it is: that is nobody's business but theirs.
+    """
+    name = names.domain(name)
+    tenant = tenants.get(tenant_slug)
+    with transaction.atomic():
+        there = Domain.objects.select_for_update().filter(name=name).first()
+        if there is not None and there.tenant_id == tenant.pk:
+            raise AlreadyThere(f"{name} is in your list already")
+        if there is not None and there.verified:
+            raise AlreadyThere(f"{name} is hosted here already; if it is yours, ask whoever runs this host")
+        if there is not None:
+            there.delete()
+        if Domain.objects.filter(tenant=tenant, verified=None).count() >= MAX_UNPROVEN:
+            raise StillInUse(f"{MAX_UNPROVEN} of your domains wait for their proof; prove or remove one of them first")
+        return Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name)
+
+
+def prove(domain: Domain, *, now: datetime, claims: Claims) -> None:
+    """Take mail for a domain whose proof was seen; twice changes nothing. Raises TakenElsewhere, DirectoryUnreachable.
+
+    The row may have gone meanwhile, to somebody else with their own proof: then nothing happens.
+    """
+    if domain.verified is not None:
+        return
+    with held(claims.claim_domain, claims.release_domain, domain.name):
+        Domain.objects.filter(pk=domain.pk, verified=None).update(verified=now.date())
+    domain.verified = now.date()
+
+
+def proven(name: str) -> Domain:
+    """A domain that may have mailboxes. Raises NotFound, BadName, NotProven."""
+    row = get(name)
+    if row.verified is None:
+        raise NotProven(f"{row.name} is not proven yet: add its ownership record to the DNS first")
+    return row
 
 
 def listing(tenant_slug: str | None = None) -> list[DomainView]:

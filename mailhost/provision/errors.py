@@ -20,6 +20,10 @@ class AlreadyThere(CannotProvision):
     """The name is taken."""
 
 
+class NotProven(CannotProvision):
+    """The domain's DNS has not shown yet that it belongs to the tenant."""
+
+
 class StillInUse(CannotProvision):
     """Something else depends on what should go."""
 

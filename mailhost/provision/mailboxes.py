@@ -183,7 +183,7 @@ def refuse_unproven_place(tenant: str, notary: Notary, now: datetime) -> None:
 
 def _free_name(address: str) -> tuple[str, Domain]:
     name = names.address(address)
-    domain = domains.get(name.domain)
+    domain = domains.proven(name.domain)
     _refuse_taken(str(name))
     return str(name), domain
 

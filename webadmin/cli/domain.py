@@ -9,6 +9,7 @@ import typer
 
 from mailhost.provision import domains, tenants
 from mailhost.provision.errors import StillInUse
+from webadmin import domainwork
 from webadmin.cli import domaindns
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
@@ -30,7 +31,7 @@ def add(
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         cell.act(tenants.get(tenant).slug, "domain add")
         made = domains.add(domain, tenant, now=cell.now, claims=cell.claims)
-        domaindns.begin_keys(cell, domains.get(made.domain))
+        domainwork.begin_keys(cell.environ, domains.get(made.domain), cell.now.date())
         answer(
             _about(made, dry_run=dry_run),
             as_json=as_json,

@@ -12,8 +12,8 @@ from mailhost.dnscheck import Status
 from mailhost.dnsrecords import Record, zone_file
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import DkimKey, Domain
-from mailhost.provision import domaindns, domainkeys, domains
-from webadmin import hosting
+from mailhost.provision import domaindns, domains
+from webadmin import domainwork, hosting
 from webadmin.cli.answers import JsonFlag, answer_list, say_json
 from webadmin.cli.door import Cell, Failed, YesFlag, confirm, opened
 
@@ -25,13 +25,6 @@ _MARKS = {
     Status.MISSING: "red",
     Status.WRONG: "red",
 }
-
-
-def begin_keys(cell: Cell, domain: Domain, *, resolver: bool | None = None) -> None:
-    """A new domain's first keys; with a resolver (that of the settings, unless told) they sign once they are seen."""
-    identity = hosting.hosted(cell.environ).identity
-    can_ask = bool(cell.environ.resolver) if resolver is None else resolver
-    domainkeys.advance(domain, today=cell.now.date(), identity=identity, seen=() if can_ask else None)
 
 
 def records(
@@ -67,6 +60,7 @@ def check(domain: DomainName, *, as_json: JsonFlag = False) -> None:
     with opened(as_json=as_json) as cell:
         row = _seen_by(cell, domain)
         looked = domaindns.check(row, hosting.hosted(cell.environ), _resolver(cell), now=cell.now)
+        domainwork.take(row, looked, cell.claims, cell.now)
     if as_json:
         lines = [asdict(line) for line in looked.lines]
         say_json(
@@ -94,7 +88,7 @@ def keys(
             cell.act(row.tenant.slug, "domain keys --renew", dangerous=True)
             confirm(f"Throw away the DKIM keys of {row.name}? Mail on its way will no longer verify.", yes=yes)
             DkimKey.objects.filter(domain=row).delete()
-            begin_keys(cell, row)
+            domainwork.begin_keys(cell.environ, row, cell.now.date())
         found = [
             {
                 "selector": key.selector,

@@ -18,11 +18,10 @@ from pydantic import ValidationError
 from mailhost.dnsrecords import zone_file
 from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import domaindns, domains, mailboxes, names, tenants
-from webadmin import checks, firststeps, hosting, survey
+from webadmin import checks, domainwork, firststeps, hosting, survey
 from webadmin.checks import State
 from webadmin.cli.answers import JsonFlag, say_json
 from webadmin.cli.doctor import show
-from webadmin.cli.domaindns import begin_keys
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret
 from webadmin.environ import CHECKOUT, Environ
 
@@ -107,7 +106,7 @@ def _people(
     cell.act(slug, "quickstart")
     if hosted is None:
         made["domain"] = domains.add(domain, slug, now=cell.now, claims=cell.claims).domain
-        begin_keys(cell, domains.get(domain), resolver=bool(environ.resolver))
+        domainwork.begin_keys(environ, domains.get(domain), cell.now.date(), resolver=bool(environ.resolver))
     if Mailbox.objects.filter(address=address.lower()).exists():
         return made
     if dry_run:

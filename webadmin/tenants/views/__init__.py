@@ -1,0 +1,1 @@
+"""The views of a tenant's pages, one module for each tab."""
