@@ -191,7 +191,7 @@ class Dispatcher:
                 await self._fail(work, item, "egress_held", found.said)
 
     async def _ask(self, work: _Work, item: Item, targets: Sequence[Target], *, secure: bool) -> Permission:
-        key = (item.tenant_id, tuple(targets), secure, item.sealed)
+        key = (item.tenant_id, tuple(targets), secure, item.sealed, item.consent)
         if key not in work.asked:
             work.asked[key] = await self._decider.may_leave(
                 item.tenant_id,
@@ -199,6 +199,7 @@ class Dispatcher:
                 targets,
                 secure=secure,
                 sealed=item.sealed,
+                consent=item.consent,
                 now=self._now(),
             )
         return work.asked[key]
@@ -377,7 +378,7 @@ class _Work:
         self.left = {item.id: item for item in (*claim.old, *claim.due)}
         self.failures = claim.failures
         self.not_before: datetime | None = None
-        self.asked: dict[tuple[int, tuple[Target, ...], bool, bool], Permission] = {}
+        self.asked: dict[tuple[int, tuple[Target, ...], bool, bool, bool], Permission] = {}
 
     @property
     def domain(self) -> str:

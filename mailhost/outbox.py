@@ -67,6 +67,7 @@ class Outgoing:
     returns: str = ""  # RET (RFC 3461 §4.3): FULL, HDRS or ""
     hold_until: datetime | None = None  # not to leave before (RFC 4865)
     author: str = ""
+    consent: bool = False  # its author consents to what the policy advises against
 
 
 class Queue(Protocol):
@@ -96,6 +97,7 @@ class Item:
     tls: TlsNeed = TlsNeed.ORDINARY
     returns: str = ""
     author: str = ""
+    consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from datetime import datetime
 from mailhost.deliver import LARGE, Envelope, Recipient
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
+from mailhost.message.consent import without_consent
 from mailhost.message.headers import Headers, read_headers, with_fields
 from mailhost.message.submitted import authors, is_sealed, prepared
 from mailhost.message.trace import received
@@ -163,8 +164,9 @@ class Submission:
                 reason = _TALLIED[await at.tally.count(self._account, digests, at.allowance, now=now)]
             if reason is not Reason.OK:
                 return outcome(reason)
-            text = prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now)
-            return await self._hand_over(envelope, text, opaque_id, now)
+            text, consent = without_consent(prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now))
+            outgoing = self._outgoing(envelope, text, opaque_id, now)
+            return await self._hand_over(envelope, text, replace(outgoing, consent=consent))
         except StoreFull:
             return outcome(Reason.STORE_FULL)
         except StoreUnavailable:
@@ -189,16 +191,15 @@ class Submission:
             return await asyncio.to_thread(self._with.submitted, self._account, envelope, content)
         return self._with.submitted(self._account, envelope, content)
 
-    async def _hand_over(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outcome:
+    async def _hand_over(self, envelope: Envelope, text: bytes, outgoing: Outgoing) -> Outcome:
         at, local = self._with, _local(envelope)
         if local.recipients:
             found = await at.receiver.message(local, bytearray(text))
             if found.reason is not Reason.OK:
                 return found
-        outgoing = self._outgoing(envelope, text, opaque_id, now)
         if outgoing.recipients:
             try:
-                await at.queue.put(outgoing, now=now)
+                await at.queue.put(outgoing, now=at.now())
             except (StoreFull, StoreUnavailable):
                 if local.recipients:
                     await at.receiver.answer_lost(local, bytearray(text))

@@ -122,8 +122,16 @@ class Decider(Protocol):
     """The egress decision (enforcement point 8)."""
 
     async def may_leave(
-        self, tenant_id: int, domain: str, targets: Sequence[Target], *, secure: bool, sealed: bool, now: datetime
+        self,
+        tenant_id: int,
+        domain: str,
+        targets: Sequence[Target],
+        *,
+        secure: bool,
+        sealed: bool,
+        consent: bool,
+        now: datetime,
     ) -> Permission:
         """Whether a tenant's message for `domain` may be handed to any of these hosts; `secure`: under TLS, `sealed`:
-        unreadable there. Raises StoreUnavailable.
+        unreadable there, `consent`: its author's, for what the tenant leaves to him. Raises StoreUnavailable.
         """

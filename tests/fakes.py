@@ -213,6 +213,7 @@ class MemoryOutbox:
                 tls=message.tls,
                 returns=message.returns,
                 author=message.author,
+                consent=message.consent,
             )
             self.items[item.id] = _Queued(item, message.content, now)
 

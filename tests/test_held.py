@@ -81,6 +81,15 @@ async def test_what_is_sent_again_carries_no_trace_of_having_been_held_and_is_as
     assert [sent[2] for sent in office.network.sent] == [("cleo@other.test",)]
 
 
+async def test_mail_whose_author_consents_shares_no_answer_with_mail_whose_author_does_not() -> None:
+    office = holding()
+    await office.put("cleo@other.test")
+    await office.put("mo@other.test", consent=True)
+    await office.work()
+    assert [sent[2] for sent in office.network.sent] == [("mo@other.test",)]
+    assert len(copies(office)) == 1
+
+
 async def test_it_goes_back_to_who_handed_it_in_and_not_to_others_behind_the_address() -> None:
     office = holding()
     office.talk.add("sales@example.is", ADA, BEN)

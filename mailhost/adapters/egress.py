@@ -39,7 +39,7 @@ GOOD_FOR: Final = timedelta(minutes=10)  # how long a change of DNS, datasets or
 MAX_KEPT: Final = 10_000  # answers in memory; a megabyte or two
 
 type Where = Callable[[str, date], Whereabouts]
-type _Asked = tuple[int, str, tuple[Target, ...], str]
+type _Asked = tuple[int, str, tuple[Target, ...], str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,20 @@ class DatabaseDecider:
         self._kept: dict[_Asked, _Answer] = {}
 
     async def may_leave(
-        self, tenant_id: int, domain: str, targets: Sequence[Target], *, secure: bool, sealed: bool, now: datetime
+        self,
+        tenant_id: int,
+        domain: str,
+        targets: Sequence[Target],
+        *,
+        secure: bool,
+        sealed: bool,
+        consent: bool,
+        now: datetime,
     ) -> Permission:
         # To this very machine there is no wire to read along.
         on_wire = secure or all(target.loopback for target in targets)
         mode = "e2e" if sealed else "tls" if on_wire else "plain"
-        asked = (tenant_id, domain, tuple(sorted(targets, key=lambda one: (one.name, one.address))), mode)
+        asked = (tenant_id, domain, tuple(sorted(targets, key=lambda one: (one.name, one.address))), mode, consent)
         current = await self._readers.run(_current_policy, tenant_id)
         kept = self._kept.get(asked)
         if kept is not None and now < kept.until and kept.policy == current:
@@ -89,7 +97,7 @@ class DatabaseDecider:
         return permission
 
     def _decide(self, asked: _Asked, slug: str, now: datetime) -> Permission | _Made:
-        _, _, targets, mode = asked
+        _, _, targets, mode, consent = asked
         if not slug:
             return Permission(Verdict.HOLD, (NoPolicy.__name__,))
         notary = self._notary()
@@ -102,7 +110,7 @@ class DatabaseDecider:
         for target in targets:
             found = self._where(target.address, today)
             servers.append(server_at("mx", target.name, target.address, found, holders, today))
-        decision, _ = may_leave(servers, policy, notary.atlas, now, mode=mode)
+        decision, _ = may_leave(servers, policy, notary.atlas, now, mode=mode, consent=consent)
         return _Made(slug, policy, decision, notary)
 
     def _keep(self, asked: _Asked, answer: _Answer) -> None:
@@ -141,6 +149,17 @@ def _good_until(decision: Decision, now: datetime) -> datetime:
 _HELD: Final = frozenset({reasons.HOLD_FOR_SENDER, reasons.SECURE_LINK})
 
 
+# Who may agree is told how; what nobody knows, and what has no TLS, no consent lets through.
+CONSENT: Final = (
+    "Your organisation lets you agree to this delivery: send the message again with [consent] as the first word of its"
+    " subject. The word is removed before it leaves, and that somebody agreed is recorded, without names."
+)
+
+
+def _by_bloc(decision: Decision) -> bool:
+    return all(code.startswith(f"{reasons.EGRESS_PLAINTEXT_DENIED}:") for code in decision.because)
+
+
 def _permission(made: _Made, public_id: str) -> Permission:
     decision = made.decision
     verdict = Verdict.HOLD
@@ -151,4 +170,6 @@ def _permission(made: _Made, public_id: str) -> Permission:
     # What the sender can do about it stands in the notice.
     codes = [code for code in decision.because if code != reasons.OFFER_E2E_OR_PORTAL]
     words = " ".join(reason_sentence(code, made.notary.atlas) for code in codes)
+    if decision.verdict is Decided.DENY and made.policy.consent and _by_bloc(decision):
+        words = f"{words} {CONSENT}"
     return Permission(verdict, decision.because, public_id, words)

@@ -182,6 +182,7 @@ class DatabaseQueue:
             tls=TlsNeed(values.get("tls", "")),
             returns=values.get("returns", ""),
             author=values.get("author", ""),
+            consent=values.get("consent", False),
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),
@@ -296,6 +297,7 @@ def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: d
             "tls": message.tls,
             "returns": message.returns,
             "author": message.author,
+            "consent": message.consent,
             "queued": queued.isoformat(),
         }
     ).encode()

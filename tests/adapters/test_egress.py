@@ -13,7 +13,7 @@ from jurisdiction.models import EgressDecision, PolicyVersion
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
-from mailhost.adapters.egress import GOOD_FOR, DatabaseDecider
+from mailhost.adapters.egress import CONSENT, GOOD_FOR, DatabaseDecider
 from mailhost.mxwalk import Target
 from mailhost.transport import Permission, Verdict
 from tests.adapters.conftest import NOW, Cell
@@ -63,11 +63,18 @@ async def asked(
     where: Where | None = None,
     secure: bool = True,
     sealed: bool = False,
+    consent: bool = False,
 ) -> Permission:
     if policy is not None:
         await adopt(cell, policy)
     return await decider(cell, where).may_leave(
-        cell.ada.mailbox.tenant_id, "other.test", targets or (UNHEARD,), secure=secure, sealed=sealed, now=NOW
+        cell.ada.mailbox.tenant_id,
+        "other.test",
+        targets or (UNHEARD,),
+        secure=secure,
+        sealed=sealed,
+        consent=consent,
+        now=NOW,
     )
 
 
@@ -89,6 +96,22 @@ async def test_a_host_in_denied_hands_is_refused_with_the_reason_in_words(cell: 
 @pytest.mark.parametrize("rule", ["hold", "link"])
 async def test_what_the_policy_wants_held_is_held_and_not_returned(cell: Cell, rule: str) -> None:
     assert (await asked(cell, replace(DENIES, egress_rule=rule), GOOGLE)).verdict is Verdict.HOLD
+
+
+async def test_consent_lets_through_what_the_policy_leaves_to_its_author_and_nothing_else(cell: Cell) -> None:
+    agreeing = replace(DENIES, consent=True)
+    denied = await asked(cell, agreeing, GOOGLE)
+    assert denied.words.endswith(CONSENT)
+    agreed = await asked(cell, None, GOOGLE, consent=True)
+    assert (agreed.verdict, agreed.because) == (Verdict.ALLOW, ("EGRESS_OVERRIDE_USED", "METADATA_EXPOSED"))
+    assert (await cell.shop.readers.run(rows))[-1] == (agreed.decision, "allow", "example")
+    # Not into the unknown, not in clear, and not for a tenant who does not want it.
+    assert (await asked(cell, None, UNHEARD, consent=True)).verdict is Verdict.HOLD
+    assert (await asked(cell, None, GOOGLE, UNHEARD, consent=True)).verdict is Verdict.HOLD
+    assert (await asked(cell, None, GOOGLE, secure=False, consent=True)).verdict is Verdict.DENY
+    forbidding = await asked(cell, DENIES, GOOGLE, consent=True)
+    assert forbidding.verdict is Verdict.DENY
+    assert CONSENT not in forbidding.words
 
 
 @pytest.mark.parametrize("rule", ["refuse", "hold", "link"])
@@ -173,7 +196,9 @@ async def test_an_answer_is_kept_for_minutes_until_midnight_and_under_its_policy
     tenant = cell.ada.mailbox.tenant_id
 
     async def ask(later: timedelta = timedelta()) -> Verdict:
-        found = await one.may_leave(tenant, "other.test", [UNHEARD], secure=True, sealed=False, now=NOW + later)
+        found = await one.may_leave(
+            tenant, "other.test", [UNHEARD], secure=True, sealed=False, consent=False, now=NOW + later
+        )
         return found.verdict
 
     await adopt(cell, HOME)

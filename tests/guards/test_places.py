@@ -125,7 +125,9 @@ class TestLeaving:
         target = Target("mx.example.com", "192.0.2.7")
 
         async def asked(*, secure: bool = True, sealed: bool = False, of: int = tenant) -> Leaves:
-            answer = await decider.may_leave(of, "example.com", [target], secure=secure, sealed=sealed, now=NOW)
+            answer = await decider.may_leave(
+                of, "example.com", [target], secure=secure, sealed=sealed, consent=False, now=NOW
+            )
             return answer.verdict
 
         assert await asked(sealed=True) is Leaves.ALLOW

@@ -67,10 +67,10 @@ class OtherHost:
 
 
 @contextmanager
-def other_host(port: int = 0) -> Iterator[OtherHost]:
+def other_host(port: int = 0, address: str = "127.0.0.1") -> Iterator[OtherHost]:
     """A host that takes mail on loopback while the context lasts."""
     made = OtherHost(port or free_ports(1)[0])
-    controller = Controller(made, hostname="127.0.0.1", port=made.port, ident="other", server_hostname="mx.other.test")
+    controller = Controller(made, hostname=address, port=made.port, ident="other", server_hostname="mx.other.test")
     controller.start()
     try:
         yield made

@@ -47,10 +47,10 @@ def submit(
         client.send_message(message, sender, list(to))
 
 
-def texts(cell: House, address: str, password: str) -> list[bytes]:
+def texts(cell: House, address: str, password: str, folder: str = "INBOX") -> list[bytes]:
     with imaplib.IMAP4_SSL("127.0.0.1", cell.ports["IMAPS"], ssl_context=_unverified()) as client:
         client.login(address, password)
-        client.select("INBOX")
+        client.select(folder)
         _, data = client.fetch("1:*", "(BODY.PEEK[])")
         return [part[1] for part in data if isinstance(part, tuple)]
 

@@ -260,3 +260,16 @@ async def test_when_the_queue_fails_the_second_try_stores_nothing_twice() -> Non
     assert await letter(office, own, "ben@example.is", "cleo@other.test") == "250 2.0.0"
     assert len(office.store.deliveries) == 1
     assert len(office.outbox.items) == 1
+
+
+@pytest.mark.parametrize("subject", ["[consent] Tides", "Tides"])
+async def test_consent_is_noted_and_neither_who_is_here_nor_who_is_elsewhere_sees_it(subject: str) -> None:
+    office = Office()
+    written = LETTER.replace(b"Subject: Tides", b"Subject: " + subject.encode())
+    assert await letter(office, written, "cleo@other.test", "ben@example.is") == "250 2.0.0"
+    [row] = office.outbox.items.values()
+    assert row.item.consent is subject.startswith("[consent]")
+    [here] = [delivery for delivery in office.store.deliveries if delivery.mailbox_id == BEN.mailbox_id]
+    for text in (office.sent(), open_payload(open_header([identity("ben")], here.header), here.payload)):
+        assert b"\r\nSubject: Tides\r\n" in bytes(text)
+        assert b"[consent]" not in bytes(text)

@@ -1,0 +1,52 @@
+"""Enforcement point 8: mail for elsewhere, whoever made it, leaves by dispatch, and dispatch asks before it connects.
+
+Submissions, receipts, reports and whatever comes later share the queue; notices go to mailboxes of the cell and have no
+other way. So it is enough that nothing else can talk to another mail host, and that dispatch asks first.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailhost.transport import Verdict
+from tests.office import Office
+
+pytestmark = pytest.mark.guards(8)
+ROOT = Path(__file__).resolve().parents[2]
+SPEAKS_SMTP = {"mailhost.smtp.client", "smtplib", "aiosmtplib"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_nothing_but_the_dispatcher_can_talk_to_another_mail_host() -> None:
+    files = [
+        path for top in ("mailhost", "webadmin", "jurisdiction", "directory") for path in (ROOT / top).rglob("*.py")
+    ]
+    speaking = {str(path.relative_to(ROOT)) for path in files if SPEAKS_SMTP & set(imports(path))}
+    assert speaking == {"mailhost/wiring/dispatchd.py"}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+@pytest.mark.parametrize("sender", ["ada@example.is", ""])
+async def test_what_may_not_leave_is_not_even_announced_whoever_sends_it(verdict: Verdict, sender: str) -> None:
+    office = Office()
+    office.rule = lambda *_: verdict
+    await office.put("cleo@other.test", sender=sender)
+    for _ in range(3):
+        await office.work()
+        office.later(days=2)
+    assert office.network.connected == []
+    assert office.network.sent == []
+    assert not office.outbox.items
+    assert all("High at noon" not in text for text in office.notices() if "multipart/report" in text)
