@@ -145,7 +145,7 @@ def test_a_dataset_without_a_date_is_stale() -> None:
 
 
 def ask(dataset: Dataset | None, address: str = "1.0.4.0", second: str | None = "IS", today: date = TODAY) -> Located:
-    anycast = [ip_network("1.0.0.128/25"), ip_network("2001:db8::/48")]
+    anycast = [ip_network("1.0.0.128/25"), ip_network("2600::/48")]
     return locate(address, dataset, None if second is None else lambda _address: second, COUNTRIES, today, anycast)
 
 
@@ -162,10 +162,12 @@ def test_two_datasets_agree(dataset: Dataset) -> None:
         ("1.0.4.0", "??", "unknown", "no label"),
         ("1.0.4.1", "IS", "unknown", "no label"),
         ("nonsense", "IS", "unknown", "no label"),
-        ("255.0.0.0", "EU", "not_a_country", "region"),
+        ("193.0.0.1", "EU", "not_a_country", "region"),
         ("1.0.4.0", "AP", "not_a_country", "region"),
         ("1.0.0.200", "AU", "anycast", "many places"),
-        ("2001:db8::9", "IS", "anycast", "many places"),
+        ("2600::9", "IS", "anycast", "many places"),
+        ("192.168.0.1", "IS", "not_a_country", "not on the internet"),
+        ("2001:db8::9", "IS", "not_a_country", "not on the internet"),
     ],
 )
 def test_anything_but_agreement_names_no_country(
