@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, … start in a row
 STABLE = 30.0  # seconds of serving after which a program is trusted again
 ATTEMPTS = 3
-START_TIMEOUT = 60.0  # seconds; a migration of a large database happens before, not inside
+# Ten seconds on a free machine, and a busy one is no reason to give up; a migration of a large database happens
+# before, not inside.
+START_TIMEOUT = 180.0
 GRACE = 1.5  # seconds; the whole cell ends within two
 
 

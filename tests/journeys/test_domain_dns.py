@@ -84,7 +84,7 @@ def test_a_domain_goes_from_wrong_to_right_and_its_mail_is_believed(world: tuple
         right = cell.skerry("domain", "check", "example.is")
         assert [one for one in right["records"] if one["status"] != "ok"] == []
 
-        cell.start(wait=120)
+        cell.start()
         wait_until_signing(cell)
         submit(cell, ada, mail("Signed"), "cleo@other.test")
         other.wait_for(1, seconds=60)

@@ -37,7 +37,7 @@ def serving() -> Iterator[House]:
     with house(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
         assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada", "ben", "mo"])
-        cell.start(wait=120)
+        cell.start()
         yield cell
 
 

@@ -42,7 +42,7 @@ def cell() -> Iterator[House]:
     need_program("chromium")
     need_program("swaks")
     with house(SKERRY_SIGNUP_WORK="14") as made:
-        made.start(wait=150)
+        made.start()
         yield made
 
 

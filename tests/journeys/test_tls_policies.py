@@ -197,7 +197,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         ada = cell.app_password("ada@example.is", "session")
-        cell.start(wait=90)
+        cell.start()
         yield World(dns, post, between, cell, ada, network, folder, authority, settings)
 
 
@@ -272,7 +272,7 @@ def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
         assert other.manage("prepare").returncode == 0
         other.people("fjord", "example.no", ["cleo"])
         cleo = other.app_password("cleo@example.no", "session")
-        other.start(wait=90)
+        other.start()
         world.send("cleo@example.no", "across")
         text = wait_for_text(str(OTHER_CELL), other.ports["IMAPS"], "cleo@example.no", cleo, b"Subject: across")
         for part in (b"with ESMTPS", b"spf=pass"):

@@ -119,7 +119,7 @@ def serving() -> Iterator[tuple[House, str]]:
         assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password(ADA, "session")
-        cell.start(wait=90)
+        cell.start()
         yield cell, password
 
 
@@ -201,7 +201,7 @@ def test_two_programs_at_once_and_all_sides_are_equal(serving: tuple[House, str]
             chance.choice(sides).flag_something(chance)
             if passed > SECONDS / 2 and not restarted:
                 cell.stop()
-                cell.start(wait=90)
+                cell.start()
                 restarted = True
             if chance.random() < 0.1 and len(sender.accepted) > 5:
                 removed.add(_expunge_the_oldest(cell, password))

@@ -25,7 +25,7 @@ MOS_PASSWORD = "granite under heather"
 def cell() -> Iterator[House]:
     """A cell with tenant harbour, Ada's mailbox and operator Mo."""
     with house() as made:
-        made.start(wait=150)
+        made.start()
         made.people("harbour", "example.is", ["ada"])
         made.skerry("operator", "add", "mo", "--password-stdin", answer=MOS_PASSWORD + "\n")
         yield made
