@@ -39,6 +39,7 @@ class Link:
 
 # In the order in which they are shown.
 PLACES: Final[tuple[Place, ...]] = (
+    Place("mailbox", _("Your mailbox")),
     Place("account", _("Your account")),
     Place("admin:index", _("Rows")),
 )

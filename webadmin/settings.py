@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "webadmin.accounts",
     "webadmin.signup",
     "webadmin.tenants",
+    "webadmin.owner",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",

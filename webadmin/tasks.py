@@ -21,6 +21,7 @@ from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
 from mailhost.provision import tenants
 from webadmin import domainwork, evidence, notarial, reporting, witnessing
+from webadmin.accounts import sessions
 from webadmin.environ import Environ
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> 
     sweep_once(FileBlobs(environ.blobs), now)
 
 
+def sweep_sessions(_environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
+    """Forget browsers whose session has ended."""
+    sessions.sweep(now)
+
+
 KINDS: Final[dict[str, Kind]] = {
     "renew-leases": Kind(timedelta(hours=6), renew_leases),
     "sign-checkpoint": Kind(timedelta(minutes=10), sign_checkpoint),
@@ -69,6 +75,7 @@ KINDS: Final[dict[str, Kind]] = {
     "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
     "send-tls-reports": Kind(timedelta(days=1), reporting.tls_reports),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
+    "sweep-sessions": Kind(timedelta(hours=1), sweep_sessions),
 }
 
 

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webadmin.accounts.urls")),
     path("", include("webadmin.signup.urls")),
     path("", include("webadmin.tenants.urls")),
+    path("", include("webadmin.owner.urls")),
     path("rows/", rows.site.urls),
 ]
 

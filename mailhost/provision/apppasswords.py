@@ -23,6 +23,7 @@ from mailhost.provision.errors import AccessForbidden, AlreadyThere, BadName, No
 from mailhost.seal.apppassword import SECRET_SIZE, app_password_hash, app_password_text, app_password_wrap_key
 from mailhost.seal.identity import RandomBytes
 from mailhost.seal.keyring import wrap_keyring_key
+from mailhost.seal.registration import AppPasswordForm
 
 MAX_NAME = 60  # the column's width
 
@@ -59,39 +60,58 @@ def add(
     expires: date | None = None,
     random_bytes: RandomBytes = secrets.token_bytes,
 ) -> NewAppPassword:
-    """A new app password; `keyring_key` is needed for session access and not used otherwise.
+    """A new app password made here; `keyring_key` is needed for session access and not used otherwise.
 
     `policy` is the tenant's. Raises NotFound, BadName, AlreadyThere, WrongSecret, AccessForbidden.
     """
-    box = mailboxes.get(address)
-    if access not in policy.access:
-        raise AccessForbidden(
-            f"the policy of {box.tenant.slug} does not allow {access.value} access: use {' or '.join(policy.access)}"
-        )
-    name = name.strip()
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise BadName(f"an app password's name is one line of 1 to {MAX_NAME} characters, such as 'phone'")
-    if expires is not None and expires <= now.date():
-        raise BadName(f"{expires.isoformat()} is not in the future")
     secret = random_bytes(SECRET_SIZE)
     wrap = None
     if access == AppPassword.Access.SESSION:
         if keyring_key is None:
             raise WrongSecret("session access must open the keyring once: the account password is needed")
         wrap = wrap_keyring_key(app_password_wrap_key(secret), keyring_key, random_bytes=random_bytes)
+    made = AppPasswordForm(secret, access.value, wrap)
+    username = add_made(address, made, name=name, now=now, server_key=server_key, policy=policy, expires=expires)
+    return NewAppPassword(username, app_password_text(secret))
+
+
+def add_made(
+    address: str,
+    made: AppPasswordForm,
+    *,
+    name: str,
+    now: datetime,
+    server_key: bytes,
+    policy: Policy,
+    expires: date | None = None,
+) -> str:
+    """Enter an app password that its owner's client made; the user name that belongs to it.
+
+    `policy` is the tenant's. Raises NotFound, BadName, AlreadyThere, AccessForbidden.
+    """
+    box = mailboxes.get(address)
+    if made.access not in policy.access:
+        raise AccessForbidden(
+            f"the policy of {box.tenant.slug} does not allow {made.access} access: use {' or '.join(policy.access)}"
+        )
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise BadName(f"an app password's name is one line of 1 to {MAX_NAME} characters, such as 'phone'")
+    if expires is not None and expires <= now.date():
+        raise BadName(f"{expires.isoformat()} is not in the future")
     with transaction.atomic():
         if AppPassword.objects.filter(mailbox=box, name=name, revoked=None).exists():
-            raise AlreadyThere(f"{box.address} has an app password {name!r} already; revoke it, or use another --name")
+            raise AlreadyThere(f"{box.address} has an app password {name!r} already; revoke it, or use another name")
         AppPassword.objects.create(
             mailbox=box,
             name=name,
-            access=access,
-            secret_hash=app_password_hash(server_key, secret),
-            wrap=wrap,
+            access=made.access,
+            secret_hash=app_password_hash(server_key, made.secret),
+            wrap=made.wrap,
             created=now.date(),
             expires=expires,
         )
-    return NewAppPassword(box.address, app_password_text(secret))
+    return box.address
 
 
 def free_name(address: str, wanted: str) -> str:
@@ -116,6 +136,19 @@ def revoke(address: str, which: str, *, now: datetime) -> AppPasswordView:
         row = in_use.filter(pk=int(which)).first()
     if row is None:
         raise NotFound(f"{box.address} has no app password {which!r} in use; `skerry app-password list` shows them")
+    return _end(row, now)
+
+
+def revoke_number(address: str, number: int, *, now: datetime) -> AppPasswordView:
+    """End one of this mailbox by its id alone. Raises NotFound, BadName."""
+    box = mailboxes.get(address)
+    row = AppPassword.objects.filter(mailbox=box, revoked=None, pk=number).first()
+    if row is None:
+        raise NotFound(f"{box.address} has no such app password in use")
+    return _end(row, now)
+
+
+def _end(row: AppPassword, now: datetime) -> AppPasswordView:
     row.revoked = now.date()
     row.wrap = None
     row.save(update_fields=["revoked", "wrap"])

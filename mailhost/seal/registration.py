@@ -36,6 +36,7 @@ VERIFY_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 
 _CONTEXT = b"skerry-registration-v1\n"
+_RECOVERY_CONTEXT = b"skerry-recovery-v1\n"
 
 
 class BadRegistration(ValueError):
@@ -121,6 +122,24 @@ def parse_password(text: str) -> PasswordForm:
     return _password(_object(text))
 
 
+def recovery_message(address: str, challenge: str, form: str) -> bytes:
+    """What the mailbox's signing key signs to prove that whoever sends a new password had the recovery words."""
+    return _RECOVERY_CONTEXT + f"{address}\n{challenge}\n{form}".encode()
+
+
+def parse_recovered(text: str, address: str, challenge: str, *, proof: str, signing_key: bytes) -> PasswordForm:
+    """A new account password from `recover`, signed over the challenge by the key that only the words open.
+
+    `proof` is base64. Raises BadRegistration, WeakParameters.
+    """
+    try:
+        signature = base64.b64decode(proof, validate=True)
+        VerifyKey(signing_key).verify(recovery_message(address, challenge, text), signature)
+    except (CryptoError, ValueError, TypeError):
+        raise BadRegistration("the proof is not the signing key's over this address and challenge") from None
+    return parse_password(text)
+
+
 def parse_recovery(text: str) -> bytes:
     """The wrap under a new recovery phrase. Raises BadRegistration."""
     return _wrap(_part(_object(text), "recovery"))
@@ -135,12 +154,14 @@ def parse_rotation(text: str) -> Rotation:
     return Rotation(_recipient(fields), _keyring(fields), _version(fields), signature)
 
 
-def parse_app_password_form(text: str) -> AppPasswordForm:
-    """An app password. Raises BadRegistration."""
+def parse_app_password_form(text: str, expected: str | None = None) -> AppPasswordForm:
+    """An app password; with `expected`, of that access and no other. Raises BadRegistration."""
     fields = _object(text)
     access, wrap = fields.get("access"), fields.get("wrap")
     if access not in {"sealed", "session"} or (wrap is not None) is not (access == "session"):
         raise BadRegistration("access is sealed, without a wrap, or session, with one")
+    if expected is not None and access != expected:
+        raise BadRegistration(f"made for {access} access, and {expected} was chosen")
     secret = _bytes(fields, "secret", apppassword.SECRET_SIZE)
     return AppPasswordForm(secret, access, None if wrap is None else _wrap(fields))
 

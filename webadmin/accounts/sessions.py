@@ -88,3 +88,8 @@ def end_others(account: Account, own_key: str | None) -> int:
     """End every session of the account but the one with this browser's key; how many. After a password's change."""
     rows = WebSession.objects.filter(account=account)
     return (rows.exclude(session_key=digest(own_key)) if own_key else rows).delete()[0]
+
+
+def sweep(now: datetime) -> int:
+    """Remove the rows of every session that has ended by itself; how many."""
+    return WebSession.objects.filter(expire_date__lte=now).delete()[0]

@@ -159,6 +159,14 @@ def _proof(request: HttpRequest, account: Account) -> dict[str, str] | None:
     }
 
 
+def refusals(request: HttpRequest, account: Account) -> list[str]:
+    """Why the password that came with this form proves nothing, as sentences; none where it is right."""
+    form = (Password if account.is_operator else OwnerSignIn)(_proof(request, account))
+    if form.is_valid() and _is_proof(form, account):
+        return []
+    return [str(text) for texts in form.errors.values() for text in texts]
+
+
 def _is_proof(form: Password | OwnerSignIn, account: Account) -> bool:
     now = timezone.now()
     counter = throttle.counter(f"proof of {account.pk}", entry.key("fake-salt.key"))

@@ -1,0 +1,20 @@
+"""Addresses of a mailbox owner's pages. None has a mailbox in it: it is that of whoever is signed in."""
+
+from django.urls import path
+
+from webadmin.owner.views import apppasswords, home, keys, passwords, programs, recovering
+
+urlpatterns = [
+    path("mailbox/", home.home, name="mailbox"),
+    path("mailbox/keyring", passwords.keyring, name="keyring"),
+    path("mailbox/app-passwords/", apppasswords.listing, name="app-passwords"),
+    path("mailbox/app-passwords/new/", apppasswords.add, name="app-password-add"),
+    path("mailbox/app-passwords/<int:number>/revoke/", apppasswords.revoke, name="app-password-revoke"),
+    path("mailbox/password/", passwords.change, name="change-password"),
+    path("mailbox/programs/", programs.programs, name="mail-programs"),
+    path("mailbox/programs/mail.mobileconfig", programs.profile, name="mail-profile"),
+    path("mailbox/keys/", keys.keys, name="own-keys"),
+    path("mailbox/keys/receipt.json", keys.receipt, name="key-receipt"),
+    path("recover/", recovering.recover, name="recover"),
+    path("recover/keyring", recovering.keyring, name="recover-keyring"),
+]
