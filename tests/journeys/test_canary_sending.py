@@ -1,0 +1,116 @@
+"""The canary scan over what is sent: whoever gets the disk learns neither who is written to nor what is written.
+
+Planted: recipients and their domains, display names, subject, body, attachment name and content, HELO name, the mail
+program, client address, and what another host answers. Driven: a delivery with its signatures, a refusal and its
+notice, a message that waits in the queue, one that is held, one with its author's consent, and a kill -9.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import smtplib
+import time
+from email.message import EmailMessage
+
+import pytest
+
+from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.otherhost import OtherHost, other_host
+from tests.journeys.test_canary import CLIENT, _files, _found_in, _scan_can_fail, _temporary
+from tests.journeys.test_kill import _unverified
+from tests.journeys.test_sending import texts, wait_for_texts
+
+AMERICAN = "127.0.0.2"
+
+
+def _marks() -> dict[str, str]:
+    """One unguessable word for each private thing."""
+    things = (
+        "recipient",
+        "gone",
+        "waiting",
+        "held",
+        "agreed",
+        "domain",
+        "display",
+        "subject",
+        "body",
+        "attachment-name",
+        "attachment",
+        "helo",
+        "program",
+        "answer",
+    )
+    return {thing: "canary" + secrets.token_hex(8) for thing in things}
+
+
+def _submit(cell: House, password: str, marks: dict[str, str], to: str, word: str = "") -> None:
+    address = f"{marks[to]}@{marks['domain']}.test"
+    message = EmailMessage()
+    message["From"] = "Ada <ada@example.is>"
+    message["To"] = f"{marks['display']} <{address}>"
+    message["Subject"] = f"{word}about {marks['subject']}"
+    message["User-Agent"] = marks["program"]
+    message.set_content(f"{marks['body']}\n")
+    message.add_attachment(marks["attachment"].encode(), "text", "plain", filename=f"{marks['attachment-name']}.txt")
+    with smtplib.SMTP(
+        "127.0.0.1",
+        cell.ports["SUBMISSION"],
+        local_hostname=f"{marks['helo']}.test",
+        source_address=(CLIENT, 0),
+        timeout=60,
+    ) as client:
+        client.starttls(context=_unverified())
+        client.login("ada@example.is", password)
+        client.send_message(message, "ada@example.is", [address])
+
+
+def _answers(marks: dict[str, str], recipient: str) -> str:
+    if recipient.startswith(marks["gone"]):
+        return f"550 5.1.1 {marks['answer']}"
+    return f"451 4.2.0 {marks['answer']}" if recipient.startswith(marks["waiting"]) else ""
+
+
+def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> None:
+    other.refuse = lambda recipient: _answers(marks, recipient)
+    _submit(cell, password, marks, "recipient")
+    other.wait_for(1, 60)
+    assert marks["body"].encode() in other.arrived[0].content
+    _submit(cell, password, marks, "gone")
+    [notice] = wait_for_texts(cell, "ada@example.is", password, 1, 60)
+    assert marks["answer"].encode() in notice
+    _submit(cell, password, marks, "waiting")
+    deadline = time.monotonic() + 60
+    while not any(row["reason"] == "deferred_by_host" for row in cell.skerry("queue", "list")):
+        assert time.monotonic() < deadline
+    cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
+    _submit(cell, password, marks, "held")
+    wait_for_texts(cell, "ada@example.is", password, 2, 60)
+    assert marks["body"].encode() in texts(cell, "ada@example.is", password, "Held")[0]
+    _submit(cell, password, marks, "agreed", "[consent] ")
+    other.wait_for(2, 60)
+
+
+@pytest.mark.journey
+@pytest.mark.slow
+def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
+    marks, before = _marks(), _temporary()
+    settings = {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1", "SKERRY_LOG_LEVEL": "debug"}
+    with (
+        other_host(address=AMERICAN) as other,
+        house(SKERRY_SMARTHOST=f"{AMERICAN}:{other.port}", SKERRY_PLACES=f"{AMERICAN}/32=DE/US", **settings) as cell,
+    ):
+        assert cell.manage("prepare").returncode == 0
+        cell.people("example", "example.is", ["ada"])
+        password = cell.app_password("ada@example.is", "session")
+        cell.start(wait=120)
+        _drive(cell, other, password, marks)
+        for pid, line in cell.children().items():
+            if "dispatchd" in line or "smtpd" in line:
+                os.kill(pid, signal.SIGKILL)
+        cell.stop()
+        hidden = marks | {"client": CLIENT, "account password": PASSWORD, "app password": password}
+        assert list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], hidden)) == []
+        _scan_can_fail(cell)
