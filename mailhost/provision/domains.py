@@ -103,6 +103,14 @@ def prove(domain: Domain, *, now: datetime, claims: Claims) -> None:
     domain.verified = now.date()
 
 
+def set_catch_all(domain: Domain, address: str) -> None:
+    """Lead mail for unknown names to a mailbox of the domain's tenant, or with "" nowhere. Raises NotFound."""
+    box = Mailbox.objects.filter(tenant=domain.tenant_id, address=address).first() if address else None
+    if address and box is None:
+        raise NotFound(f"there is no mailbox {address} in this organisation")
+    Domain.objects.filter(pk=domain.pk).update(catch_all=box)
+
+
 def proven(name: str) -> Domain:
     """A domain that may have mailboxes. Raises NotFound, BadName, NotProven."""
     row = get(name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -144,6 +144,33 @@ def invite(
     with transaction.atomic():
         _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
     return next(view for view in listing(domain=domain.name) if view.address == name)
+
+
+def invite_again(box: Mailbox, *, now: datetime) -> None:
+    """Begin an invitation anew: mail is put off again, and what was signed for the old one is worth nothing.
+
+    The moment is rounded up to the next hour where the old one is of this hour, so that it is always another one.
+    """
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    if hour <= box.invited_at:
+        hour = box.invited_at + timedelta(hours=1)
+    Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.INVITED).update(invited_at=hour)
+
+
+def set_quota(box: Mailbox, quota_bytes: int) -> None:
+    """How much the mailbox may hold, as stored; less than it holds puts mail off until there is room."""
+    Mailbox.objects.filter(pk=box.pk).update(quota_bytes=quota_bytes)
+
+
+def pause(box: Mailbox) -> None:
+    """Refuse mail and sign-ins for a mailbox in use; nothing is removed."""
+    Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.ACTIVE).update(state=Mailbox.State.SUSPENDED)
+
+
+def resume(box: Mailbox) -> None:
+    """The opposite of `pause`; a mailbox without keys stays what it is."""
+    rows = Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.SUSPENDED, keyring__isnull=False)
+    rows.update(state=Mailbox.State.ACTIVE)
 
 
 def add_registered(

@@ -49,8 +49,15 @@ class Row:
 
     @property
     def says(self) -> bool:
-        """Whether something is to be read about it besides its state."""
-        return bool(self.line.cause or self.line.step)
+        """Whether something is to be read about it besides its state; advice that is not followed is no fault."""
+        return bool(self.line.cause or self.line.step) and self.mood in {"bad", "warn"}
+
+    @property
+    def step(self) -> str:
+        """What to do; where the whole record is missing, its name and value stand right above."""
+        if self.line.status == Status.MISSING:
+            return _("Add this record where your DNS is kept: its name and value are above.")
+        return self.line.step
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from webadmin.signup.choices import Choice
+
 _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
 MAX_DOMAIN = 253  # the column's width
+MIB = 1 << 20
+MAX_QUOTA = 10 << 20  # MiB: ten tebibytes; anything larger is a slip of the keyboard
 
 
 class DomainForm(forms.Form):
@@ -18,3 +25,78 @@ class DomainForm(forms.Form):
         max_length=MAX_DOMAIN,
         widget=forms.TextInput(attrs=_PLAIN | {"inputmode": "url", "placeholder": "example.is"}),
     )
+
+
+class InviteForm(forms.Form):
+    """The address of somebody who will make their keys themselves."""
+
+    local = forms.CharField(
+        label=_("Address"),
+        help_text=_("You get a link to give them. Their browser makes the keys; you never see their password."),
+        max_length=64,
+        widget=forms.TextInput(attrs=_PLAIN),
+    )
+    domain = forms.ChoiceField(label=_("At"))
+
+    def __init__(self, *arguments: Any, domains: Sequence[str], **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        offered = self.fields["domain"]
+        assert isinstance(offered, forms.ChoiceField)
+        offered.choices = [(name, name) for name in domains]
+
+
+class QuotaForm(forms.Form):
+    """How much a mailbox may hold."""
+
+    quota = forms.IntegerField(
+        label=_("Quota in MiB"),
+        help_text=_("As stored: sealed, compressed and padded. Mail that does not fit is put off, not lost."),
+        min_value=1,
+        max_value=MAX_QUOTA,
+    )
+
+
+class AliasForm(InviteForm):
+    """Another address, and the mailbox where its mail arrives."""
+
+    member = forms.CharField(
+        label=_("Leads to"),
+        max_length=320,
+        widget=forms.TextInput(attrs=_PLAIN | {"list": "boxes", "inputmode": "email"}),
+    )
+
+    def __init__(self, *arguments: Any, domains: Sequence[str], **words: Any) -> None:
+        super().__init__(*arguments, domains=domains, **words)
+        self.fields["local"].help_text = _("Give the same address to several mailboxes, and it is a group.")
+
+    def clean_member(self) -> str:
+        """As addresses are stored."""
+        return str(self.cleaned_data["member"]).strip().lower()
+
+
+class PolicyForm(forms.Form):
+    """A preset, and the two choices beside it."""
+
+    preset = forms.ChoiceField(label=_("Where mail may lie"), widget=forms.RadioSelect)
+    egress_rule = forms.ChoiceField(
+        label=_("Readable mail to a country the policy denies"),
+        choices=[
+            ("refuse", _("comes back to its sender with the reason")),
+            ("hold", _("waits until its sender decides")),
+            ("link", _("stays here, and its reader gets a link")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    session = forms.BooleanField(
+        label=_("Allow ordinary mail programs"),
+        help_text=_(
+            "They let this host open mail for the length of a session. Without it, mail is read in a bridge only."
+        ),
+        required=False,
+    )
+
+    def __init__(self, *arguments: Any, offered: Sequence[Choice], **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        field = self.fields["preset"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(one.id, one.name) for one in offered]

@@ -35,6 +35,12 @@ PAGE: Final = 50  # rows of a list on one page
 TABS: Final[dict[str, str | Promise]] = {
     "tenant": _("Overview"),
     "tenant-domains": _("Domains"),
+    "tenant-mailboxes": _("Mailboxes"),
+    "tenant-aliases": _("Aliases and groups"),
+    "tenant-policy": _("Law"),
+    "tenant-held": _("On its way out"),
+    "tenant-access-log": _("Access"),
+    "tenant-log": _("Log"),
 }
 
 

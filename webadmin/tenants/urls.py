@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from webadmin.tenants.views import domains, overview
+from webadmin.tenants.views import aliases, domains, mailboxes, overview, policy, records
 
 urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/", overview.overview, name="tenant"),
@@ -10,4 +10,17 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/domains/<int:number>/", domains.dns, name="domain"),
     path("tenants/<slug:tenant>/domains/<int:number>/zone", domains.zone, name="domain-zone"),
     path("tenants/<slug:tenant>/domains/<int:number>/remove/", domains.remove, name="domain-remove"),
+    path("tenants/<slug:tenant>/domains/<int:number>/catch-all/", aliases.catch_all, name="domain-catch-all"),
+    path("tenants/<slug:tenant>/mailboxes/", mailboxes.listing, name="tenant-mailboxes"),
+    path("tenants/<slug:tenant>/mailboxes/<int:number>/", mailboxes.mailbox, name="tenant-mailbox"),
+    path("tenants/<slug:tenant>/aliases/", aliases.listing, name="tenant-aliases"),
+    path("tenants/<slug:tenant>/aliases/<int:number>/remove/", aliases.remove, name="alias-remove"),
+    path("tenants/<slug:tenant>/law/", policy.policy, name="tenant-policy"),
+    path("tenants/<slug:tenant>/law/change/", policy.change, name="tenant-policy-change"),
+    path("tenants/<slug:tenant>/law/decisions/", policy.decisions, name="tenant-decisions"),
+    path("tenants/<slug:tenant>/outgoing/", records.held, name="tenant-held"),
+    path("tenants/<slug:tenant>/access/", records.access_log, name="tenant-access-log"),
+    path("tenants/<slug:tenant>/log/", records.log, name="tenant-log"),
+    path("tenants/<slug:tenant>/log/receipt", records.receipt, name="tenant-receipt"),
+    path("tenants/<slug:tenant>/settings", records.settings_file, name="tenant-settings-file"),
 ]

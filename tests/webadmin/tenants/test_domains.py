@@ -54,7 +54,7 @@ def test_a_domain_is_brought_explained_proven_and_right(ada: Client, dns: FakeDn
     assert "not checked yet" in page
     page = look_again(ada, number)
     assert "no mail is taken for it" in page
-    assert "Add a TXT record named _skerry" in page
+    assert "Add this record where your DNS is kept" in page
     assert Domain.objects.get(pk=number).verified is None
     publish(dns, number, purpose="ownership")
     page = look_again(ada, number)

@@ -37,6 +37,7 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
     found = Domain.objects.filter(tenant=own).aggregate(
         all=Count("pk"),
         unproven=Count("pk", filter=Q(verified=None)),
+        unseen=Count("pk", filter=Q(domaincheck=None)),
         troubled=Count("pk", filter=Q(verified__isnull=False, domaincheck__problems__gt=0)),
     )
     boxes = Mailbox.objects.filter(tenant=own).aggregate(
