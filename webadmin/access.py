@@ -151,6 +151,17 @@ TABLE: Final[dict[str, Row]] = {
     "tenant-log": TENANT,
     "tenant-receipt": TENANT,
     "tenant-settings-file": TENANT,
+    # The operator's console: figures, what waits, tenants without their content.
+    "console": STATED,
+    "console-queue": STATED,
+    "console-item": STATED,
+    "console-drop": with_sudo(STATED),
+    "console-tenants": STATED,
+    "console-tenant": STATED,
+    "console-tenant-state": with_sudo(STATED),
+    "console-jobs": STATED,
+    "console-job-again": STATED,
+    "console-laws": STATED,
     # Django's own admin, to look at rows.
     "admin:*": STATED,
 }

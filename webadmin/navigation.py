@@ -41,6 +41,7 @@ class Link:
 PLACES: Final[tuple[Place, ...]] = (
     Place("mailbox", _("Your mailbox")),
     Place("account", _("Your account")),
+    Place("console", _("This cell")),
     Place("admin:index", _("Rows")),
 )
 _SHUT: Final = {Verdict.FORBIDDEN, Verdict.HIDDEN, Verdict.SIGN_IN, Verdict.SECOND_FACTOR}

@@ -58,10 +58,16 @@ def act_stated(
     operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
 
 
+def stated_country(name: str, now: datetime) -> str:
+    """From which country an operator on the web says they work; empty without a statement."""
+    session = operators.current(name, now)
+    return "" if session is None else session.country
+
+
 def open_tenants(country: str, notary: Notary, now: datetime) -> frozenset[str]:
     """Slugs of the tenants whose policies let an operator in this country see their rows: what lists are made of."""
     slugs = PolicyVersion.objects.order_by().values_list("tenant", flat=True).distinct()
-    return frozenset(slug for slug in slugs if operators.allows(country, slug, notary, now))
+    return operators.allowed(country, list(slugs), notary, now)
 
 
 def _session(environ: Environ, notary: Notary, now: datetime, tenant: str) -> OperatorSession:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import shutil
 from functools import partial
-from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -82,14 +81,8 @@ def _gauges() -> list[metrics.Gauge]:
     """What an alarm should watch: free space and the certificate's last moment."""
     environ = settings.ENVIRON
     found = [metrics.Gauge("disk_free_bytes", "Free space in the data folder.", shutil.disk_usage(environ.home).free)]
-    expiry = _certificate_expiry(tls.files(environ)[0])
+    expiry = tls.expiry(tls.files(environ)[0])
     if expiry is not None:
-        found.append(metrics.Gauge("certificate_expires_seconds", "Unix time of the TLS certificate's end.", expiry))
+        words = "Unix time of the TLS certificate's end."
+        found.append(metrics.Gauge("certificate_expires_seconds", words, expiry.timestamp()))
     return found
-
-
-def _certificate_expiry(path: Path) -> float | None:
-    try:
-        return tls.leaf(path).not_valid_after_utc.timestamp()
-    except (OSError, ValueError, IndexError):
-        return None

@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "webadmin.signup",
     "webadmin.tenants",
     "webadmin.owner",
+    "webadmin.console",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -139,6 +139,14 @@ def leaf(cert: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificates(cert.read_bytes())[0]
 
 
+def expiry(cert: Path) -> datetime | None:
+    """When the certificate in a PEM file ends; None where there is none that can be read."""
+    try:
+        return leaf(cert).not_valid_after_utc
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def _is_good(path: Path, hostname: str, now: datetime) -> bool:
     """Whether the self-signed file is there, names this host and lasts a while."""
     try:

@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webadmin.signup.urls")),
     path("", include("webadmin.tenants.urls")),
     path("", include("webadmin.owner.urls")),
+    path("console/", include("webadmin.console.urls")),
     path("rows/", rows.site.urls),
 ]
 

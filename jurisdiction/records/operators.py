@@ -8,6 +8,7 @@ written down like the others. Content is never an act: there is no question whos
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -196,6 +197,16 @@ def allows(country: str, tenant: str, notary: Notary, now: datetime) -> bool:
     """Whether an operator in this country may see anything of the tenant: what lists leave out."""
     policy = policies.in_force(tenant, notary.key.verify_key)
     return _decide(country, "list", policy, notary, now).verdict is Verdict.ALLOW
+
+
+def allowed(country: str, tenants: Collection[str], notary: Notary, now: datetime) -> frozenset[str]:
+    """As `allows`, for a page of tenants with one query: those that let this country see something of them."""
+    found = policies.these_in_force(tenants, notary.key.verify_key)
+    return frozenset(
+        tenant
+        for tenant, policy in found.items()
+        if _decide(country, "list", policy, notary, now).verdict is Verdict.ALLOW
+    )
 
 
 def _record(

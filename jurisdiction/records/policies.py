@@ -8,12 +8,13 @@ two entries (policy, placement) and the decision's row are one transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 from nacl.signing import VerifyKey
 
 from jurisdiction.homing import Exclusion, excludes, home_question
@@ -143,8 +144,23 @@ def in_force(tenant: str, key: VerifyKey) -> Policy:
 
 def all_in_force(key: VerifyKey) -> Iterator[tuple[str, Policy]]:
     """Every tenant's policy, by slug. Raises PolicyForged."""
-    for tenant in PolicyVersion.objects.order_by("tenant").values_list("tenant", flat=True).distinct():
-        yield tenant, in_force(tenant, key)
+    yield from _verified(_newest(), key)
+
+
+def these_in_force(tenants: Collection[str], key: VerifyKey) -> dict[str, Policy]:
+    """The policies of these tenants, by slug, with one query; who has none is not in it. Raises PolicyForged."""
+    return dict(_verified(_newest().filter(tenant__in=tenants), key))
+
+
+def _newest() -> QuerySet[PolicyVersion]:
+    """The row in force of every tenant, by slug."""
+    same = PolicyVersion.objects.filter(tenant=OuterRef("tenant")).order_by("-version")
+    return PolicyVersion.objects.filter(version=Subquery(same.values("version")[:1])).order_by("tenant")
+
+
+def _verified(rows: QuerySet[PolicyVersion], key: VerifyKey) -> Iterator[tuple[str, Policy]]:
+    for row in rows:
+        yield row.tenant, verify(SignedPolicy(policy_of(row.document), bytes(row.signature)), key)
 
 
 def policy_of(document: str) -> Policy:

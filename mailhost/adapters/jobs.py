@@ -159,6 +159,27 @@ def fail(job: Job, error: str, now: datetime) -> None:
     Job.objects.filter(pk=job.pk).update(state=Job.State.WAITING, claimed_until=None, due=due, reason=error)
 
 
+def again(number: int, notary: Notary, now: datetime, wake: Wake) -> Job | None:
+    """Have a dead or waiting job done now, as if it were published now; None if it runs, is done, or is not there.
+
+    The decision is asked anew and the job stamped with the policy of today. Raises NotPublished, NoPolicy.
+    """
+    with transaction.atomic():
+        startable = Job.objects.filter(pk=number, state__in=(Job.State.DEAD, Job.State.WAITING))
+        job = startable.select_for_update().first()
+        if job is None:
+            return None
+        policy = _policy(job.tenant, notary)
+        refusal = _refusal(job.kind, job.cell, job.tenant, policy, notary, now)
+        if refusal is not None:
+            raise NotPublished(" ".join(decision_sentences(refusal, notary.atlas)))
+        job.policy = policy.digest() if job.tenant else ""
+        job.state, job.due, job.attempts, job.reason = Job.State.WAITING, now, 0, ""
+        job.save(update_fields=["policy", "state", "due", "attempts", "reason"])
+        transaction.on_commit(partial(wake, Stamp(job.pk, job.cell, job.policy)))
+    return job
+
+
 def is_underway(kind: str) -> bool:
     """Whether a job of this kind waits or runs."""
     return Job.objects.filter(kind=kind, state__in=(Job.State.WAITING, Job.State.RUNNING)).exists()

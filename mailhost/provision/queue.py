@@ -7,10 +7,12 @@ out what is wrong; the recipients' names stay where they are.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import Count, Min, Q, QuerySet
 
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem
@@ -39,6 +41,15 @@ class ItemView:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waits; `oldest` is rounded down to the hour, None for an empty queue."""
+
+    waiting: int
+    held: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedView:
     """An item and where it is to go; "" when its key is gone."""
 
@@ -57,10 +68,30 @@ class OpenedView:
 
 def listing(tenant: str | None = None) -> list[ItemView]:
     """What waits, the oldest first. Raises NotFound for an unknown tenant."""
-    rows = QueueItem.objects.select_related("message__mailbox", "message__tenant").defer("envelope", "message__content")
+    rows = waiting()
     if tenant is not None:
         rows = rows.filter(message__tenant=tenants.get(tenant))
-    return [_view(row) for row in rows.order_by("queued", "id")[:MAX_LISTED]]
+    return views(rows[:MAX_LISTED])
+
+
+def waiting() -> QuerySet[QueueItem]:
+    """The items, the oldest first, without what is sealed: for `views`, a page at a time."""
+    rows = QueueItem.objects.select_related("message__mailbox", "message__tenant")
+    return rows.defer("envelope", "message__content").order_by("queued", "id")
+
+
+def views(rows: Iterable[QueueItem]) -> list[ItemView]:
+    """Rows of `waiting` as an operator may see them."""
+    return [_view(row) for row in rows]
+
+
+def depth() -> Depth:
+    """How much waits in the whole cell."""
+    held = Q(state=QueueItem.State.HELD)
+    found = QueueItem.objects.aggregate(
+        waiting=Count("pk", filter=~held), held=Count("pk", filter=held), oldest=Min("queued")
+    )
+    return Depth(**found)
 
 
 def show(item: int, keys: QueueKeys) -> OpenedView:

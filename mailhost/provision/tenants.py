@@ -8,7 +8,7 @@ every domain, mailbox and message with it and can be repeated after a crash: it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -86,17 +86,19 @@ def add(
     return show(slug)
 
 
-def listing() -> list[TenantView]:
-    """Every tenant of the cell, by slug."""
-    counted = Tenant.objects.annotate(
+def listing(only: Collection[str] | None = None) -> list[TenantView]:
+    """Every tenant of the cell, or those of these slugs, by slug."""
+    rows, places = Tenant.objects.order_by("slug"), Domain.objects.order_by("name")
+    if only is not None:
+        rows, places = rows.filter(slug__in=only), places.filter(tenant__slug__in=only)
+    counted = rows.annotate(
         mailboxes=Count("mailbox"),
         invited=Count("mailbox", filter=Q(mailbox__state=Mailbox.State.INVITED)),
         messages=Sum("mailbox__mailboxusage__messages", default=0),
         stored=Sum("mailbox__mailboxusage__bytes", default=0),
     )
-    found = {tenant.pk: tenant for tenant in counted.order_by("slug")}
     hosted: dict[int, list[str]] = {}
-    for tenant_id, domain in Domain.objects.order_by("name").values_list("tenant_id", "name"):
+    for tenant_id, domain in places.values_list("tenant_id", "name"):
         hosted.setdefault(tenant_id, []).append(domain)
     return [
         TenantView(
@@ -111,14 +113,13 @@ def listing() -> list[TenantView]:
             messages=tenant.messages,
             bytes=tenant.stored,
         )
-        for tenant in found.values()
+        for tenant in counted
     ]
 
 
 def show(slug: str) -> TenantView:
     """One tenant. Raises NotFound, BadName."""
-    tenant = get(slug)
-    return next(view for view in listing() if view.slug == tenant.slug)
+    return listing([get(slug).slug])[0]
 
 
 def set_state(slug: str, state: Tenant.State) -> TenantView:

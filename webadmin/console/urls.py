@@ -1,0 +1,19 @@
+"""Addresses of the operator's console."""
+
+from django.urls import URLPattern, path
+
+from webadmin.console import views
+from webadmin.console.views import queue, tenants, work
+
+urlpatterns: list[URLPattern] = [
+    path("", views.overview, name="console"),
+    path("queue/", queue.listing, name="console-queue"),
+    path("queue/<int:number>/", queue.item, name="console-item"),
+    path("queue/<int:number>/drop/", queue.drop, name="console-drop"),
+    path("tenants/", tenants.listing, name="console-tenants"),
+    path("tenants/<slug:tenant>/", tenants.show, name="console-tenant"),
+    path("tenants/<slug:tenant>/state/", tenants.state, name="console-tenant-state"),
+    path("jobs/", work.listing, name="console-jobs"),
+    path("jobs/<int:number>/again/", work.again, name="console-job-again"),
+    path("laws/", work.laws, name="console-laws"),
+]

@@ -1,0 +1,58 @@
+"""One page for one act: what will happen, why it is done, the button. Used by everything that changes something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from jurisdiction.records import operators, policies
+from webadmin import problems, typed
+from webadmin.console.desk import Desk
+from webadmin.console.forms import Why
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An act as its page puts it. `do` is called when it is written down, and says what was done."""
+
+    title: str
+    text: str
+    button: str
+    danger: bool
+    tenant: str  # whose; empty: the cell's own, which nobody else has to be told of
+    what: str  # as the tenant reads it
+    do: Callable[[], str]
+    back: str
+    template: str = "console/deed.html"
+
+
+def page(request: HttpRequest, at: Desk, deed: Deed, about: dict[str, object] | None = None) -> HttpResponse:
+    """Show the form; when it is sent, ask and tell the tenant, act, and lead back. A refusal is a page of its own."""
+    kind = Why if deed.tenant else forms.Form
+    form = kind(request.POST) if request.method == "POST" else kind(initial=typed.again(request))
+    if request.method == "POST" and form.is_valid():
+        refused = asked(request, at, deed.tenant, deed.what, str(form.cleaned_data.get("why", "")))
+        if refused is not None:
+            return refused
+        messages.success(request, deed.do())
+        return redirect(deed.back)
+    status = 422 if form.errors else 200
+    return render(request, deed.template, {"deed": deed, "form": form} | (about or {}), status=status)
+
+
+def asked(request: HttpRequest, at: Desk, tenant: str, what: str, why: str = "") -> HttpResponse | None:
+    """Ask the tenant's policy, which the tenant reads; the page for a refusal, None where it may be done."""
+    if not tenant:
+        return None
+    try:
+        at.act(tenant, what, why)
+    except policies.NoPolicy:
+        raise Http404 from None
+    except operators.Refused as refused:
+        return problems.kept_out(request, str(refused))
+    return None

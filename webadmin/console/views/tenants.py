@@ -1,0 +1,89 @@
+"""Tenants without their content: counts, domains, leases, and what operators did; suspend and resume.
+
+Every address below a tenant is asked about by the gate, and the tenant reads that it was opened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from jurisdiction.records import leases, operators
+from mailhost.models import Tenant
+from mailhost.provision import tenants
+from webadmin.console.desk import cut, desk
+from webadmin.console.views import deeds
+
+LAST_ACTS: Final = 20
+MAX_SEARCH: Final = 120
+
+
+@require_safe
+@never_cache
+def listing(request: HttpRequest) -> HttpResponse:
+    """Tenants by name, a page at a time; `?q=` finds by the beginning of the short name, `?state=` by state."""
+    at, rows = desk(request), Tenant.objects.order_by("slug")
+    wanted, state = request.GET.get("q", "").strip()[:MAX_SEARCH], request.GET.get("state", "")
+    if wanted:
+        rows = rows.filter(slug__startswith=wanted.lower())
+    if state in Tenant.State.values:
+        rows = rows.filter(state=state)
+    found = cut(request, rows, lambda row: row.slug, at)
+    about = {
+        "page": found.page,
+        "tenants": tenants.listing([row.slug for row in found.rows]),
+        "kept_out": found.kept_out,
+        "wanted": wanted,
+        "state": state,
+    }
+    return render(request, "console/tenants.html", about)
+
+
+@require_safe
+@never_cache
+def show(request: HttpRequest, tenant: str) -> HttpResponse:
+    """One tenant; the gate has asked its policy and told it."""
+    about = {
+        "tenant": tenants.show(tenant),
+        "leases": leases.listing(tenant),
+        "incidents": leases.incidents(tenant)[:LAST_ACTS],
+        "acts": operators.acts(tenant)[:LAST_ACTS],
+    }
+    return render(request, "console/tenant.html", about)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def state(request: HttpRequest, tenant: str) -> HttpResponse:
+    """Suspend whoever is not suspended, resume whoever is."""
+    view = tenants.show(tenant)
+    suspended = view.state == Tenant.State.SUSPENDED
+    to = Tenant.State.ACTIVE if suspended else Tenant.State.SUSPENDED
+
+    def change() -> str:
+        now = tenants.set_state(tenant, to)
+        return _("%(tenant)s is %(state)s.") % {"tenant": now.slug, "state": now.state}
+
+    counts = {"tenant": view.slug, "mailboxes": view.mailboxes}
+    deed = deeds.Deed(
+        title=(_("Resume %(tenant)s") if suspended else _("Suspend %(tenant)s")) % counts,
+        text=(
+            _("Its %(mailboxes)d mailboxes take mail and logins again.")
+            if suspended
+            else _("Its %(mailboxes)d mailboxes refuse mail and logins at once. Nothing is removed; you can undo it.")
+        )
+        % counts,
+        button=_("Resume") if suspended else _("Suspend"),
+        danger=not suspended,
+        tenant=tenant,
+        what="tenant resume" if suspended else "tenant suspend",
+        do=change,
+        back=reverse("console-tenant", kwargs={"tenant": tenant}),
+    )
+    return deeds.page(request, desk(request), deed)
