@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from jurisdiction.records.operators import SHORTEST_REASON
 
-# An act has 60 characters (OperatorAct.act): what is done takes up to 20 of them, the reason the rest.
-LONGEST_WHY: Final = 40
+# An act has 60 characters (OperatorAct.act): what is done takes up to 24 of them, the reason the rest.
+LONGEST_WHY: Final = 36
 
 
 class Why(forms.Form):
