@@ -29,4 +29,6 @@ def places(request: HttpRequest) -> dict[str, list[Place]]:
     if account.runs_tenant and account.tenant:
         wanted.append((_("Organisation"), reverse("tenant", kwargs={"tenant": account.tenant.slug})))
     wanted.append((_("Your account"), reverse("account")))
+    if account.is_operator:
+        wanted += [(_("This cell"), reverse("console")), (_("Rows"), reverse("admin:index"))]
     return {"places": [Place(words, href, request.path.startswith(href)) for words, href in wanted]}

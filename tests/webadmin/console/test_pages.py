@@ -102,6 +102,7 @@ def test_the_first_page_says_how_the_cell_is_and_calls_the_log_unwitnessed(mo: C
     assert "1 dead" in shown
     assert "?state=held" in shown
     assert "Cell is-1" in shown
+    assert '<a href="/console/" aria-current="page">This cell</a>' in shown
     assert "ada@example.is" not in shown
 
 
