@@ -164,12 +164,12 @@ def test_an_item_is_opened_tried_again_and_the_tenant_reads_both(mo: Client) -> 
     shown = text(mo.get(f"/console/queue/{item.pk}/"))
     assert "ada@example.is" in shown
     assert "its key is gone" in shown
-    answer = mo.post(f"/console/queue/{item.pk}/", {"why": "ticket  4711"})
+    answer = mo.post(f"/console/queue/{item.pk}/", {"why": "asked  by Ada"})
     assert answer.headers["Location"] == "/console/queue/"
     item.refresh_from_db()
     assert item.state == QueueItem.State.WAITING
     assert item.due <= timezone.now()
-    assert acts("harbour") == [f"queue retry {item.pk}: ticket 4711", f"queue show {item.pk}"]
+    assert acts("harbour") == [f"queue retry {item.pk}: asked by Ada", f"queue show {item.pk}"]
 
 
 @pytest.mark.parametrize("why", ["", "no", "x" * (LONGEST_WHY + 1)])
