@@ -39,6 +39,7 @@ class Link:
 
 # In the order in which they are shown.
 PLACES: Final[tuple[Place, ...]] = (
+    Place("tenant", _("Organisation"), of_tenant=True),
     Place("mailbox", _("Your mailbox")),
     Place("account", _("Your account")),
     Place("console", _("This cell")),

@@ -198,7 +198,6 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webadmin.pages.surroundings",
-                "webadmin.places.places",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static", "webadmin.templatetags.parts"],
         },

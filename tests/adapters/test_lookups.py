@@ -73,7 +73,7 @@ async def test_every_kind_of_answer(resolver: DnsLookups) -> None:
 
 
 async def test_three_ways_of_not_finding(resolver: DnsLookups) -> None:
-    assert await resolver.lookup("nowhere.test", A) == NoSuchName()
+    assert await resolver.lookup("nowhere.test", A) == NoSuchName(authentic=True)
     assert await resolver.lookup("mx.other.test", Aaaa) == NoData(authentic=True)
     assert isinstance(await resolver.lookup("broken.test", A), DnsFailure)
     assert await resolver.lookup("silent.test", A) == DnsFailure("timeout")

@@ -26,7 +26,7 @@ def blobs(tmp_path: Path) -> FileBlobs:
     made = FileBlobs(tmp_path / "blobs")
     made.prepare()
     for number in range(40):
-        made.write(bytes([number]) * (100 + 1000 * number), NOW - timedelta(hours=2))
+        made.write(bytes([number + 1]) * (100 + 1000 * number), NOW - timedelta(hours=2))
     return made
 
 
