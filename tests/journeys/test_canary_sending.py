@@ -105,7 +105,7 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
         assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
-        cell.start(wait=120)
+        cell.start()
         _drive(cell, other, password, marks)
         for pid, line in cell.children().items():
             if "dispatchd" in line or "smtpd" in line:

@@ -49,7 +49,7 @@ def towards(cell: House, host: str, other: OtherHost) -> None:
     """Start the cell, again if it runs, with all mail for elsewhere going to this host."""
     cell.stop()
     cell.settings = {**cell.settings, "SKERRY_SMARTHOST": f"{host}:{other.port}"}
-    cell.start(wait=120)
+    cell.start()
 
 
 def send_raw(cell: House, password: str, content: bytes, to: str) -> None:

@@ -32,7 +32,7 @@ SLOW = 30_000  # milliseconds for Argon2id on a busy machine
 @pytest.fixture(scope="module")
 def cell() -> Iterator[House]:
     with house() as made:
-        made.start(wait=200)
+        made.start()
         yield made
 
 
