@@ -58,7 +58,7 @@ OBLIGATIONS: Final = {
     r.ASK_HUMAN: "A person has to look up what is not known.",
     r.BOUNCE: "The sender gets the message back with the reason.",
     r.HOLD_FOR_SENDER: "The message waits until its sender decides.",
-    r.SECURE_LINK: "The recipient gets a notice and reads the message on a page of the cell.",
+    r.SECURE_LINK: "The message stays in the cell; while there is no page to read it on, it goes back to its sender.",
     r.RECORD_CONSENT: "The sender's consent is recorded with the message.",
     r.RECORD_IN_LEDGER: "An entry is written to the ledger.",
     r.SHOW_TENANT: "The tenant sees it.",

@@ -106,7 +106,10 @@ def costs(policy: Policy, atlas: Atlas) -> str:
     opening = {
         "refuse": _("Readable mail to servers in the %(blocs)s comes back to you."),
         "hold": _("Readable mail to servers in the %(blocs)s waits until you decide."),
-        "link": _("Readers whose mail lies with a server in the %(blocs)s get a link instead of the mail."),
+        "link": _(
+            "Mail for readers whose mailbox lies with a server in the %(blocs)s is kept here: it comes back to you with"
+            " the reason and what to do."
+        ),
     }[policy.egress_rule] % {"blocs": blocs}
     consent = _("You may agree to ordinary delivery for single mails.") if policy.consent else ""
     reach = _("That is where most of the large free providers are, so expect it for many of your readers.")

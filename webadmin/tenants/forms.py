@@ -83,7 +83,7 @@ class PolicyForm(forms.Form):
         choices=[
             ("refuse", _("comes back to its sender with the reason")),
             ("hold", _("waits until its sender decides")),
-            ("link", _("stays here, and its reader gets a link")),
+            ("link", _("stays here (until readers can open it on a page of ours, it comes back to its author)")),
         ],
         widget=forms.RadioSelect,
     )
