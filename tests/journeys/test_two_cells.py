@@ -293,8 +293,12 @@ class Relay(threading.Thread):
         for each in (one, other):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def close(self) -> None:
+        # Closing alone would leave the thread in `accept`, with the last connection in its hands.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.join(10)
         self._listener.close()
 
 
