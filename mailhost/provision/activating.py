@@ -28,7 +28,7 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
         box = Mailbox.objects.select_for_update().get(pk=box.pk)
         current = MailboxKey.objects.filter(mailbox=box).order_by("-serial").first()
         if current is not None:
-            if current.recipient == made.recipient.text:
+            if is_sent_again(made, current):
                 return
             raise AlreadyThere(f"{box.address} has its keys already; sign in with its password")
         box.keyring = made.keyring
@@ -46,6 +46,15 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
             wrap.mailbox = box
             wrap.save()
         keys.enter(label, [made.recipient.text], made.signing_key, notary)
+
+
+def is_sent_again(made: Registration, known: MailboxKey) -> bool:
+    """Whether a registration is by whoever made these keys.
+
+    The public key alone says nothing, for it is public: the registration's proof is by `signing_key`, which must be the
+    one that is known.
+    """
+    return (known.recipient, bytes(known.signing_key)) == (made.recipient.text, bytes(made.signing_key))
 
 
 def _wraps(made: Registration, server_key: bytes) -> list[KeyringWrap]:

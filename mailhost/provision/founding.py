@@ -23,6 +23,7 @@ from jurisdiction.policy import Policy
 from jurisdiction.records import keys
 from mailhost.models import Domain, Mailbox, MailboxKey, Tenant
 from mailhost.provision import domains, mailboxes, tenants
+from mailhost.provision.activating import is_sent_again
 from mailhost.provision.claims import AlreadyClaimed, Claims, TakenElsewhere, held
 from mailhost.provision.errors import AlreadyThere, BadName
 from mailhost.provision.names import MAX_SLUG
@@ -135,7 +136,7 @@ def _founded_before(address: str, made: Registration) -> Mailbox | None:
     box = Mailbox.objects.select_related("tenant").filter(address=address).first()
     if box is None:
         return None
-    if MailboxKey.objects.filter(mailbox=box, recipient=made.recipient.text).exists():
+    if any(is_sent_again(made, known) for known in MailboxKey.objects.filter(mailbox=box)):
         return box
     raise AlreadyThere(f"{address} is taken")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,7 +24,7 @@ from mailhost.provision.founding import Founding, found, slug_of
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 from mailhost.seal.password import auth_verifier
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
-from mailhost.seal.registration import Registration, parse_registration
+from mailhost.seal.registration import Registration, parse_registration, registration_message
 from tests.provision import house
 from tests.provision.fakes import FakeBlobs, FakeDirectory
 from tests.seal import owners
@@ -193,3 +194,23 @@ def test_an_invited_mailbox_is_activated_once(claims: Claims) -> None:
     other = registered(owners.make("ben@example.is"))
     with pytest.raises(AlreadyThere):
         activate(box, other, label, notary=house.NOTARY, now=house.NOW, server_key=house.SERVER_KEY)
+
+
+@pytest.mark.usefixtures("shared", "cell")
+def test_whoever_knows_the_public_key_is_not_taken_for_its_owner(claims: Claims) -> None:
+    founded(claims)
+    with pytest.raises(AlreadyThere):
+        founded(claims, made=pretended(ADA))
+    box, ben = house.invite("ben@example.is"), owners.make("ben@example.is")
+    label = keys.label_of("ben@example.is", house.NOTARY)
+    activate(box, registered(ben), label, notary=house.NOTARY, now=house.NOW, server_key=house.SERVER_KEY)
+    with pytest.raises(AlreadyThere):
+        activate(box, pretended(ben), label, notary=house.NOTARY, now=house.NOW, server_key=house.SERVER_KEY)
+
+
+def pretended(victim: owners.OwnerKeys) -> Registration:
+    """A registration with somebody else's public key, proven by a signing key of one's own."""
+    address, recipient = victim.form["address"], victim.form["recipient"]
+    own = owners.make(address)
+    proof = own.keyring.signing_key.sign(registration_message(address, recipient)).signature
+    return parse_registration(json.dumps(own.form | {"recipient": recipient, "proof": owners.text64(proof)}), address)
