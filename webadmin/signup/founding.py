@@ -8,6 +8,8 @@ from mailhost.models import Mailbox
 from mailhost.provision import founding
 from mailhost.seal.registration import Registration
 from webadmin import notarial
+from webadmin.accounts import signin
+from webadmin.accounts.models import Account
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.signup import choices, holding, vouchers
@@ -37,11 +39,13 @@ def found(
         young_until=now.date() + timedelta(days=environ.young_days) if is_young else None,
     )
 
-    def settle(_box: Mailbox) -> None:
-        """What belongs into the same transaction: the voucher counts, the name is given."""
+    def settle(box: Mailbox) -> None:
+        """What belongs into the same transaction: the voucher counts, the name is given, the tenant has its owner."""
         if answers.voucher:
             vouchers.use(answers.voucher, today=now.date())
         holding.give(answers.local, environ.shared_domain, key=server_key)
+        # Whose answer is lost signs in later, and must be the owner then.
+        signin.of_mailbox(box, cell=environ.cell, today=now.date(), role=Account.Role.OWNER)
 
     return founding.found(
         wish,

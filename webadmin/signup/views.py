@@ -159,7 +159,7 @@ def _founded(form: KeysForm, answers: Answers, address: str) -> Account | None:
     except CannotProvision as problem:
         form.add_error(None, _told(problem))
     else:
-        return signin.of_mailbox(box, cell=environ.cell, today=now.date(), role=Account.Role.OWNER)
+        return signin.of_mailbox(box, cell=environ.cell, today=now.date())
     return None
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from mailhost.models import AppPassword, KeyringWrap, Mailbox, Tenant
 from mailhost.provision import mailboxes, tenants
 from mailhost.provision.claims import DirectoryUnreachable
+from mailhost.seal.registration import parse_registration
 from tests.provision import house
 from tests.provision.fakes import FakeBlobs, FakeClaims, FakeDirectory
 from tests.seal import owners
@@ -76,6 +77,17 @@ def test_three_answers_found_a_tenant_and_sign_its_founder_in(browser: Client) -
     # The same form again, from another tab or by the back button.
     assert keyed(browser, ada).headers["Location"] == "/signup/done/"
     assert Mailbox.objects.count() == 1
+
+
+def test_a_founder_whose_answer_was_lost_is_the_owner_at_the_next_sign_in(browser: Client) -> None:
+    ada = owners.make(ADDRESS)
+    answers = Answers("0" * 32, local="ada", name="House of Ada", preset="home")
+    made = parse_registration(ada.text, ADDRESS)
+    founding.prepare_domain(settings.ENVIRON, timezone.now())
+    founding.found(answers, ADDRESS, made, settings.ENVIRON, server_key=house.SERVER_KEY, now=timezone.now())
+    fields = {"address": ADDRESS, "auth_key": ada.auth_key.hex()}
+    assert people.web().post("/sign-in/", fields).status_code == 302
+    assert Account.objects.get().role == Account.Role.OWNER
 
 
 def test_a_step_opens_when_everything_before_it_is_answered(browser: Client) -> None:
