@@ -154,7 +154,9 @@ def invite_again(box: Mailbox, *, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     if hour <= box.invited_at:
         hour = box.invited_at + timedelta(hours=1)
-    Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.INVITED).update(invited_at=hour)
+    # With the state, which does not change: naming it is what tells the route caches, and they hold the moment.
+    rows = Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.INVITED)
+    rows.update(invited_at=hour, state=Mailbox.State.INVITED)
 
 
 def set_quota(box: Mailbox, quota_bytes: int) -> None:

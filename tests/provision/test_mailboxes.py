@@ -15,6 +15,7 @@ from mailhost.models import (
     MailboxKey,
     MailboxUsage,
     Message,
+    RouteVersion,
     SealedMessage,
     Subscription,
 )
@@ -158,6 +159,13 @@ def test_more_messages_than_a_batch_go_too(blobs: FakeBlobs) -> None:
         Message(folder=inbox, uid=uid, modseq=uid, flags=0, saved=house.NOW, sealed=row) for uid in range(1, BATCH + 2)
     )
     assert mailboxes.delete("ben@example.is", blobs=blobs) == BATCH + 1
+
+
+def test_inviting_again_is_told_to_the_route_caches() -> None:
+    box = house.invite("ben@example.is")
+    before = RouteVersion.objects.get().version
+    mailboxes.invite_again(box, now=house.NOW)
+    assert RouteVersion.objects.get().version > before
 
 
 class TestAliases:
