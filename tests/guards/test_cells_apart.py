@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from directory.models import TenantHome
+from jurisdiction.disclosure import Scope
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
@@ -26,7 +28,7 @@ from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from webadmin import cellcert, identity, keyfiles
 from webadmin.environ import Environ
-from webadmin.scopes import WrongSide
+from webadmin.scopes import WrongSide, app_scope
 
 NOW = house.NOW
 OWNED = (
@@ -82,6 +84,50 @@ def test_raw_sql_cannot_put_a_row_of_another_cell_anywhere(cell: FakeDirectory, 
         connection.cursor() as sql,
     ):
         sql.execute(f"UPDATE {table} SET cell = 'no-1'")
+
+
+@pytest.mark.guards(2)
+def test_after_all_migrations_every_table_with_a_cell_is_guarded(db: None) -> None:
+    """SQLite makes a table anew to change a column, and forgets its triggers."""
+    tables = {
+        model._meta.db_table
+        for model in apps.get_models()
+        if app_scope(model._meta.app_label) is Scope.CELL
+        and any(field.name == "cell" for field in model._meta.local_fields)
+    } - {"mailhost_cellidentity"}
+    assert tables >= set(OWNED)
+    assert {table: guards_of(table) for table in tables} == dict.fromkeys(tables, GUARDS)
+
+
+@pytest.mark.guards(2)
+@pytest.mark.parametrize("table", ["tenant", "domain", "mailbox", "alias", "mailboxkey"])
+def test_after_all_migrations_routes_still_tell_of_their_changes(db: None, table: str) -> None:
+    with connection.cursor() as sql:
+        if connection.vendor == "postgresql":
+            asked = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname LIKE 'skerry_route_%%'"
+        else:
+            asked = (
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s AND sql LIKE '%%version + 1%%'"
+            )
+        sql.execute(asked, [f"mailhost_{table}"])
+        assert len(sql.fetchall()) == (1 if connection.vendor == "postgresql" else 3)
+
+
+GUARDS = {"CHECK"} if connection.vendor == "postgresql" else {"INSERT", "UPDATE"}
+
+
+def guards_of(table: str) -> set[str]:
+    """What refuses a row of another cell there: one CHECK on PostgreSQL, two triggers on SQLite."""
+    with connection.cursor() as sql:
+        if connection.vendor == "postgresql":
+            sql.execute(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'",
+                [table],
+            )
+            return {"CHECK" for (text,) in sql.fetchall() if "skerry.cell" in text}
+        sql.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
+        texts = [text for (text,) in sql.fetchall() if "another cell" in text]
+    return {event for event in ("INSERT", "UPDATE") for text in texts if f"BEFORE {event}" in text}
 
 
 @pytest.mark.guards(2)
