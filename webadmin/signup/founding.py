@@ -29,7 +29,7 @@ def prepare_domain(environ: Environ, now: datetime) -> None:
 def found(
     answers: Answers, address: str, made: Registration, environ: Environ, *, server_key: bytes, now: datetime
 ) -> Mailbox:
-    """The founder's mailbox. Raises NoVoucher, CannotProvision with what the founder is told."""
+    """The founder's mailbox. Raises NoVoucher, NotFree, CannotProvision with what the founder is told."""
     notary = notarial.notary(environ, today=now.date())
     is_young = not answers.voucher and environ.young_days > 0
     wish = founding.Founding(
@@ -43,7 +43,7 @@ def found(
         """What belongs into the same transaction: the voucher counts, the name is given, the tenant has its owner."""
         if answers.voucher:
             vouchers.use(answers.voucher, today=now.date())
-        holding.give(answers.local, environ.shared_domain, key=server_key)
+        holding.give(answers.local, environ.shared_domain, holder=answers.holder, key=server_key)
         # Whose answer is lost signs in later, and must be the owner then.
         signin.of_mailbox(box, cell=environ.cell, today=now.date(), role=Account.Role.OWNER)
 

@@ -49,7 +49,7 @@ def reserve(local: str, domain: str, *, holder: bytes, key: bytes, now: datetime
         taken = [
             Mailbox.objects.filter(address=address).exists(),
             Alias.objects.filter(address=address).exists(),
-            HeldName.objects.filter(digest=digest).filter(~Q(holder=holder) | Q(holder=None)).exists(),
+            _is_anothers(digest, holder),
         ]
         if any(taken):
             raise NotFree
@@ -57,9 +57,19 @@ def reserve(local: str, domain: str, *, holder: bytes, key: bytes, now: datetime
         HeldName.objects.update_or_create(digest=digest, defaults={"holder": holder, "until": now + HeldName.RESERVED})
 
 
-def give(local: str, domain: str, *, key: bytes) -> None:
-    """The name has an owner now and is nobody else's ever after; inside the founding's transaction."""
-    HeldName.objects.update_or_create(digest=digest_of(local, domain, key), defaults={"holder": None, "until": None})
+def give(local: str, domain: str, *, holder: bytes, key: bytes) -> None:
+    """The name has an owner now and is nobody else's ever after; inside the founding's transaction. Raises NotFree.
+
+    The answers of a signup outlive its reservation: meanwhile the name, or one that looks like it, may be another's.
+    """
+    digest = digest_of(local, domain, key)
+    if _is_anothers(digest, holder):
+        raise NotFree
+    HeldName.objects.update_or_create(digest=digest, defaults={"holder": None, "until": None})
+
+
+def _is_anothers(digest: bytes, holder: bytes) -> bool:
+    return HeldName.objects.filter(digest=digest).filter(~Q(holder=holder) | Q(holder=None)).exists()
 
 
 def digest_of(local: str, domain: str, key: bytes) -> bytes:

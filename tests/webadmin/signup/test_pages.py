@@ -168,6 +168,25 @@ def test_the_name_of_a_tenant_that_is_gone_is_nobody_elses(browser: Client) -> N
     assert named(people.web(), "Other").status_code == 422
 
 
+@pytest.mark.parametrize("meanwhile", ["pau1", "paul"])
+def test_answers_kept_since_a_reservation_ended_found_no_look_alike(browser: Client, meanwhile: str) -> None:
+    named(browser, local="paul")
+    kept = browser.cookies[steps.COOKIE].value
+    named(browser, local="beatrice")  # lets go of the first name
+    other = people.web()
+    assert named(other, "Other", meanwhile).status_code == 302
+    placed(other)
+    keyed(other, owners.make(f"{meanwhile}@is-1.test"))
+    mailboxes.delete(f"{meanwhile}@is-1.test", blobs=FakeBlobs())
+    browser.cookies[steps.COOKIE] = kept
+    placed(browser)
+    answer = keyed(browser, owners.make("paul@is-1.test"))
+    assert answer.status_code == 422
+    assert "looks like it" in answer.content.decode()
+    assert not Mailbox.objects.filter(address="paul@is-1.test").exists()
+    assert not Tenant.objects.filter(name="House of Ada").exists()
+
+
 def test_names_are_not_asked_about_without_end(browser: Client) -> None:
     for number in range(holding.MAX_ASKED):
         assert named(browser, local=f"ada{number}x").status_code == 302
