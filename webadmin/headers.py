@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 # Every feature that could watch, ask or pay, switched off; passkeys are what we use ourselves.
@@ -32,6 +33,9 @@ class Headers:
         answer = self._get_response(request)
         answer.headers.setdefault("Permissions-Policy", PERMISSIONS)
         answer.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if settings.SECURE_HSTS_SECONDS:
+            # Django's own middleware says it to TLS only: here a proxy ends TLS, and no request shows it.
+            answer.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
         if getattr(request, "session", None) is not None and not request.session.is_empty():
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer

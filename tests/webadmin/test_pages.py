@@ -47,6 +47,14 @@ def test_every_page_carries_the_headers_that_keep_it_to_itself(web: Client, name
         assert "geolocation=()" in web.get(path).headers["Permissions-Policy"]
 
 
+def test_behind_a_proxy_that_ends_tls_browsers_are_told_to_come_back_by_tls(
+    web: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Strict-Transport-Security" not in web.get("/").headers
+    monkeypatch.setattr(settings, "SECURE_HSTS_SECONDS", 3600)
+    assert web.get("/").headers["Strict-Transport-Security"] == "max-age=3600"
+
+
 def test_a_page_that_derives_keys_may_compile_wasm_and_no_other_may(web: Client) -> None:
     assert "'wasm-unsafe-eval'" in web.get("/sign-in/").headers["Content-Security-Policy"]
     assert "wasm" not in web.get("/operators/sign-in/").headers["Content-Security-Policy"]

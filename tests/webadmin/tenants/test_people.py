@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -37,6 +38,13 @@ def test_somebody_is_invited_by_a_link_that_opens(ada: Client) -> None:
     link = inviting.link(box("dora@example.is"))
     assert f"http://localhost{link}" in page
     assert people.web().get(link).status_code == 200
+
+
+def test_behind_a_proxy_that_ends_tls_the_link_is_for_tls(ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = settings.ENVIRON.model_copy(update={"web_origin": "https://mail.example.is"})
+    monkeypatch.setattr(settings, "ENVIRON", at)
+    page = ada.post(BOXES, {"local": "dora", "domain": "example.is"}, follow=True).content.decode()
+    assert f"https://mail.example.is{inviting.link(box('dora@example.is'))}" in page
 
 
 def test_inviting_again_ends_the_old_link(ada: Client) -> None:

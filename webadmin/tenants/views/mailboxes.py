@@ -77,11 +77,17 @@ def mailbox(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     about = {
         "box": box,
         "aliases": Alias.objects.filter(mailbox=box).order_by("address"),
-        "link": request.build_absolute_uri(inviting.link(box)) if is_good else "",
+        "link": _shown(request, inviting.link(box)) if is_good else "",
         "good_until": box.invited_at + inviting.GOOD_FOR,
         "is_own": gate.account_of(request).mailbox_id == box.pk,
     }
     return show(request, own, "mailbox", "tenant-mailboxes", about, form)
+
+
+def _shown(request: HttpRequest, path: str) -> str:
+    """A path as somebody else opens it. Behind a proxy that ends TLS the request itself looks like plain HTTP."""
+    address = cell().environ.web_address
+    return f"{address}{path}" if address.startswith("https://") else request.build_absolute_uri(path)
 
 
 def _do(request: HttpRequest, box: Mailbox, form: QuotaForm) -> None:
