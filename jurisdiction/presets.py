@@ -84,7 +84,7 @@ PRESETS: Final = {
             "iceland-only",
             "Iceland only",
             "Everything lies in Iceland, on machines that nobody from a Fourteen Eyes country controls; readable mail "
-            "is not handed to servers in the Five Eyes, its reader gets a link instead.",
+            "is not handed to servers in the Five Eyes.",
             _iceland,
         ),
         Preset(
