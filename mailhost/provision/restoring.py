@@ -16,7 +16,7 @@ from jurisdiction.models import OperatorSession
 from mailhost.models import AppPassword, Folder, Mailbox, QueueItem
 
 HELD = "restored"  # reason code of an item
-WEB_SESSIONS = "django_session"
+WEB_SESSIONS = "accounts_websession"  # the table of the web above, which is not there in every process
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def go_on(now: datetime) -> Changed:
     OperatorSession.objects.filter(closed=None).update(closed=now)
     if WEB_SESSIONS in connection.introspection.table_names():
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM django_session")
+            cursor.execute("DELETE FROM accounts_websession")
     return Changed(folders, passwords, held)
 
 

@@ -21,6 +21,7 @@ from mailhost.provision import restoring
 from tests.notaries import atlas
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
+from tests.webadmin import people
 from webadmin import backups as cell_backups
 from webadmin import cellcert, identity
 from webadmin.environ import Environ, read
@@ -124,6 +125,15 @@ def test_what_is_back_has_new_uidvalidities_and_no_old_password(cell: FakeDirect
     assert len(set(values)) == len(values)
     assert min(values) >= int(LATER.timestamp()) + 100
     assert Mailbox.objects.get(pk=box.pk).uidvalidity_next > max(values)
+
+
+def test_what_is_back_lets_in_no_browser_that_was_signed_in_then(cell: FakeDirectory) -> None:
+    house.add_ada()
+    people.lay_keys()
+    ada = people.signed_in(people.account_of("ada@example.is"))
+    assert ada.get("/account/").status_code == 200
+    restoring.go_on(LATER)
+    assert ada.get("/account/").headers["Location"].startswith("/sign-in/")
 
 
 def forget_from(size: int) -> None:
