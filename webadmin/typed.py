@@ -18,7 +18,11 @@ MAX_OCTETS: Final = 16_384  # of all fields together; a longer text than this is
 MAX_AGE: Final = 3600  # seconds between the end of the session and the sign-in
 _SALT: Final = "webadmin.typed"
 _KEY: Final = "typed"  # in the session
-_NEVER: Final = ("password", "secret", "phrase", "code", "key", "csrf", "token", "once", "confirm", "auth")
+# Parts of names. The last four are what a browser made: auth keys and secrets of app passwords are in it in clear.
+_NEVER: Final = (
+    *("password", "secret", "phrase", "code", "key", "csrf", "token", "once", "confirm", "auth"),
+    *("made", "registration", "credential", "proof"),
+)
 
 
 def carried(path: str, fields: Mapping[str, Any]) -> str:

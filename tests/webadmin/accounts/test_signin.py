@@ -6,13 +6,14 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core import signing
 from django.test import Client
 
 from mailhost.models import KeyringWrap, Mailbox, Tenant
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
-from webadmin import gate
+from webadmin import gate, typed
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.models import Account, Failures, WebSession
 
@@ -206,6 +207,13 @@ def test_what_was_typed_before_the_session_ended_is_there_after_signing_in_again
     assert '<option value="NO" selected>' in shown
     assert "a stuck message" not in expired.get("/operators/state/").content.decode()
     assert mo.pk == int(session["_auth_user_id"])
+
+
+def test_what_a_browser_made_is_not_carried_over_the_end_of_a_session() -> None:
+    made = dict.fromkeys(("made", "registration", "credential", "proof", "auth_key"), "a secret in clear")
+    carried = signing.loads(typed.carried("/mailbox/password/", made | {"name": "phone"}), salt="webadmin.typed")
+    assert carried["fields"] == {"name": ["phone"]}
+    assert typed.carried("/mailbox/password/", made) == ""
 
 
 def test_sudo_ends_after_ten_minutes() -> None:
