@@ -285,6 +285,12 @@ def test_guessing_is_slowed_for_that_address_alone(made: mailboxes.NewMailbox) -
     assert "Too many attempts" in answer.content.decode()
 
 
+def test_strangers_who_guess_do_not_keep_the_owner_from_recovering(made: mailboxes.NewMailbox) -> None:
+    for _ in range(40):
+        recovered(made, people.web(), proof="")
+    assert recovered(made, people.web()).status_code == 302
+
+
 def test_an_address_without_keys_gets_boxes_that_look_like_real_ones_and_stay_the_same(
     made: mailboxes.NewMailbox,
 ) -> None:

@@ -66,9 +66,6 @@ def _recovered(form: Recovered) -> bool:
     data, now = form.cleaned_data, timezone.now()
     address, key = signin.normal_address(data["address"]), entry.key("fake-salt.key")
     counter = throttle.counter(f"recovery of {address}", key)
-    if throttle.wait_of(counter, now).total_seconds() > 0:
-        form.add_error(None, _("Too many attempts for this address. Wait a little and try again."))
-        return False
     if not _is_ours(data["challenge"], address, key):
         form.add_error(None, _("This page was open for more than an hour, or the password has changed. Begin anew."))
         return False
@@ -78,6 +75,10 @@ def _recovered(form: Recovered) -> bool:
     except WeakParameters as problem:
         form.add_error(None, str(problem))
     except WrongSecret:
+        # A signature cannot be guessed, so whoever has the words never waits: strangers would make them wait for ever.
+        if throttle.wait_of(counter, now).total_seconds() > 0:
+            form.add_error(None, _("Too many attempts for this address. Wait a little and try again."))
+            return False
         throttle.failed(counter, now)
         form.add_error(None, _("These are not the recovery words of this address. Compare both with your paper."))
     else:
