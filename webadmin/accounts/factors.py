@@ -30,6 +30,7 @@ DRIFT: Final = 1  # steps a phone's clock may be off, each way; RFC 6238 §5.2
 CODES: Final = 10
 _CODE_BYTES: Final = 10  # random letters of a recovery code
 _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # without what is mistaken for something else on paper
+_WAITING: Final = b"skerry.waits.v1"
 
 type RandomBytes = Callable[[int], bytes]
 
@@ -111,6 +112,19 @@ def check(account: Account, code: str, now: datetime, key: bytes) -> None:
         row.save(update_fields=["last_step"])
 
 
+def locked(text: str, key: bytes) -> str:
+    """A text that waits in a session to be shown once: encrypted, since sessions are rows and get into backups."""
+    return base64.b64encode(_box(key, _WAITING).encrypt(text.encode())).decode()
+
+
+def unlocked(text: str, key: bytes) -> str:
+    """What was locked; empty for anything else."""
+    try:
+        return _box(key, _WAITING).decrypt(base64.b64decode(text)).decode()
+    except (CryptoError, ValueError, TypeError):
+        return ""
+
+
 def new_codes(account: Account, key: bytes, choose: Callable[[str], str] = secrets.choice) -> list[str]:
     """Ten recovery codes, shown once; earlier ones end."""
     letters = ["".join(choose(_ALPHABET) for _ in range(_CODE_BYTES)) for _ in range(CODES)]
@@ -136,5 +150,5 @@ def _digest(account: Account, code: str, key: bytes) -> bytes:
     return hashlib.blake2b(text, digest_size=32, key=key, person=b"skerry.recode.v1").digest()
 
 
-def _box(key: bytes) -> SecretBox:
-    return SecretBox(hashlib.blake2b(key, digest_size=32, person=b"skerry.factor.v1").digest())
+def _box(key: bytes, person: bytes = b"skerry.factor.v1") -> SecretBox:
+    return SecretBox(hashlib.blake2b(key, digest_size=32, person=person).digest())

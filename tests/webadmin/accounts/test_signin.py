@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,8 +16,9 @@ from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
 from webadmin import gate, typed
-from webadmin.accounts import entry, throttle
+from webadmin.accounts import entry, factors, throttle
 from webadmin.accounts.models import Account, Failures, WebSession
+from webadmin.accounts.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2027, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -214,6 +217,24 @@ def test_what_a_browser_made_is_not_carried_over_the_end_of_a_session() -> None:
     carried = signing.loads(typed.carried("/mailbox/password/", made | {"name": "phone"}), salt="webadmin.typed")
     assert carried["fields"] == {"name": ["phone"]}
     assert typed.carried("/mailbox/password/", made) == ""
+
+
+def test_what_waits_in_a_session_to_be_shown_is_in_no_copy_of_the_table(cell: None) -> None:
+    client = people.signed_in(people.account_of("ada@example.is"), sudo=True)
+
+    def stored() -> str:
+        return json.dumps(SessionStore(client.session.session_key).load())
+
+    page = client.get("/second-factor/set-up/").content.decode()
+    secret = base64.b32decode(re.search(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}", page)[0].replace(" ", ""))  # type: ignore[index]
+    assert secret.hex() not in stored()
+    assert client.get("/second-factor/set-up/").content.decode().count(base64.b32encode(secret)[:4].decode())
+    client.post("/account/recovery-codes/")
+    before = stored()
+    codes = re.findall(r"\b[a-z2-9]{5}-[a-z2-9]{5}\b", client.get("/account/recovery-codes/").content.decode())
+    assert len(codes) == factors.CODES
+    assert not any(code in before for code in codes)
+    assert not re.search(codes[0], client.get("/account/recovery-codes/").content.decode()), "shown once"
 
 
 def test_sudo_ends_after_ten_minutes() -> None:

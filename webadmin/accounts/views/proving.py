@@ -20,8 +20,8 @@ from webadmin.accounts.forms import Code, FirstCode, OwnerSignIn, Password
 from webadmin.accounts.models import Account, Authenticator, RecoveryCode
 from webadmin.accounts.views.signing_in import WITH_KEYS
 
-SECRET = "secret"  # noqa: S105  # in the session while an authenticator is being set up: the secret, in hex
-CODES = "codes"  # in the session: recovery codes that were not shown yet
+SECRET = "secret"  # noqa: S105  # in the session while an authenticator is being set up: the secret, in hex, locked
+CODES = "codes"  # in the session: recovery codes that were not shown yet, locked
 
 
 @require_http_methods(["GET", "POST"])
@@ -84,7 +84,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         return redirect("second-factor")  # a stolen password must not add a factor beside the owner's
     if not first and not gate.caller(request).sudo:
         return redirect("prove-again")
-    secret = bytes.fromhex(request.session.setdefault(SECRET, factors.new_secret().hex()))
+    secret = _waiting_secret(request)
     form = FirstCode(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -95,6 +95,21 @@ def set_up(request: HttpRequest) -> HttpResponse:
             del request.session[SECRET]
             return set_up_done(request, account)
     return render(request, "accounts/set_up.html", _set_up(account, form, secret), status=422 if form.is_bound else 200)
+
+
+def _waiting_secret(request: HttpRequest) -> bytes:
+    """The secret that is being set up in this session; a new one where there is none."""
+    key = entry.key("factor.key")
+    secret = bytes.fromhex(factors.unlocked(request.session.get(SECRET, ""), key)) or factors.new_secret()
+    request.session[SECRET] = factors.locked(secret.hex(), key)
+    return secret
+
+
+def _new_codes(request: HttpRequest, account: Account) -> HttpResponse:
+    """Make codes, and lead to the page that shows them once."""
+    key = entry.key("factor.key")
+    request.session[CODES] = factors.locked(" ".join(factors.new_codes(account, key)), key)
+    return redirect("recovery-codes")
 
 
 def _set_up(account: Account, form: FirstCode, secret: bytes) -> dict[str, Any]:
@@ -116,8 +131,7 @@ def set_up_done(request: HttpRequest, account: Account) -> HttpResponse:
     if RecoveryCode.objects.filter(account=account, used=None).exists():
         messages.success(request, _("Your second factor is set up."))
         return redirect("account")
-    request.session[CODES] = factors.new_codes(account, entry.key("factor.key"))
-    return redirect("recovery-codes")
+    return _new_codes(request, account)
 
 
 @require_http_methods(["GET", "POST"])
@@ -126,9 +140,8 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Show new codes once; POST makes a new set."""
     account = gate.account_of(request)
     if request.method == "POST":
-        request.session[CODES] = factors.new_codes(account, entry.key("factor.key"))
-        return redirect("recovery-codes")
-    codes = request.session.pop(CODES, [])
+        return _new_codes(request, account)
+    codes = factors.unlocked(request.session.pop(CODES, ""), entry.key("factor.key")).split()
     left = RecoveryCode.objects.filter(account=account, used=None).count()
     onward = request.session.pop("onward", entry.home_of(account)) if codes else entry.home_of(account)
     return render(request, "accounts/recovery_codes.html", {"codes": codes, "left": left, "onward": onward})
