@@ -212,7 +212,13 @@ class Dispatcher:
         groups = [group for group in groups if group.ready]
         for group in groups:
             lanes = min(self._limits.connections, 1 + len(group.ready) // self._limits.items_per_connection)
-            await asyncio.gather(*(self._lane(work, group, targets) for _ in range(lanes)))
+            # Each lane comes to its end under the claim: one that went on without it would send what others send too.
+            ended = await asyncio.gather(
+                *(self._lane(work, group, targets) for _ in range(lanes)), return_exceptions=True
+            )
+            for failure in ended:
+                if failure is not None:
+                    raise failure
         away = []
         for group in groups:
             if group.failed is not None and group.failed.permanent:
@@ -266,8 +272,7 @@ class Dispatcher:
             return
         content = await self._outbox.content(item)
         if content is None:
-            await self._outbox.done(item)
-            del work.left[item.id]
+            await self._fail(work, item, "content_gone")
             return
         try:
             answers = await link.send(_transaction(item, content), content)

@@ -104,6 +104,13 @@ WHY: Final[dict[str, tuple[str, str]]] = {
             " it for its own way on. Send the message again without asking, or seal it for its reader."
         ),
     ),
+    "content_gone": (
+        "5.3.0",
+        (
+            "This mail host has lost the message before it was sent, so nobody has it. Your mail program may have kept"
+            " a copy: send it again."
+        ),
+    ),
     "restored": (
         "4.3.0",
         (

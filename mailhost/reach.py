@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from mailhost.mxwalk import Target
 from mailhost.outbox import TlsNeed
@@ -21,6 +22,9 @@ from mailhost.tlspolicy.requirement import Barred, Policy
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.tlsrules import TlsRules
 from mailhost.transport import ConnectionFailed, Link, MailTransport
+
+# What the DNS may say in an hour: no answer to the author's demand.
+PASSING: Final = frozenset({"dane_unknown"})
 
 
 class Unreachable(Exception):
@@ -57,7 +61,8 @@ class Reach:
             try:
                 link = await self._try(domain, target, need)
             except ConnectionFailed as failed:
-                reason, only_tls = failed.reason, only_tls and failed.result is not None
+                reason = failed.reason
+                only_tls = only_tls and failed.result is not None and reason not in PASSING
                 self._metrics.count("queue_connections", reason)
                 continue
             self._metrics.count("queue_connections", "tls" if link.secure else "clear")

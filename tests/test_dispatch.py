@@ -9,7 +9,10 @@ import pytest
 
 from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
 from mailhost.mxwalk import Later, NoMail, Target, Targets
+from mailhost.outbox import Item, TlsNeed
 from mailhost.ports import MailboxFull, StoreUnavailable
+from mailhost.tlspolicy.requirement import Barred
+from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, Verdict
 from tests.office import BACKUP, MX, Office
 from tests.people import NOW
@@ -229,3 +232,47 @@ def test_the_pauses_grow_and_the_last_one_stays() -> None:
     assert list(BACKOFF) == sorted(BACKOFF)
     assert backoff(0) == timedelta(minutes=1)
     assert backoff(1000) == timedelta(hours=4)
+
+
+async def test_when_the_store_fails_for_one_connection_the_others_end_under_the_claim() -> None:
+    office = Office()
+    for _ in range(40):
+        await office.put("cleo@other.test")
+    done, failures = office.outbox.done, [1]
+
+    async def fails_once(item: Item) -> None:
+        if failures and failures.pop():
+            raise StoreUnavailable("locked")
+        await done(item)
+
+    office.outbox.done = fails_once  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await office.work()
+    sent = len(office.network.sent)
+    await asyncio.sleep(0.01)
+    assert len(office.network.sent) == sent
+    assert office.network.closed == len(office.network.connected)
+
+
+async def test_an_author_whose_message_is_lost_hears_of_it() -> None:
+    office = Office()
+    await office.put("cleo@other.test")
+
+    async def gone(_item: Item) -> None:
+        return None
+
+    office.outbox.content = gone  # type: ignore[method-assign,assignment]
+    await office.work()
+    assert not office.outbox.items
+    [notice] = office.notices()
+    assert "Action: failed\r\nStatus: 5.3.0\r\n" in notice
+
+
+async def test_no_answer_about_a_certificate_is_no_refusal_of_requiretls() -> None:
+    office = Office()
+    office.requirement = Barred("dane_unknown", ResultType.DNSSEC_INVALID)
+    await office.put("cleo@other.test", tls=TlsNeed.REQUIRED)
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert row.item.reason == "dane_unknown"
+    assert office.notices() == []

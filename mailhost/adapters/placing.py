@@ -172,21 +172,25 @@ def _lock_folders(
         cursor,
         "id, mailbox_id, name, special_use, uidnext, highestmodseq",
         "FROM mailhost_folder"
-        f" WHERE {one_of('mailbox_id')} AND (name IN ('INBOX', 'Held') OR special_use = '\\Junk' OR {one_of('id')})"
+        f" WHERE {one_of('mailbox_id')}"
+        f" AND (name IN ('INBOX', 'Held', 'Junk') OR special_use = '\\Junk' OR {one_of('id')})"
         f" ORDER BY id{for_update()}",
         [listed(mailboxes), listed({item.folder_id for item in wanted if item.folder_id})],
     )
     folders: dict[tuple[int, str], _Folder] = {}
+    named: dict[tuple[int, str], _Folder] = {}
     for folder_id, mailbox_id, name, use, uidnext, modseq in rows:
         folder = _Folder(folder_id, uidnext, modseq)
-        folders[mailbox_id, str(folder_id)] = folder
+        folders[mailbox_id, str(folder_id)] = named[mailbox_id, name] = folder
         for target in (_BY_NAME.get(name, use), use):
             folders.setdefault((mailbox_id, target), folder)
     for item in wanted:
         if not item.folder_id and item.mailbox_id in mailboxes and _target(item) not in folders:
             name = FOLDERS_MADE_AGAIN[item.special_use]
             use = item.special_use if name == "Junk" else ""
-            folders[_target(item)] = _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
+            # The owner may have made one of that name since, without saying what it is for.
+            own = named.get((item.mailbox_id, name))
+            folders[_target(item)] = own or _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
     return folders
 
 

@@ -31,19 +31,20 @@ class DatabaseMemory:
     async def recall(self, digests: Collection[Digest], *, now: datetime) -> Mapping[Digest, datetime]:
         return await self._readers.run(_recall, tuple(digests), now)
 
-    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> None:
-        def work(cursor: Cursor) -> None:
+    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> bool:
+        def work(cursor: Cursor) -> bool:
             cursor.execute("DELETE FROM mailhost_seensender WHERE kept_until < %s", [stored(since)])
             cursor.execute("SELECT COALESCE(MAX(id) - MIN(id), 0) FROM mailhost_seensender")
             if int(cursor.fetchone()[0]) > MAX_ROWS:
-                return
+                return False
             cursor.executemany(
                 "INSERT INTO mailhost_seensender (digest, since, kept_until) VALUES (%s, %s, %s)"
                 " ON CONFLICT (digest) DO UPDATE SET kept_until = excluded.kept_until",
                 [(digest, stored(since), stored(until)) for digest in sorted(digests)],
             )
+            return True
 
-        await self._writer.change(work)
+        return await self._writer.change(work)
 
 
 def _written_to(digests: dict[Digest, int]) -> bool:

@@ -173,6 +173,8 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
                 # SQLite has one writer at a time: what came while another process wrote goes along.
                 if take is not None:
                     take(batch)
+                for piece in batch:
+                    piece.result = piece.error = None  # of the try before this one
                 placing = [piece for piece in batch if not callable(piece.work)]
                 answers = place(cursor, [cast("Sequence[Placement]", piece.work) for piece in placing])
                 for piece, answer in zip(placing, answers, strict=True):

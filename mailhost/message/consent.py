@@ -41,6 +41,8 @@ def _shortened(message: bytes) -> bytes:
         rest = rest[len(WORD) :].lstrip()
     else:
         # The word is inside an encoded one (RFC 2047), so what follows it is encoded anew, a word on each line.
-        text = (Headers(block).text(b"subject") or "")[len(WORD) :].lstrip()
+        text = (Headers(block).text(b"subject") or "")[len(WORD) :]
+        # A line end inside an encoded word would begin a field that nobody has looked at.
+        text = "".join(one if one.isprintable() else " " for one in text).lstrip()
         rest = encode_words(text).replace(b"?= =?", b"?=\r\n =?")
     return b"%bSubject: %b\r\n%b" % (message[: subject.start], rest, message[subject.end :])

@@ -251,8 +251,8 @@ class Judge:
         since = recalled.get(known.waiting)
         if since is None:
             until = case.now + self._limits.comes_back
-            await self._sources.memory.remember([known.waiting], since=case.now, until=until)
-            return True
+            # Who cannot be remembered would be put off for ever.
+            return await self._sources.memory.remember([known.waiting], since=case.now, until=until)
         return case.now - since < self._limits.put_off
 
     async def _welcome(self, case: Case, known: Known, recalled: Mapping[Digest, datetime], *, wait: bool) -> None:

@@ -55,5 +55,8 @@ class Memory(Protocol):
     async def recall(self, digests: Collection[Digest], *, now: datetime) -> Mapping[Digest, datetime]:
         """Those that are remembered, and since when. Raises StoreUnavailable."""
 
-    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> None:
-        """Keep digests; of one that is known already only the end moves. Raises StoreUnavailable."""
+    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> bool:
+        """Keep digests; of one that is known already only the end moves. False: there is no room.
+
+        Raises StoreUnavailable.
+        """

@@ -38,9 +38,12 @@ class SenderRates:
 
         `domain` is that of the envelope sender; the null sender counts by address and greeting alone.
         """
-        fine = self._addresses.allow(source_hash(str(address), self._key), now)
-        fine &= self._helos.allow(self._hash(helo.lower()), now)
-        return fine & (not domain or self._domains.allow(self._hash(domain), now))
+        # What one address has sent too much of must not use up the names that it takes, which are somebody else's.
+        return (
+            self._addresses.allow(source_hash(str(address), self._key), now)
+            and self._helos.allow(self._hash(helo.lower()), now)
+            and (not domain or self._domains.allow(self._hash(domain), now))
+        )
 
     def _hash(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=8).digest()

@@ -106,7 +106,12 @@ class Connection:
             await self._say(clock, "RSET", self._timeouts.command)
             return answers
         go_on = await self._say(clock, "DATA", self._timeouts.data)
+        if go_on.accepted:
+            # RFC 5321 §3.3: only 354 asks for the content; who says 250 to DATA has taken nothing over.
+            raise ConnectionFailed("not_smtp")
         if go_on.code != 354:
+            # RFC 5321 §4.1.1.5: some hosts keep the refused transaction, and would refuse the next MAIL with 503.
+            await self._say(clock, "RSET", self._timeouts.command)
             return [go_on if answer.accepted else answer for answer in answers]
         await self._write_content(clock, content)
         final = await self._reply(clock, self._timeouts.final)
@@ -143,12 +148,18 @@ class Connection:
         if "PIPELINING" not in self.extensions:
             return [await self._say(clock, command, self._timeouts.command) for command in commands]
         # RFC 2920 §3.1: all in one write, then as many replies.
-        self._writer.write("".join(f"{command}\r\n" for command in commands).encode())
+        self._write("".join(f"{command}\r\n" for command in commands).encode())
         return [await self._reply(clock, self._timeouts.command) for _ in commands]
 
     async def _say(self, clock: asyncio.Timeout, command: str, wait: float) -> Answer:
-        self._writer.write(f"{command}\r\n".encode())
+        self._write(f"{command}\r\n".encode())
         return await self._reply(clock, wait)
+
+    def _write(self, data: bytes) -> None:
+        # A transport of uvloop that lost its peer answers a write with RuntimeError.
+        if self._writer.is_closing():
+            raise EOFError
+        self._writer.write(data)
 
     async def _write_content(self, clock: asyncio.Timeout, content: bytes) -> None:
         # RFC 5321 §4.5.2: a period that begins a line is doubled.
@@ -156,10 +167,10 @@ class Connection:
         if stuffed.startswith(b"."):
             stuffed = b"." + stuffed
         for start in range(0, len(stuffed), BLOCK):
-            self._writer.write(stuffed[start : start + BLOCK])
+            self._write(stuffed[start : start + BLOCK])
             _wait(clock, self._timeouts.block)
             await self._writer.drain()
-        self._writer.write(b".\r\n" if stuffed.endswith(b"\r\n") or not stuffed else b"\r\n.\r\n")
+        self._write(b".\r\n" if stuffed.endswith(b"\r\n") or not stuffed else b"\r\n.\r\n")
 
     async def _reply(self, clock: asyncio.Timeout, wait: float) -> Answer:
         _wait(clock, wait)
@@ -236,7 +247,7 @@ async def _greet(
 
 
 async def _hello(made: Connection, clock: asyncio.Timeout, helo: str) -> None:
-    made._writer.write(f"EHLO {helo}\r\n".encode())  # noqa: SLF001 - made here
+    made._write(f"EHLO {helo}\r\n".encode())  # noqa: SLF001 - made here
     _wait(clock, made._timeouts.command)  # noqa: SLF001
     answer, lines = await _read_reply(made._reader)  # noqa: SLF001
     made.extensions = {}

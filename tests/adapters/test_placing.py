@@ -141,3 +141,14 @@ async def test_the_folder_of_held_mail_is_made_when_first_needed_and_found_by_it
         return list(Folder.objects.filter(name="Held").values_list("mailbox__address", "special_use", "uidnext"))
 
     assert await sync_to_async(held)() == [("ada@example.is", "", 3)]
+
+
+async def test_junk_goes_to_the_folder_of_that_name_which_its_owner_made_himself(cell: Cell) -> None:
+    await sync_to_async(Folder.objects.filter(special_use="\\Junk", mailbox=cell.ada.mailbox).update)(special_use="")
+    await cell.mailstore.commit([cell.ada.delivery(special_use="\\Junk")])
+
+    def look() -> None:
+        folder = Folder.objects.get(mailbox=cell.ada.mailbox, name="Junk")
+        assert (folder.uidnext, Message.objects.filter(folder=folder).count()) == (2, 1)
+
+    await sync_to_async(look)()

@@ -40,7 +40,8 @@ class TestMemory(MemoryContract):
     async def test_a_full_memory_takes_no_more(self, senders: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(adapter, "MAX_ROWS", 3)
         for number in range(10):
-            await senders.memory.remember([b"%016d" % number], since=NOW, until=NOW + timedelta(days=1))
+            kept = await senders.memory.remember([b"%016d" % number], since=NOW, until=NOW + timedelta(days=1))
+            assert kept == (number < 5)
         assert await sync_to_async(SeenSender.objects.count)() == 5
 
 

@@ -23,6 +23,8 @@ REST = b"To: cleo@other.test\r\n\r\n[consent] in the body stays\r\n"
         (b"[consent] =?utf-8?Q?S=C3=A6ll?=", b"=?utf-8?Q?S=C3=A6ll?="),
         (b"=?utf-8?B?W2NvbnNlbnRdIFPDpmxs?=", b"=?utf-8?B?U8OmbGw=?="),
         (b"=?us-ascii?Q?=5Bconsent=5D_Tides?=", b"Tides"),
+        (b"=?us-ascii?Q?=5Bconsent=5D_Tides=0D=0AFrom:_mo@example.is?=", b"Tides  From: mo@example.is"),
+        (b"=?us-ascii?Q?=5Bconsent=5D_Tides=0D=0A=0D=0Ahigh?=", b"Tides    high"),
     ],
 )
 def test_the_word_at_the_front_of_the_subject_is_consent_and_is_taken_away(subject: bytes, left: bytes) -> None:

@@ -17,6 +17,7 @@ class MemoryOfSenders:
     def __init__(self) -> None:
         self.kept: dict[Digest, tuple[datetime, datetime]] = {}
         self.written: set[tuple[Digest, int]] = set()
+        self.full = False
 
     async def written_to(self, digests: Mapping[Digest, int]) -> bool:
         return any(pair in self.written for pair in digests.items())
@@ -24,10 +25,13 @@ class MemoryOfSenders:
     async def recall(self, digests: Collection[Digest], *, now: datetime) -> Mapping[Digest, datetime]:
         return {one: self.kept[one][0] for one in digests if one in self.kept and self.kept[one][1] > now}
 
-    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> None:
+    async def remember(self, digests: Collection[Digest], *, since: datetime, until: datetime) -> bool:
+        if self.full:
+            return False
         self.kept = {one: span for one, span in self.kept.items() if span[1] >= since}
         for one in digests:
             self.kept[one] = (self.kept[one][0] if one in self.kept else since, until)
+        return True
 
 
 class Choices:

@@ -132,6 +132,10 @@ class TestGreylisting:
         court.later(minutes=5)
         assert await court.reason(self.NOTE, **{**self.DOUBTFUL, "peer": "203.0.113.9"}) is Reason.GREYLISTED
 
+    async def test_nobody_waits_who_cannot_be_remembered(self, court: Court) -> None:
+        court.memory.full = True
+        assert await court.reason(self.NOTE, **self.DOUBTFUL) is Reason.OK
+
     async def test_what_one_tenant_knows_another_does_not(self, court: Court) -> None:
         await court.rule(self.NOTE, ADA, **self.DOUBTFUL)
         court.later(minutes=5)
@@ -189,6 +193,13 @@ async def test_a_flood_is_put_off_and_ends(court: Court) -> None:
     assert await court.reason(signed(), peer="203.0.113.1") is not Reason.SENDER_RATE
     court.clock = 60.0
     assert await court.reason(signed()) is Reason.OK
+
+
+async def test_a_flood_of_one_address_does_not_use_up_the_name_it_takes(court: Court) -> None:
+    for _ in range(100):
+        await court.rule(peer=BOT)
+    assert await court.reason(peer=BOT) is Reason.SENDER_RATE
+    assert await court.reason() is Reason.OK
 
 
 async def test_without_a_resolver_only_the_filter_and_the_memory_count() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import ssl
+import struct
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import trustme
+import uvloop
 from cryptography import x509
 
 from mailhost.mailauth.resolver import Tlsa
@@ -149,6 +152,49 @@ async def test_refusals_belong_to_their_recipients() -> None:
     assert (await sent(Script(MAIL="451 4.3.0 later\r\n")))[0] == Answer(451, "4.3.0", "later")
     assert (await sent(Script(DATA="452 4.3.1 full\r\n")))[0] == Answer(452, "4.3.1", "full")
     assert (await sent(Script(END="554 5.7.1 spam\r\n")))[0] == Answer(554, "5.7.1", "spam")
+
+
+async def test_a_host_that_accepts_instead_of_asking_for_the_content_has_taken_nothing() -> None:
+    with pytest.raises(ConnectionFailed) as failed:
+        await sent(Script(DATA="250 2.0.0 fine\r\n"))
+    assert failed.value.reason == "not_smtp"
+
+
+async def test_a_refused_data_does_not_spoil_the_next_message() -> None:
+    script = Script(DATA="554 5.7.1 not this one\r\n")
+    link, server = await talk(script)
+    assert (await link.send(transaction(), LETTER))[0].permanent
+    script.answers["DATA"] = "354 go\r\n"
+    assert (await link.send(transaction(), LETTER))[0].accepted
+    await link.close()
+    server.close()
+    assert [line.split(" ")[0] for line in script.heard[3:6]] == ["DATA", "RSET", "MAIL"]
+
+
+def test_a_connection_reset_between_two_messages_says_nothing_about_the_next() -> None:
+    async def reset_while_idle() -> None:
+        sockets: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            sockets.append(writer)
+            writer.write(b"220 mx\r\n")
+            await reader.readline()
+            writer.write(EHLO.encode())
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        link = await connect(Target("mx", "127.0.0.1", port), ANY, helo="x", tls=None, timeouts=QUICK)
+        sockets[0].get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sockets[0].transport.abort()
+        await asyncio.sleep(0.05)
+        with pytest.raises(ConnectionFailed):
+            await link.send(transaction(), LETTER)
+        assert link.broken
+        await link.close()
+        server.close()
+
+    # The daemons' loop: asyncio's own forgives writing to what is gone.
+    uvloop.run(reset_while_idle())
 
 
 @pytest.mark.parametrize(

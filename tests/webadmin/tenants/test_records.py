@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from jurisdiction import verify_receipt
 from jurisdiction.models import PolicyVersion
-from jurisdiction.records import operators
+from jurisdiction.records import operators, policies
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem
 from tests.provision import house
 from tests.webadmin import people
@@ -64,6 +65,17 @@ def test_what_would_change_is_shown_before_anything_does(ada: Client) -> None:
 def test_the_same_policy_changes_nothing(ada: Client) -> None:
     page = ada.get(f"{AT}/law/change/", {"preset": "home", "egress_rule": "refuse", "session": "on"}).content.decode()
     assert "this is the policy that is in force" in page
+
+
+def test_how_long_mail_is_kept_is_among_the_changes(ada: Client) -> None:
+    found = policies.in_force("harbour", house.NOTARY.key.verify_key)
+    strict = replace(found, retention_days=90)
+    policies.adopt("harbour", strict, house.NOTARY, house.NOW)
+    page = ada.get(f"{AT}/law/change/", {"preset": "home", "egress_rule": "refuse", "session": "on"}).content.decode()
+    assert "Mail is kept" in page
+    assert "90 days" in page
+    assert "until its owner deletes it" in page
+    assert "this is the policy that is in force" not in page
 
 
 def test_a_policy_that_is_none_is_refused(ada: Client) -> None:

@@ -22,7 +22,7 @@ from jurisdiction.homing import home_question
 from jurisdiction.models import DecisionRecord
 from jurisdiction.policy import EGRESS_RULES, Policy, warnings
 from jurisdiction.records import leases, policies
-from jurisdiction.sentences import decision_sentences
+from jurisdiction.sentences import decision_sentences, law
 from jurisdiction.what_if import Holding, upcoming
 from mailhost.models import AppPassword, Tenant
 from mailhost.provision import policy as provisioned
@@ -155,15 +155,23 @@ def _differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str
     def blocs(ids: tuple[str, ...]) -> str:
         return ", ".join([atlas.blocs[one].name for one in ids]) or _("nobody")
 
+    def laws(keys: tuple[str, ...]) -> str:
+        return "; ".join([law(atlas, key) for key in keys]) or _("none")
+
+    def kept(days: int) -> str:
+        return _("%(n)s days") % {"n": days} if days else _("until its owner deletes it")
+
     def pair(one: Policy) -> list[tuple[str, str]]:
         return [
             (_("Mail may lie in"), countries(one.allow)),
             (_("Backups may lie in"), countries(one.backup_allow)),
             (_("Operators may act from"), countries(one.operator_allow)),
             (_("No place in"), blocs(one.deny_blocs)),
+            (_("Laws that no place may have"), laws(one.deny_facts)),
             (_("No owner from"), blocs(one.deny_controller_blocs)),
             (_("No readable mail to"), blocs(one.egress_plain_deny_blocs)),
             (_("Readable mail to denied countries"), rules[one.egress_rule]),
+            (_("Mail is kept"), kept(one.retention_days)),
             (_("A sender may agree to it"), _("yes") if one.consent else _("no")),
             (_("Ordinary mail programs"), _("allowed") if "session" in one.access else _("not allowed")),
         ]
