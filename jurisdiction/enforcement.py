@@ -34,7 +34,7 @@ POINTS: Final = (
         2,
         "ORM router and database CHECK",
         "a model of the other side, and a row that names another cell, by whatever SQL it comes",
-        ("webadmin/scopes.py::OwnSideOnly", "mailhost/migrations/0006_guard_jurisdiction.py::put_up"),
+        ("webadmin/scopes.py::OwnSideOnly", "mailhost/migrations/0002_guards.py::put_up"),
     ),
     Point(
         3, "blob store", "a name that leads out of the cell's folder", ("mailhost/adapters/blobs.py::FileBlobs.path",)

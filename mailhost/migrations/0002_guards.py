@@ -1,15 +1,42 @@
-"""What the database itself refuses and counts, in the words of each engine.
+"""What the database itself refuses, counts and tells, in the words of each engine.
 
 1. A row of another cell. PostgreSQL: CHECK (cell = current_setting('skerry.cell')), the setting being made by
    ALTER DATABASE under the database owner's role, so it does not travel in a dump. SQLite has no settings:
    triggers compare with the cell_identity row, which `skerry` writes when it makes the database.
+   A later migration that changes a column makes its table anew on SQLite and loses these triggers: it has to put
+   them up again, and a test looks at what stands after all migrations.
 2. Route changes. Triggers raise route_version, so that a bulk update or plain SQL cannot leave a stale cache
    behind; on PostgreSQL they also NOTIFY.
+3. Folder changes. PostgreSQL tells listening processes that some folder has changed; on SQLite they ask
+   `data_version`.
 """
 
 from django.db import migrations
 
-OWNED = ["tenant", "domain", "mailbox", "alias", "folder", "sealedmessage"]
+OWNED = [
+    "jurisdiction_decisionrecord",
+    "jurisdiction_egressdecision",
+    "jurisdiction_evidenceitem",
+    "jurisdiction_incident",
+    "jurisdiction_leaserow",
+    "jurisdiction_ledgerentry",
+    "jurisdiction_ledgerhead",
+    "jurisdiction_operatoract",
+    "jurisdiction_operatorsession",
+    "jurisdiction_policyversion",
+    "mailhost_alias",
+    "mailhost_dkimkey",
+    "mailhost_domain",
+    "mailhost_folder",
+    "mailhost_job",
+    "mailhost_mailbox",
+    "mailhost_queuedestination",
+    "mailhost_queuedmessage",
+    "mailhost_queueitem",
+    "mailhost_sealedmessage",
+    "mailhost_sendergrant",
+    "mailhost_tenant",
+]
 ROUTING = {
     "tenant": "state",
     "domain": "name, catch_all_id, verified",
@@ -22,27 +49,22 @@ ROUTING = {
 def _sqlite():
     for table in OWNED:
         for event in ("INSERT", "UPDATE OF cell"):
-            name = f"skerry_cell_{table}_{event.split()[0].lower()}"
             yield (
-                f"CREATE TRIGGER {name} BEFORE {event} ON mailhost_{table} "
+                f"CREATE TRIGGER skerry_cell_{table}_{event.split()[0].lower()} BEFORE {event} ON {table} "
                 "WHEN NEW.cell IS NOT (SELECT cell FROM mailhost_cellidentity WHERE id = 1) "
                 "BEGIN SELECT RAISE(ABORT, 'this row belongs to another cell'); END"
             )
     for table, columns in ROUTING.items():
         for event in ("INSERT", "DELETE", f"UPDATE OF {columns}"):
-            name = f"skerry_route_{table}_{event.split()[0].lower()}"
             yield (
-                f"CREATE TRIGGER {name} AFTER {event} ON mailhost_{table} "
+                f"CREATE TRIGGER skerry_route_{table}_{event.split()[0].lower()} AFTER {event} ON mailhost_{table} "
                 "BEGIN UPDATE mailhost_routeversion SET version = version + 1 WHERE id = 1; END"
             )
 
 
 def _postgresql():
     for table in OWNED:
-        yield (
-            f"ALTER TABLE mailhost_{table} ADD CONSTRAINT skerry_cell_{table} "
-            "CHECK (cell = current_setting('skerry.cell'))"
-        )
+        yield f"ALTER TABLE {table} ADD CONSTRAINT skerry_cell_{table} CHECK (cell = current_setting('skerry.cell'))"
     yield (
         "CREATE FUNCTION skerry_route_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "UPDATE mailhost_routeversion SET version = version + 1 WHERE id = 1; "
@@ -53,6 +75,14 @@ def _postgresql():
             f"CREATE TRIGGER skerry_route_{table} AFTER INSERT OR DELETE OR UPDATE OF {columns} "
             f"ON mailhost_{table} FOR EACH STATEMENT EXECUTE FUNCTION skerry_route_changed()"
         )
+    yield (
+        "CREATE FUNCTION skerry_folder_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM pg_notify('skerry_folders', ''); RETURN NULL; END $$"
+    )
+    yield (
+        "CREATE TRIGGER skerry_folder_changed AFTER UPDATE OF highestmodseq ON mailhost_folder "
+        "FOR EACH STATEMENT EXECUTE FUNCTION skerry_folder_changed()"
+    )
 
 
 def _undo_sqlite():
@@ -66,10 +96,12 @@ def _undo_sqlite():
 
 def _undo_postgresql():
     for table in OWNED:
-        yield f"ALTER TABLE mailhost_{table} DROP CONSTRAINT skerry_cell_{table}"
+        yield f"ALTER TABLE {table} DROP CONSTRAINT skerry_cell_{table}"
     for table in ROUTING:
         yield f"DROP TRIGGER skerry_route_{table} ON mailhost_{table}"
     yield "DROP FUNCTION skerry_route_changed()"
+    yield "DROP TRIGGER skerry_folder_changed ON mailhost_folder"
+    yield "DROP FUNCTION skerry_folder_changed()"
 
 
 def put_up(apps, schema_editor):
@@ -80,11 +112,12 @@ def put_up(apps, schema_editor):
 
 
 def take_down(apps, schema_editor):
+    schema_editor.execute("DELETE FROM mailhost_routeversion")
     statements = _undo_postgresql() if schema_editor.connection.vendor == "postgresql" else _undo_sqlite()
     for statement in statements:
         schema_editor.execute(statement)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailhost", "0001_initial")]
+    dependencies = [("mailhost", "0001_initial"), ("jurisdiction", "0001_initial")]
     operations = [migrations.RunPython(put_up, take_down)]

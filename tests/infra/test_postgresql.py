@@ -95,7 +95,7 @@ def test_a_dump_restored_into_another_cell_holds_nobody_and_is_not_served(
         text=True,
         check=False,
     )
-    assert "skerry_cell_tenant" in restored.stderr
+    assert "skerry_cell_mailhost_tenant" in restored.stderr
     with psycopg.connect(elsewhere) as connection:
         assert connection.execute("SELECT count(*) FROM mailhost_tenant").fetchone() == (0,)
     refused = _skerry(elsewhere, tmp_path / "elsewhere", "no-2", "init")

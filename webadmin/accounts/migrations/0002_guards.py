@@ -1,4 +1,4 @@
-"""Accounts and sessions of another cell are refused by the database itself, as in mailhost's 0002 and 0006."""
+"""Accounts and sessions of another cell are refused by the database itself, as in mailhost's 0002."""
 
 from django.db import migrations
 
