@@ -59,6 +59,8 @@ class Route:
     room: int | None = None
     limit: int | None = None
     simulate: Simulate | None = None
+    # Number of the owner's wishes in force (`mailhost.filing`), another one after each change; 0: there are none.
+    wishes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Delivery:
 
     `opaque_id` is 32 lower-case hex digits, random, new for each delivery. `arrived` is exact; the store rounds it
     down to the hour before it writes it. `special_use` names the folder: `INBOX` and `HELD_FOLDER` (no real special
-    uses, they stand for the folders of those names) or "\\Junk"; a mailbox without the folder gets it.
+    uses, they stand for the folders of those names) or "\\Junk"; `folder`, where it is not empty, is a name that goes
+    before. A mailbox without the folder gets it. `flags` are system flags ("\\Seen").
     """
 
     mailbox_id: int
@@ -119,6 +122,8 @@ class Delivery:
     header: bytes
     payload: bytes | bytearray | memoryview
     special_use: str = INBOX
+    folder: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

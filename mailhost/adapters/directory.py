@@ -13,12 +13,13 @@ from mailhost.ports import Found, HostedDomain, MailboxState, Route
 
 # The columns of a Route, wherever the mailbox was reached from.
 _ROUTE: Final = (
-    "m.id, m.tenant_id, m.address, m.state, t.state, k.recipient, k.serial, m.invited_at, m.quota_bytes, u.bytes"
+    "m.id, m.tenant_id, m.address, m.state, t.state, k.recipient, k.serial, m.invited_at, m.quota_bytes, u.bytes, w.version"
     " FROM mailhost_mailbox m"
     " JOIN mailhost_tenant t ON t.id = m.tenant_id"
     " JOIN mailhost_mailboxusage u ON u.mailbox_id = m.id"
     " LEFT JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
     " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)"
+    " LEFT JOIN mailhost_ownerwishes w ON w.mailbox_id = m.id AND w.in_force"
 )
 
 
@@ -115,7 +116,7 @@ def _domains(names: Collection[str]) -> dict[str, HostedDomain]:
 
 
 def _route(columns: Any) -> Route:
-    mailbox_id, tenant_id, address, state, tenant_state, recipient, serial, invited_at, quota, used = columns
+    mailbox_id, tenant_id, address, state, tenant_state, recipient, serial, invited_at, quota, used, wishes = columns
     if tenant_state == "suspended":
         state = MailboxState.SUSPENDED
     elif tenant_state == "held" and state == "active":
@@ -130,4 +131,5 @@ def _route(columns: Any) -> Route:
         invited_at=read_moment(invited_at),
         room=max(0, quota - used),
         limit=quota,
+        wishes=wishes or 0,
     )

@@ -39,7 +39,9 @@ class DatabaseMailstore:
             payload_size=len(item.payload),
             arrived=item.arrived,
             saved=saved,
+            folder=item.folder,
             special_use=item.special_use,
+            flags=item.flags,
         )
 
 
@@ -65,6 +67,7 @@ async def place_payload(blobs: FileBlobs, placement: Placement) -> Placement:
         saved=placement.saved,
         blob=name,
         folder_id=placement.folder_id,
+        folder=placement.folder,
         special_use=placement.special_use,
         flags=placement.flags,
     )

@@ -9,8 +9,8 @@ mailboxes fails a check, the call fails and the others go on.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,18 +26,22 @@ from mailhost.adapters.database import (
     stored,
 )
 from mailhost.adapters.keywords import flag_word
+from mailhost.message.foldernames import DELIMITER
 from mailhost.ports import HELD_FOLDER, INBOX, KeyChanged, MailboxFull, StoreError, StoreUnavailable
 
 # What a delivery asks for, and the folder's name when the owner has removed it.
 FOLDERS_MADE_AGAIN: Final = {INBOX: "INBOX", "\\Junk": "Junk", HELD_FOLDER: "Held"}
 _BY_NAME: Final = {"INBOX": INBOX, "Held": HELD_FOLDER}
+# Room for every mailing list of a busy person; LIST stays quick and nobody can fill the database with names.
+MAX_FOLDERS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """One sealed message on its way into one folder of one mailbox.
 
-    `payload` is None when it already lies in the blob store under `blob`. `folder_id` 0 means: by `special_use`.
+    `payload` is None when it already lies in the blob store under `blob`. `folder_id` 0 means: the folder called
+    `folder`, made if it is missing, and without a name by `special_use`.
     `key_version` None means that the bytes were sealed by a client, which answers for its own key.
     """
 
@@ -51,6 +55,7 @@ class Placement:
     saved: datetime
     blob: str = ""
     folder_id: int = 0
+    folder: str = ""
     special_use: str = "\\Inbox"
     flags: tuple[str, ...] = ()
 
@@ -116,7 +121,10 @@ def place(cursor: Cursor, calls: Sequence[Sequence[Placement]]) -> list[Sequence
 
 
 def _target(item: Placement) -> tuple[int, str]:
-    return (item.mailbox_id, str(item.folder_id) if item.folder_id else item.special_use)
+    if item.folder_id:
+        return (item.mailbox_id, str(item.folder_id))
+    # A name has a mark in front, so that a folder called "7" is not folder number 7.
+    return (item.mailbox_id, f"={item.folder}" if item.folder else item.special_use)
 
 
 def _refusal(
@@ -168,30 +176,76 @@ def _lock_folders(
     cursor: Cursor, wanted: Sequence[Placement], mailboxes: dict[int, _Mailbox]
 ) -> dict[tuple[int, str], _Folder]:
     """Folders by target; those of deliveries are made when the owner has removed them."""
+    names = {item.folder for item in wanted if item.folder and not item.folder_id}
+    called = f" OR {one_of('name', 'text')}" if names else ""
     rows = fetch_together(
         cursor,
         "id, mailbox_id, name, special_use, uidnext, highestmodseq",
         "FROM mailhost_folder"
         f" WHERE {one_of('mailbox_id')}"
-        f" AND (name IN ('INBOX', 'Held', 'Junk') OR special_use = '\\Junk' OR {one_of('id')})"
+        f" AND (name IN ('INBOX', 'Held', 'Junk') OR special_use = '\\Junk' OR {one_of('id')}{called})"
         f" ORDER BY id{for_update()}",
-        [listed(mailboxes), listed({item.folder_id for item in wanted if item.folder_id})],
+        [
+            listed(mailboxes),
+            listed({item.folder_id for item in wanted if item.folder_id}),
+            *([listed(names)] if names else []),
+        ],
     )
     folders: dict[tuple[int, str], _Folder] = {}
-    named: dict[tuple[int, str], _Folder] = {}
     for folder_id, mailbox_id, name, use, uidnext, modseq in rows:
         folder = _Folder(folder_id, uidnext, modseq)
-        folders[mailbox_id, str(folder_id)] = named[mailbox_id, name] = folder
+        folders[mailbox_id, str(folder_id)] = folders[mailbox_id, f"={name}"] = folder
         for target in (_BY_NAME.get(name, use), use):
             folders.setdefault((mailbox_id, target), folder)
     for item in wanted:
         if not item.folder_id and item.mailbox_id in mailboxes and _target(item) not in folders:
-            name = FOLDERS_MADE_AGAIN[item.special_use]
-            use = item.special_use if name == "Junk" else ""
-            # The owner may have made one of that name since, without saying what it is for.
-            own = named.get((item.mailbox_id, name))
-            folders[_target(item)] = own or _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
+            folders[_target(item)] = _made(cursor, item, folders)
     return folders
+
+
+def _made(cursor: Cursor, item: Placement, folders: dict[tuple[int, str], _Folder]) -> _Folder:
+    """The folder of a delivery that its mailbox has not, made now."""
+    if item.folder:
+        return _made_by_name(cursor, item, folders)
+    name = FOLDERS_MADE_AGAIN[item.special_use]
+    # The owner may have made one of that name since, without saying what it is for.
+    own = folders.get((item.mailbox_id, f"={name}"))
+    if own is None:
+        use = item.special_use if name == "Junk" else ""
+        own = _Folder(make_folder(cursor, item.mailbox_id, name, use), 1, 1)
+        folders[item.mailbox_id, f"={name}"] = own
+    return own
+
+
+def _made_by_name(cursor: Cursor, item: Placement, folders: dict[tuple[int, str], _Folder]) -> _Folder:
+    """The folder that a rule of the owner names, with its parents; the inbox where no more folders can be had."""
+    # Locked first, so that a client cannot make the same folder at the same time.
+    cursor.execute(f"SELECT id FROM mailhost_mailbox WHERE id = %s{for_update()}", [item.mailbox_id])
+    cursor.execute("SELECT name, id FROM mailhost_folder WHERE mailbox_id = %s", [item.mailbox_id])
+    have = dict(cursor.fetchall())
+    if item.folder in have:
+        cursor.execute("SELECT uidnext, highestmodseq FROM mailhost_folder WHERE id = %s", [have[item.folder]])
+        return _Folder(have[item.folder], *cursor.fetchone())
+    missing = missing_levels(item.folder, have)
+    if len(have) + len(missing) > MAX_FOLDERS:
+        inbox = replace(item, folder="", special_use=INBOX)
+        return folders.get(_target(inbox)) or _made(cursor, inbox, folders)
+    for name in missing:
+        have[name] = make_folder(cursor, item.mailbox_id, name, "")
+        folders[item.mailbox_id, f"={name}"] = _Folder(have[name], 1, 1)
+        # Common clients hide what is not subscribed.
+        cursor.execute(
+            "INSERT INTO mailhost_subscription (mailbox_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [item.mailbox_id, name],
+        )
+    return folders[_target(item)]
+
+
+def missing_levels(name: str, have: Collection[str]) -> list[str]:
+    """The folders that have to be made before there is one of this name, from the top down to itself."""
+    levels = name.split(DELIMITER)
+    paths = [DELIMITER.join(levels[:depth]) for depth in range(1, len(levels) + 1)]
+    return [path for path in paths if path not in have]
 
 
 def make_folder(cursor: Cursor, mailbox_id: int, name: str, special_use: str) -> int:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from mailhost.imap.commands_folders import List, Lsub
 from mailhost.imap.conversation import Conversation
-from mailhost.imap.names import DELIMITER, BadName, decode_utf7, pattern_matcher
+from mailhost.imap.names import decode_utf7, pattern_matcher
 from mailhost.imap.store import FolderInfo, NoSuchFolder
+from mailhost.message.foldernames import DELIMITER, BadName
 
 # Characters of names that are matched before others have a turn: a millisecond for an honest pattern, twenty for
 # the worst that a line can hold.

@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import binascii
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-DELIMITER = "/"
-# Octets of a name in UTF-8; larger ones would not fit file systems a client maps them to.
-MAX_NAME = 1000
-# Levels of hierarchy; each is a folder that CREATE may have to make.
-MAX_LEVELS = 32
+from mailhost.message.foldernames import DELIMITER, MAX_NAME, BadName, normalized
 
 _ENCODED = re.compile(r"&([A-Za-z0-9+,]*)-")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _RUN = re.compile(r"[^\x20-\x7e]+|&")
 _SAFE_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~]+")
-
-
-class BadName(ValueError):
-    """The bytes are not a mailbox name; the text says why."""
 
 
 def decode_utf7(encoded: bytes) -> str:
@@ -87,31 +78,6 @@ def decode_name(wire: bytes, *, utf8: bool) -> str:
     else:
         name = decode_utf7(wire)
     return normalized(name)
-
-
-def normalized(name: str) -> str:
-    """NFC, INBOX in capitals, no trailing delimiter. Raises BadName for names no folder can have."""
-    name = unicodedata.normalize("NFC", name)
-    name = name.rstrip(DELIMITER) or name
-    first, slash, rest = name.partition(DELIMITER)
-    if first.upper() == "INBOX":
-        name = "INBOX" + slash + rest
-    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:
-        raise BadName(f"The name is longer than {MAX_NAME} octets")
-    return name
-
-
-def check_new(name: str) -> None:
-    """Refuse what would make a folder that clients cannot show or reach. Raises BadName."""
-    levels = name.split(DELIMITER)
-    if "" in levels:
-        raise BadName("A level of the name is empty")
-    if len(levels) > MAX_LEVELS:
-        raise BadName(f"More than {MAX_LEVELS} levels")
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
-        raise BadName("The name holds control characters")
-    if "*" in name or "%" in name:
-        raise BadName("The name holds a wildcard of LIST")
 
 
 @lru_cache(maxsize=4096)

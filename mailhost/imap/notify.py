@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mailhost.imap.commands_notify import FOLDER_EVENTS, METADATA_EVENTS, SELECTED, Group
-from mailhost.imap.names import DELIMITER, BadName, decode_name, encode_name
+from mailhost.imap.names import decode_name, encode_name
 from mailhost.imap.store import Account, Folder, FolderInfo, KeepsMetadata, NoSuchFolder, TooMany
+from mailhost.message.foldernames import DELIMITER, BadName
 
 # Mailboxes watched for one connection; each costs a look at every change in it.
 MAX_WATCHED = 200

@@ -33,10 +33,10 @@ from mailhost.imap import commands_metadata as cd
 from mailhost.imap import commands_sorting as cs
 from mailhost.imap.commands import Command, parse, tag_of
 from mailhost.imap.conversation import Conversation, Reply, bad, no
-from mailhost.imap.names import BadName
 from mailhost.imap.store import StoreError
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import Refused, Request
+from mailhost.message.foldernames import BadName
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from mailhost.imap import commands_folders as commands
 from mailhost.imap.conversation import Conversation, Reply, no, ok
 from mailhost.imap.listing import list_folders, lsub_folders, parents, status_line
-from mailhost.imap.names import DELIMITER, check_new
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import indexes, with_uids
 from mailhost.imap.session_messages import flag_lines, tell_vanished
 from mailhost.imap.store import CannotDo, Quota
 from mailhost.imap.tokens import BadCommand
+from mailhost.message.foldernames import DELIMITER, check_new
 
 # RFC 6154 §2; \\All and \\Flagged would be virtual folders, which are not kept.
 SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")

@@ -20,6 +20,7 @@ from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
+from mailhost.models.wishes import OwnerWishes
 
 __all__ = [
     "Alias",
@@ -39,6 +40,7 @@ __all__ = [
     "MailboxKey",
     "MailboxUsage",
     "Message",
+    "OwnerWishes",
     "QueueDestination",
     "QueueItem",
     "QueuedMessage",

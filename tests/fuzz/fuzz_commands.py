@@ -14,10 +14,11 @@ import sys
 from mailhost.imap.base_subject import base_subject
 from mailhost.imap.commands import parse, tag_of
 from mailhost.imap.envelopes import read_envelope, sent_day
-from mailhost.imap.names import BadName, decode_name, encode_name, pattern_matcher
+from mailhost.imap.names import decode_name, encode_name, pattern_matcher
 from mailhost.imap.sequence import BadSet, format_set, numbered, parse_set
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import LiteralAsked, Request, Splitter
+from mailhost.message.foldernames import BadName
 from tests.imap.dialogue import ADA, PASSWORD, Client, ada_with, make_endpoint
 
 

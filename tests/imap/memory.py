@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailhost.imap.names import DELIMITER
 from mailhost.imap.store import (
     DELETED,
     KEYWORD_SHIFT,
@@ -44,6 +43,7 @@ from mailhost.imap.store import (
 )
 from mailhost.message.bodystructure import render
 from mailhost.message.envelope import envelope
+from mailhost.message.foldernames import DELIMITER
 from mailhost.message.preview import preview
 from mailhost.message.structure import scan
 

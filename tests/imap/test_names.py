@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.imap.names import (
-    BadName,
-    check_new,
     decode_name,
     decode_utf7,
     encode_name,
     encode_utf7,
     pattern_matcher,
 )
+from mailhost.message.foldernames import BadName, check_new
 
 # The first is the example of RFC 3501 §5.1.3.
 PAIRS = [

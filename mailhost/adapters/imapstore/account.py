@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from mailhost.adapters.database import Cursor, listed, one_of, statements
 from mailhost.adapters.imapstore import annotations as notes
@@ -21,7 +21,7 @@ from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
-from mailhost.adapters.placing import NoSuchTarget, Placed, Placement, make_folder
+from mailhost.adapters.placing import MAX_FOLDERS, NoSuchTarget, Placed, Placement, make_folder, missing_levels
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import (
     DELETED,
@@ -35,14 +35,9 @@ from mailhost.imap.store import (
     TooMany,
     TryLater,
 )
+from mailhost.message.foldernames import DELIMITER, MAX_LEVELS, BadName, normalized
 from mailhost.ports import KeyChanged
 from mailhost.seal import Sealed
-
-# Room for every mailing list of a busy person; LIST stays quick and a client cannot fill the database with names.
-MAX_FOLDERS: Final = 1000
-MAX_DEPTH: Final = 20
-MAX_NAME: Final = 1000  # characters, all levels together
-
 
 # Makes sealed messages durable, all or none.
 type Commit = Callable[[Sequence[Placement]], Awaitable[Sequence[Placed]]]
@@ -61,13 +56,13 @@ class Seal(Protocol):
 
 def canonical(name: str) -> str:
     """The name as stored: INBOX in capitals also as a parent, no trailing separator. Raises CannotDo."""
-    name = name.rstrip("/")
-    first, slash, rest = name.partition("/")
-    if first.upper() == "INBOX":
-        name = "INBOX" + slash + rest
-    levels = name.split("/")
-    if not name or "" in levels or len(name) > MAX_NAME or len(levels) > MAX_DEPTH:
-        raise CannotDo(f"A folder name has 1 to {MAX_DEPTH} levels divided by '/' and at most {MAX_NAME} characters")
+    try:
+        name = normalized(name)
+    except BadName as problem:
+        raise CannotDo(str(problem)) from None
+    levels = name.split(DELIMITER)
+    if "" in levels or len(levels) > MAX_LEVELS:
+        raise CannotDo(f"A folder name has 1 to {MAX_LEVELS} levels divided by '{DELIMITER}'")
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
         raise CannotDo("A folder name holds no control characters")
     return name
@@ -207,8 +202,7 @@ class DatabaseAccount:
             raise FolderExists("There is a folder of this name already")
         if special_use and special_use.lower() in {use.lower() for _, use in have.values()}:
             raise CannotDo("Another folder has this special use already", code="USEATTR")
-        levels = name.split("/")
-        missing = [parent for depth in range(1, len(levels) + 1) if (parent := "/".join(levels[:depth])) not in have]
+        missing = missing_levels(name, have)
         if len(have) + len(missing) > MAX_FOLDERS:
             raise TooMany(f"An account holds at most {MAX_FOLDERS} folders")
         made = 0

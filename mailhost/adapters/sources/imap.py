@@ -19,10 +19,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mailhost.adapters.sources.files import letter
-from mailhost.imap.names import BadName, decode_utf7
+from mailhost.imap.names import decode_utf7
 from mailhost.imap.store import SYSTEM_FLAGS
 from mailhost.importing.letters import keyword
 from mailhost.importing.source import Bad, Letter, Listed, SourceFolder, SourceProblem, Why
+from mailhost.message.foldernames import BadName
 
 # Seconds. A host may take long to answer for a large folder, but not for ever.
 CONNECT_TIME: Final = 30

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from mailhost.adapters.sources.files import folder_at, letter, listed_identity, modified, read
-from mailhost.imap.names import BadName, decode_utf7
+from mailhost.imap.names import decode_utf7
 from mailhost.importing.letters import keyword
 from mailhost.importing.source import Bad, Letter, Listed, SourceFolder, SourceProblem
+from mailhost.message.foldernames import BadName
 
 _FLAGS: Final = {
     "P": "$Forwarded",

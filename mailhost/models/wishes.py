@@ -1,0 +1,30 @@
+"""What an owner wants done with mail that arrives: filters, forwards, the answer while away.
+
+The host has to read them at the moment of a delivery, so they cannot be sealed to the owner. They are sealed to a key
+file of the cell that is in no backup: a stolen table names no correspondent, and the machine itself reads them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from jurisdiction.disclosure import Disclosure, Scope
+from mailhost.models.tenancy import Mailbox
+
+
+class OwnerWishes(models.Model):
+    """All wishes of one mailbox, as one sealed text. The row stays when there are none, so that no version returns."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell mailbox version in_force", sealed="text")
+
+    cell = models.CharField(max_length=8)
+    mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True)
+    version = models.PositiveIntegerField()
+    in_force = models.BooleanField()
+    text = models.BinaryField()  # `mailhost.rules.text`, padded: an age file to the cell's key for wishes
+
+    def __str__(self) -> str:
+        return f"wishes of mailbox {self.mailbox_id}"
