@@ -42,6 +42,7 @@ from mailhost.ports import (
     StoreUnavailable,
 )
 from mailhost.routing import RouteCache, Routes
+from mailhost.rules.apply import NO_PLAN, NO_PLANS, Plan
 from mailhost.seal import Address as SummaryAddress
 from mailhost.seal import HybridRecipient, Summary, seal
 
@@ -164,21 +165,24 @@ class Deliverer:
         *,
         now: datetime,
         verdicts: Mapping[int, Verdict] = NO_VERDICTS,
+        plans: Mapping[int, Plan] = NO_PLANS,
         except_for: Collection[int] = (),
         folder: str = INBOX,
     ) -> Report:
         """Store the message in every mailbox of the envelope but `except_for`. Never raises what it can foresee.
 
-        `verdicts` are by tenant; a tenant without one was asked for none.
+        `verdicts` are by tenant; a tenant without one was asked for none. `plans` are by mailbox; one that discards
+        stores nothing.
         """
-        due = [pair for mailbox, pair in envelope.mailboxes().items() if mailbox not in except_for]
+        left_out = {*except_for, *(mailbox for mailbox, plan in plans.items() if plan.discard)}
+        due = [pair for mailbox, pair in envelope.mailboxes().items() if mailbox not in left_out]
         stored: set[int] = set()
         try:
             if len(content) <= LARGE:
                 description = _or_failed(describe, content)
             else:
                 description = await self._in_thread(describe, content)
-            message = _Message(envelope, content, description, verdicts, now, folder)
+            message = _Message(envelope, content, description, verdicts, plans, now, folder)
             for group in _groups(due, len(content), self._limits.sealed_batch):
                 octets = len(group) * len(content)
                 if not self._room.take(octets):
@@ -261,6 +265,7 @@ class Deliverer:
         trace += spacer(message.content)
         summary = summarise(message.description, len(trace), verdict, message.arrived)
         sealed = seal(key, [trace, message.content], summary)
+        plan = message.plans.get(route.mailbox_id, NO_PLAN)
         return Delivery(
             mailbox_id=route.mailbox_id,
             tenant_id=route.tenant_id,
@@ -270,6 +275,8 @@ class Deliverer:
             header=sealed.header,
             payload=sealed.payload,
             special_use="\\Junk" if verdict.junk else message.folder,
+            folder=plan.folder,
+            flags=plan.flags,
         )
 
     def _key(self, route: Route) -> HybridRecipient:
@@ -359,6 +366,7 @@ class _Message:
     content: bytearray
     description: Description
     verdicts: Mapping[int, Verdict]
+    plans: Mapping[int, Plan]
     arrived: datetime
     folder: str
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 
 from mailhost.deliver import LARGE, Deliverer, Envelope
+from mailhost.filing import Filing
 from mailhost.limits import SmtpLimits
 from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
@@ -29,6 +30,7 @@ from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnav
 from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
 from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
+from mailhost.rules.apply import NO_PLANS, Plan
 
 # How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
 ACTIVATION_TIME = timedelta(hours=72)
@@ -123,11 +125,13 @@ class Receiver:
         limits: SmtpLimits,
         judge: Judge | None = None,
         reports: ReportDesk | None = None,
+        filing: Filing | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._hostname = hostname
         self._judge = judge
         self._reports = reports
+        self._filing = filing
         self._routes = routes
         self._deliverer = deliverer
         self._lost_answers = lost_answers
@@ -175,12 +179,14 @@ class Receiver:
                 reason = await self._report(self._reports, envelope, content, ruling)
                 if reason is not Reason.OK or not envelope.mailboxes():
                     return outcome(reason)
+            content_kept = self._without_forged(content) if has_results else content
             report = await self._deliverer.deliver(
                 envelope,
-                self._without_forged(content) if has_results else content,
+                content_kept,
                 except_for=stored,
                 now=self._now(),
                 verdicts=ruling.verdicts,
+                plans=await self._plans(envelope, content_kept, ruling),
             )
             if report.reason is not Reason.OK and (stored or report.stored):
                 # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
@@ -206,6 +212,9 @@ class Receiver:
         if self._judge is None or (stored and envelope.mailboxes().keys() <= set(stored)):
             return UNJUDGED
         return await self._judge.rule(envelope, content, now=self._now())
+
+    async def _plans(self, envelope: Envelope, content: bytearray, ruling: Ruling) -> Mapping[int, Plan]:
+        return NO_PLANS if self._filing is None else await self._filing.plans(envelope, content, ruling.verdicts)
 
     async def _report(self, desk: ReportDesk, envelope: Envelope, content: bytearray, ruling: Ruling) -> Reason:
         """A recipient without a mailbox is the address for reports; what is no report is still for the others."""

@@ -7,6 +7,7 @@ that tests an implementation subclasses it and provides the fixture.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -57,6 +58,14 @@ class MailstoreContract:
     async def test_junk_has_its_own_folder(self, stage: StoreStage) -> None:
         await stage.store.commit([stage.delivery("ada", special_use="\\Junk")])
         assert [folder for _, _, folder in await stage.stored("ada")] == ["Junk"]
+
+    async def test_a_folder_with_a_name_goes_before_and_is_made(self, stage: StoreStage) -> None:
+        named = replace(stage.delivery("ada"), folder="Lists/Tides", flags=("\\Seen",))
+        junk = replace(stage.delivery("ada", special_use="\\Junk"), folder="Lists/Tides")
+        await stage.store.commit([named])
+        await stage.store.commit([junk])
+        await stage.store.commit([stage.delivery("ada")])
+        assert [folder for *_, folder in await stage.stored("ada")] == ["Lists/Tides", "Lists/Tides", "INBOX"]
 
     async def test_one_call_stores_for_all_mailboxes(self, stage: StoreStage) -> None:
         await stage.store.commit([stage.delivery("ben"), stage.delivery("ada")])

@@ -21,6 +21,7 @@ from mailhost.ports import (
     StoreError,
     Tallied,
 )
+from mailhost.rules.standing import Standing
 from webadmin.metrics import COUNTERS
 
 
@@ -79,6 +80,18 @@ class MemoryStore:
                 self.room[delivery.mailbox_id] -= delivery.size
         self.deliveries += deliveries
         self.commits.append(len(deliveries))
+
+
+class MemoryWishes:
+    """Owners' wishes by mailbox; None cannot be read."""
+
+    def __init__(self, standing: dict[int, Standing | None]) -> None:
+        self.standing = standing
+        self.asked: list[tuple[int, int]] = []
+
+    async def of(self, route: Route) -> Standing | None:
+        self.asked.append((route.mailbox_id, route.wishes))
+        return self.standing[route.mailbox_id]
 
 
 class MemoryLostAnswers:

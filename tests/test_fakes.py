@@ -28,7 +28,7 @@ class MemoryStoreStage:
     async def stored(self, who: str) -> list[tuple[bytes, bytes, str]]:
         folders = {"\\Inbox": "INBOX", "\\Junk": "Junk"}
         found = [d for d in self.store.deliveries if d.mailbox_id == IDS[who]]
-        return [(d.header, bytes(d.payload), folders[d.special_use]) for d in found]
+        return [(d.header, bytes(d.payload), d.folder or folders[d.special_use]) for d in found]
 
     async def rotate_key(self, who: str) -> None:
         self.store.keys[IDS[who]] = 2

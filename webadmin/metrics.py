@@ -31,6 +31,10 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "sender_findings": ("finding", "What was found about the senders of judged messages."),
     "dns_lookups": ("outcome", "Questions to the DNS, by what came back."),
     "content_filter": ("outcome", "Messages for the content filter, by whether it answered."),
+    "filter_actions": (
+        "outcome",
+        "What owners' filters did with mail that arrived, or why they did not.",
+    ),
     "queue_attempts": ("outcome", "Attempts to deliver to one recipient elsewhere, by what became of them."),
     "queue_connections": ("outcome", "Connections to other hosts, by what became of them."),
     "imap_events": ("event", "What IMAP sessions did: logins, refusals, commands, appends, faults."),

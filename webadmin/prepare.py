@@ -34,6 +34,7 @@ KEY_FILES = (
     "correspondent.key",
     "domains.key",
     "factor.key",
+    "wishes.key",
     *notarial.KEY_FILES,
 )
 

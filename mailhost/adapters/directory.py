@@ -13,7 +13,8 @@ from mailhost.ports import Found, HostedDomain, MailboxState, Route
 
 # The columns of a Route, wherever the mailbox was reached from.
 _ROUTE: Final = (
-    "m.id, m.tenant_id, m.address, m.state, t.state, k.recipient, k.serial, m.invited_at, m.quota_bytes, u.bytes, w.version"
+    "m.id, m.tenant_id, m.address, m.state, t.state, k.recipient, k.serial, m.invited_at, m.quota_bytes, u.bytes,"
+    " w.version"
     " FROM mailhost_mailbox m"
     " JOIN mailhost_tenant t ON t.id = m.tenant_id"
     " JOIN mailhost_mailboxusage u ON u.mailbox_id = m.id"

@@ -103,7 +103,8 @@ def _words(one: Any, *names: str) -> list[str]:
     """The named texts of an object, and its value."""
     if not isinstance(one, dict) or one.keys() - {*names, "value"}:
         raise BadRule(f"each has {', '.join(names)} and, where it needs one, a value")
-    found = [one.get(name) for name in names] + [one.get("value", "")]
-    if not all(isinstance(text, str) for text in found):
+    given = [*(one.get(name) for name in names), one.get("value", "")]
+    texts = [text for text in given if isinstance(text, str)]
+    if len(texts) < len(given):
         raise BadRule(f"{', '.join(names)} and value are texts")
-    return found
+    return texts

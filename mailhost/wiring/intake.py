@@ -17,8 +17,10 @@ from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.reportbook import DatabaseReportBook
+from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook
 from mailhost.adapters.workshop import Workshop
 from mailhost.deliver import Deliverer
+from mailhost.filing import Filing
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
 from mailhost.ports import Directory
@@ -65,6 +67,7 @@ async def intake(
                 limits=limits,
                 judge=judge,
                 reports=_report_desk(settings, shop),
+                filing=_filing(around, shop),
             ),
             routes,
             plain,
@@ -75,6 +78,11 @@ def signing_queue(around: Surroundings, shop: Workshop) -> SigningQueue:
     """The entrance for everything that leaves."""
     identity = HybridIdentity(around.read_or_make(around.settings.keys / DOMAINS_KEY))
     return SigningQueue(outgoing_queue(around, shop), DatabaseDkimKeys(shop.readers, identity))
+
+
+def _filing(around: Surroundings, shop: Workshop) -> Filing:
+    identity = HybridIdentity(around.read_or_make(around.settings.keys / WISHES_KEY))
+    return Filing(book=DatabaseWishBook(shop.readers, identity), metrics=around.metrics)
 
 
 def _report_desk(settings: Settings, shop: Workshop) -> ReportDesk | None:

@@ -100,7 +100,7 @@ def test_after_all_migrations_every_table_with_a_cell_is_guarded(db: None) -> No
 
 
 @pytest.mark.guards(2)
-@pytest.mark.parametrize("table", ["tenant", "domain", "mailbox", "alias", "mailboxkey"])
+@pytest.mark.parametrize("table", ["tenant", "domain", "mailbox", "alias", "mailboxkey", "ownerwishes"])
 def test_after_all_migrations_routes_still_tell_of_their_changes(db: None, table: str) -> None:
     with connection.cursor() as sql:
         if connection.vendor == "postgresql":

@@ -153,6 +153,7 @@ class Talk:
             limits=self.limits,
             judge=made.get("judge"),
             reports=made.get("reports"),
+            filing=made.get("filing"),
             sleep=self._sleep,
         )
         self.house = House(HOST, receiver, self.limits, self.metrics, lambda: made.get("tls"), "example.is")

@@ -34,6 +34,7 @@ NOUNS = {
         "webadmin.cli.receiving",
         "What becomes of doubtful mail, and what others report: show, set, reports.",
     ),
+    "filters": ("webadmin.cli.filters", "What becomes of mail that arrives in a mailbox: its owner's rules."),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "operator": ("webadmin.cli.operator", "Who may open the operators' pages: add, list, reset, delete."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),

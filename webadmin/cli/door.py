@@ -22,6 +22,7 @@ from django.db import transaction
 from jurisdiction.notary import Notary
 from jurisdiction.records.operators import Refused
 from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.wishbook import WISHES_KEY
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
@@ -74,6 +75,11 @@ class Cell:
     def server_key(self) -> bytes:
         """Key of the hashes of login secrets."""
         return read_or_make(self.environ.keys / "app-password.key")
+
+    @property
+    def wishes_key(self) -> bytes:
+        """Key that owners' filters are sealed with."""
+        return read_or_make(self.environ.keys / WISHES_KEY)
 
 
 class _NothingClaimed:

@@ -1,0 +1,127 @@
+"""Owners' wishes in the database: found by routes, sealed to the cell's key, never in the way of mail."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from mailhost.adapters.directory import DatabaseDirectory
+from mailhost.adapters.wishbook import DatabaseWishBook, seal_wishes
+from mailhost.models import Folder, Message, OwnerWishes, Subscription
+from mailhost.ports import Route
+from mailhost.provision import wishes
+from mailhost.provision.errors import BadName
+from mailhost.rules.rule import Rule, action, condition
+from mailhost.rules.standing import Standing
+from mailhost.seal import HybridIdentity
+from tests.adapters.conftest import Cell
+
+KEY = HybridIdentity(b"w" * 32)
+RULES = (Rule("tides", (condition("sender", "is", "cleo@example.no"),), (action("folder", "Lists/Tides"),)),)
+
+
+async def route_of(cell: Cell, address: str) -> Route:
+    found = await DatabaseDirectory(cell.shop.readers).lookup([address], [])
+    return found.addresses[address][0]
+
+
+async def test_a_route_numbers_the_wishes_in_force(cell: Cell) -> None:
+    box = cell.ada.mailbox
+    book, version = DatabaseWishBook(cell.shop.readers, KEY), DatabaseDirectory(cell.shop.readers).version
+    before = await version()
+    assert (await route_of(cell, box.address)).wishes == 0
+    kept = await sync_to_async(wishes.set_rules)(box, RULES, KEY, version=0)
+    route = await route_of(cell, box.address)
+    assert route.wishes == kept.version == 1
+    assert await version() > before, "route caches must hear of it"
+    assert await book.of(route) == Standing(RULES)
+    await sync_to_async(wishes.set_rules)(box, (replace(RULES[0], off=True),), KEY, version=1)
+    assert (await route_of(cell, box.address)).wishes == 0
+    again = await sync_to_async(wishes.set_rules)(box, RULES, KEY, version=2)
+    assert again.version == 3, "a number never comes back"
+
+
+async def test_the_row_names_nobody(cell: Cell) -> None:
+    await sync_to_async(wishes.set_rules)(cell.ada.mailbox, RULES, KEY)
+    row = await sync_to_async(OwnerWishes.objects.get)()
+    assert b"cleo" not in bytes(row.text)
+    assert bytes(row.text).startswith(b"age-encryption.org/v1\n-> mlkem768x25519")
+
+
+@pytest.mark.parametrize("text", [b"noise", seal_wishes(Standing(RULES), HybridIdentity(b"x" * 32))])
+async def test_what_cannot_be_opened_is_said_in_the_log_without_an_address(
+    cell: Cell, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = cell.ada.mailbox
+    await sync_to_async(wishes.set_rules)(box, RULES, KEY)
+    await sync_to_async(OwnerWishes.objects.update)(text=text)
+    with caplog.at_level(logging.ERROR):
+        assert await DatabaseWishBook(cell.shop.readers, KEY).of(await route_of(cell, box.address)) is None
+    assert "wishes.key" in caplog.text
+    assert box.address not in caplog.text
+    with pytest.raises(wishes.CannotRead):
+        await sync_to_async(wishes.of)(box, KEY)
+
+
+async def test_a_change_in_another_window_is_not_overwritten(cell: Cell) -> None:
+    box = cell.ada.mailbox
+    await sync_to_async(wishes.set_rules)(box, RULES, KEY, version=0)
+    with pytest.raises(wishes.ChangedMeanwhile):
+        await sync_to_async(wishes.set_rules)(box, (), KEY, version=0)
+    assert (await sync_to_async(wishes.of)(box, KEY)).standing.rules == RULES
+
+
+async def test_a_forward_to_the_mailbox_itself_is_refused(cell: Cell) -> None:
+    box = cell.ada.mailbox
+    local, _, domain = box.address.partition("@")
+    for address in (box.address.upper(), f"{local}+more@{domain}"):
+        circle = (replace(RULES[0], actions=(action("forward", address),)),)
+        with pytest.raises(BadName, match="itself"):
+            await sync_to_async(wishes.set_rules)(box, circle, KEY)
+
+
+async def test_a_named_folder_is_made_once_with_its_parents_and_subscribed(cell: Cell) -> None:
+    for _ in range(2):
+        deliveries = [replace(cell.ada.delivery(), folder="Lists/Tides", flags=("\\Flagged",))]
+        await cell.mailstore.commit(deliveries)
+
+    def look() -> tuple[list[str], list[str], list[int]]:
+        box = cell.ada.mailbox
+        names = list(Folder.objects.filter(mailbox=box, name__startswith="Lists").values_list("name", flat=True))
+        subscribed = list(Subscription.objects.filter(mailbox=box, name__startswith="Lists").values_list("name"))
+        flags = list(Message.objects.filter(folder__name="Lists/Tides").values_list("flags", flat=True))
+        return sorted(names), sorted(name for (name,) in subscribed), flags
+
+    names, subscribed, flags = await sync_to_async(look)()
+    assert names == subscribed == ["Lists", "Lists/Tides"]
+    assert len(flags) == 2
+    assert all(flags)
+
+
+async def test_two_in_one_transaction_share_the_folder_they_make(cell: Cell) -> None:
+    import asyncio
+
+    await asyncio.gather(
+        *(cell.mailstore.commit([replace(cell.ada.delivery(), folder=name)]) for name in ["A/B", "A", "A/B", "A/C"])
+    )
+
+    def look() -> dict[str, int]:
+        rows = Folder.objects.filter(mailbox=cell.ada.mailbox, name__startswith="A").order_by("name")
+        return {row.name: row.message_set.count() for row in rows}
+
+    assert await sync_to_async(look)() == {"A": 1, "A/B": 2, "A/C": 1}
+
+
+async def test_where_no_more_folders_can_be_had_the_message_lies_in_the_inbox(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailhost.adapters.placing.MAX_FOLDERS", 4)
+    await cell.mailstore.commit([replace(cell.ada.delivery(), folder="A/B")])
+
+    def look() -> list[str]:
+        return list(Message.objects.filter(folder__mailbox=cell.ada.mailbox).values_list("folder__name", flat=True))
+
+    assert await sync_to_async(look)() == ["INBOX"]

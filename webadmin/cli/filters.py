@@ -1,0 +1,75 @@
+"""`skerry filters show|set`: an owner's rules, shown and changed with the account password.
+
+The host could open them without it, since it has to at every delivery. The command does not, so that nobody reads
+whom somebody corresponds with by the way, and both are on record for the tenant.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailhost.models import Mailbox
+from mailhost.provision import mailboxes, wishes
+from mailhost.provision.errors import BadName
+from mailhost.rules.rule import BadRule
+from mailhost.rules.text import MAX_TEXT, read, write
+from mailhost.seal import HybridIdentity
+from webadmin.cli.answers import JsonFlag, answer
+from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret, tried
+
+app = typer.Typer(no_args_is_help=True)
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]
+
+
+@app.command()
+def show(address: Address, *, password_stdin: PasswordStdinFlag = False, as_json: JsonFlag = False) -> None:
+    """Print a mailbox's rules as JSON, in the form that `set` takes."""
+    with opened(as_json=as_json) as cell:
+        box, identity = owned(cell, address, "filters show", password_stdin=password_stdin)
+        shown = write(wishes.of(box, identity).standing.rules)
+        answer(shown, as_json=as_json, text=lambda: json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@app.command("set")
+def set_(
+    address: Address,
+    *,
+    file: Annotated[Path, typer.Option("--file", dir_okay=False, help="The rules as JSON, as `show` prints them.")],
+    password_stdin: PasswordStdinFlag = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Put the rules of a file in the place of all rules of a mailbox."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        box, identity = owned(cell, address, f"filters set{tried(dry_run)}", password_stdin=password_stdin)
+        try:
+            rules = read(_content(file))
+        except BadRule as problem:
+            raise BadName(str(problem)) from None
+        wishes.set_rules(box, rules, identity)
+        done = "would be" if dry_run else "are"
+        answer(
+            {"address": box.address, "rules": len(rules)} | ({"dry_run": True} if dry_run else {}),
+            as_json=as_json,
+            text=lambda: f"{len(rules)} rules {done} in the place of those of {box.address}",
+        )
+
+
+def owned(cell: Cell, address: str, act: str, *, password_stdin: bool) -> tuple[Mailbox, HybridIdentity]:
+    """The mailbox, once its owner's password was given, and the key that its wishes are sealed with."""
+    box = mailboxes.get(address)
+    cell.act(box.tenant.slug, act)
+    mailboxes.keyring_key_by_password(box, secret("account password", from_stdin=password_stdin))
+    return box, HybridIdentity(cell.wishes_key)
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as text:
+        found = text.read(MAX_TEXT + 1)
+    if len(found) > MAX_TEXT:
+        raise Failed(f"{file} is longer than {MAX_TEXT} octets")
+    return found
