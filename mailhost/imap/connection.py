@@ -376,7 +376,7 @@ class Connection(asyncio.Protocol):
                 self._go()
             resting = self._task is None and now - self._last_read > limits.rest_time
             if conv.selected is not None and resting:
-                return conv.selected.pack()
+                return conv.selected.rest()
         return False
 
     def _watch_slow(self, now: float) -> None:

@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
 from mailhost.imap.sequence import IndexRanges, format_set, from_indexes
-from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Folder, Snapshot
+from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Folder, Rests, Snapshot
 
 RECENT = 1 << 63
 FLAGS_MASK = RECENT - 1
@@ -340,6 +340,12 @@ class Selected:
         return b"* %d FETCH (%b)\r\n" % (index + 1, b" ".join(items))
 
     # Resting
+
+    def rest(self) -> bool:
+        """The client idles: keep little in memory; whether anything was packed."""
+        if isinstance(self.folder, Rests):
+            self.folder.rest()
+        return self.pack()
 
     def pack(self) -> bool:
         """Shrink the picture while the client idles: the arrays of 10,000 messages from 200 to about 30 KiB."""

@@ -332,6 +332,14 @@ class KeepsMetadata(Protocol):
         """Set or (None) remove entries of one mailbox, all or none. Raises NoSuchFolder, TooMany."""
 
 
+@runtime_checkable
+class Rests(Protocol):
+    """What a folder adds to `Folder` when it keeps something in memory between calls; others simply lack it."""
+
+    def rest(self) -> None:
+        """The client pauses: put away what is kept, without waiting for it."""
+
+
 class Accounts(Protocol):
     """The door: a name and a password become an account."""
 

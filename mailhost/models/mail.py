@@ -155,6 +155,27 @@ class Message(models.Model):
         return f"message {self.uid} of folder {self.folder_id}"
 
 
+class IndexSegment(models.Model):
+    """What an opened view has once read of a run of UIDs, for its next session (`mailhost.seal.segment`).
+
+    A copy of what the sealed headers hold, under a key from the owner's keyring. It goes with the first of its
+    messages that is expunged.
+    """
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="folder number", sealed="box")
+
+    folder = models.ForeignKey(Folder, on_delete=models.CASCADE, db_index=False)
+    number = models.BigIntegerField()  # UID // SEGMENT_UIDS
+    box = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["folder", "number"], name="segment_once")]
+
+    def __str__(self) -> str:
+        return f"index segment {self.number} of folder {self.folder_id}"
+
+
 class BroughtIn(models.Model):
     """That a message of another host or file is here: the next import passes over it. Kept for some weeks."""
 

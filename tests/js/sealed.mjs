@@ -92,3 +92,31 @@ export function unbox(key, box) {
 export function box(key, nonce, plaintext) {
   return Uint8Array.from([1, ...nonce, ...xsalsa20poly1305(key, nonce).encrypt(plaintext)]);
 }
+
+// An index segment, read from the page's description.
+export function openSegment(seed, place, box) {
+  if (box[0] !== 1) throw new Error("unknown version");
+  const key = derive(seed, ["skerry.index.v1", ...place].join("\n"), box.subarray(1, 17));
+  const plain = Buffer.from(chacha20poly1305(key, new Uint8Array(12)).decrypt(box.subarray(17)));
+  let at = 0;
+  const take = (size) => plain.subarray(at, (at += size));
+  const count = take(4).readUInt32LE();
+  const column = (size, read) => Array.from({ length: count }, () => read(take(size)));
+  const long = (bytes) => Number(bytes.readBigInt64LE());
+  const columns = {
+    uid: column(4, (bytes) => bytes.readUInt32LE()),
+    internaldate: column(8, long),
+    saved: column(8, long),
+    size: column(8, long),
+    file_key: column(16, (bytes) => bytes.toString("hex")),
+  };
+  const texts = ["email_id", "envelope", "body", "bodystructure", "preview", "references"];
+  const lengths = texts.map(() => column(4, (bytes) => bytes.readUInt32LE()));
+  texts.forEach((name, which) => {
+    columns[name] = lengths[which].map((size) => (size === 0xffffffff ? null : take(size).toString("utf8")));
+  });
+  if (plain.subarray(at).some((byte) => byte !== 0)) throw new Error("rubbish behind the columns");
+  return Array.from({ length: count }, (_, row) =>
+    Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[row]])),
+  );
+}

@@ -97,4 +97,9 @@ await each("records", async ({ identity, file, plaintext }) => {
   assert.equal(Buffer.from(await sealed.openAge([identity], fromBase64(file))).toString("base64"), plaintext);
 });
 
+await each("segments", async ({ seed, folder, uidvalidity, number, box, entries }) => {
+  assert.deepEqual(sealed.openSegment(fromHex(seed), [folder, uidvalidity, number], fromBase64(box)), entries);
+  assert.throws(() => sealed.openSegment(fromHex(seed), [folder, uidvalidity, number + 1], fromBase64(box)));
+});
+
 console.log(JSON.stringify(checked));

@@ -24,6 +24,7 @@ from mailhost.seal.keyring import Keyring, seal_keyring, wrap_for_tenant, wrap_k
 from mailhost.seal.padding import body_pieces
 from mailhost.seal.password import Argon2Parameters, auth_verifier, derive_keys, fake_salt
 from mailhost.seal.phrase import phrase_text, phrase_wrap_key
+from mailhost.seal.segment import IndexEntry, SegmentPlace, seal_segment
 from mailhost.seal.stream import encrypt_payload
 from mailhost.seal.summary import encode_summary
 from tests.seal.people import SUMMARY
@@ -262,7 +263,48 @@ def keyrings() -> list[Json]:
     ]
 
 
+def segments() -> list[Json]:
+    place = SegmentPlace("0123456789abcdef" * 2, 11, 3)
+    entries = [
+        IndexEntry(
+            uid=1536 + number,
+            internaldate=1_780_000_000 + number,
+            saved=1_779_998_400,
+            size=4096 * number,
+            file_key=stream(f"file key {number}")(16),
+            email_id=stream(f"message {number}")(16).hex().encode(),
+            envelope=b'("Mon, 1 Jun 2026 10:00:00 +0000" "Hi" NIL NIL NIL NIL NIL NIL NIL NIL)' if number else None,
+            body=b'("TEXT" "PLAIN" NIL NIL NIL "7BIT" 6 1)',
+            bodystructure=None,
+            preview="Dear \u00c1da".encode(),
+            references=b"<one@demo.test> <two@demo.test>" * number,
+        )
+        for number in range(3)
+    ]
+    box = seal_segment(identity("ada"), place, entries, random_bytes=stream("segment"))
+    return [
+        {
+            "identity": identity("ada").secret_text,
+            "seed": identity("ada").seed.hex(),
+            **place._asdict(),
+            "box": text64(box),
+            "entries": [
+                {
+                    name: value
+                    if isinstance(value, int | None)
+                    else value.hex()
+                    if name == "file_key"
+                    else value.decode()
+                    for name, value in entry._asdict().items()
+                }
+                for entry in entries
+            ],
+        }
+    ]
+
+
 def main() -> None:
+    write("segments", segments())
     write("keys", keys())
     write("messages", messages())
     write("refused", refused())

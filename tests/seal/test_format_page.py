@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailhost.seal import header, keyring, padding, passphrase, seal, sealed, summary
+from mailhost.seal import header, keyring, padding, passphrase, seal, sealed, segment, summary
 from tests.seal.people import ADA, BEN, SUMMARY
 from tests.seal.test_exchange import SCRIPTS, missing, need_program
 
@@ -32,9 +32,20 @@ def export(tmp_path: Path) -> Path:
 
 def test_the_limits_on_the_page_are_the_limits_in_the_code() -> None:
     listed = dict(re.findall(r"\| `(MAX_[A-Z_]+)` \| (\d+) \|", PAGE))
-    modules = (header, keyring, padding, passphrase, sealed, summary)
+    modules = (header, keyring, padding, passphrase, sealed, segment, summary)
     known = {name: value for module in modules for name, value in vars(module).items() if name.startswith("MAX_")}
     assert {name: int(value) for name, value in listed.items()} == known
+
+
+def test_the_columns_on_the_page_are_the_columns_of_a_segment() -> None:
+    table = PAGE.partition("| column | entries | what |")[2].partition("\n\n")[0]
+    listed = [
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1] if "|" in line else "")
+    ]
+    assert set(segment.IndexEntry._fields) == {*listed}
+    assert [name for name in segment.IndexEntry._fields if name in listed[5:]] == listed[5:]
 
 
 def test_the_fields_on_the_page_are_the_fields_of_a_summary() -> None:

@@ -27,6 +27,7 @@ from mailhost.seal.apppassword import (
 from mailhost.seal.keyring import open_keyring, unwrap_as_tenant, unwrap_keyring_key
 from mailhost.seal.password import Argon2Parameters, auth_verifier, derive_keys, fake_salt
 from mailhost.seal.phrase import parse_phrase, phrase_text, phrase_wrap_key
+from mailhost.seal.segment import SegmentPlace, open_segment
 from mailhost.seal.summary import encode_summary
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "sealed"
@@ -128,3 +129,16 @@ def test_keyrings(vector: Vector) -> None:
 def test_records(vector: Vector) -> None:
     identity = HybridIdentity.from_text(vector["identity"])
     assert decrypt([identity], base64.b64decode(vector["file"])) == base64.b64decode(vector["plaintext"])
+
+
+@pytest.mark.parametrize("vector", vectors("segments"), ids=["segment"])
+def test_segments(vector: Vector) -> None:
+    place = SegmentPlace(vector["folder"], vector["uidvalidity"], vector["number"])
+    entries = open_segment(HybridIdentity.from_text(vector["identity"]), place, base64.b64decode(vector["box"]))
+    texts = [
+        {name: value.encode() if isinstance(value, str) else value for name, value in each.items()}
+        for each in vector["entries"]
+    ]
+    assert [entry._asdict() for entry in entries] == [
+        {**each, "file_key": bytes.fromhex(each["file_key"].decode())} for each in texts
+    ]

@@ -18,6 +18,7 @@ from mailhost.adapters.imapstore import annotations as notes
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow
+from mailhost.adapters.imapstore.index import Index
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
@@ -187,7 +188,11 @@ class DatabaseAccount:
     async def open(self, name: str) -> DatabaseFolder:
         with imap_answers():
             row = await self._shop.readers.run(self._resolve, name)
-        return DatabaseFolder(self._shop, self._view, row, self._resolve)
+        view = self._view
+        index = None
+        if isinstance(view, SessionView) and view.identity is not None:
+            index = Index(self._shop, view, view.identity, row.row_id, row.opaque_id, row.uidvalidity)
+        return DatabaseFolder(self._shop, view, row, self._resolve, index)
 
     # -- changing --------------------------------------------------------------------------------------------
 

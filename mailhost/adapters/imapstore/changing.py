@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from mailhost.adapters.database import Cursor, for_update, listed, one_of, rounded, stored
+from mailhost.adapters.imapstore import segments
 from mailhost.adapters.keywords import flag_names, flag_word, keywords_of
 from mailhost.adapters.placing import Placed, Placement, place
 from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, NoSuchMessage, StoreResult
@@ -82,8 +83,7 @@ def expunge(cursor: Cursor, folder_id: int, uids: Sequence[int] | None, today: d
 def _remove(cursor: Cursor, folder_id: int, rows: Sequence[Any], modseq: int, today: datetime) -> None:
     """Take (id, uid, sealed_id) rows out of the folder for good."""
     cursor.execute(f"DELETE FROM mailhost_message WHERE {one_of('id')}", [listed(row[0] for row in rows)])
-    record_vanished(cursor, folder_id, [row[1] for row in rows], modseq)
-    _set_modseq(cursor, folder_id, modseq)
+    _forget(cursor, folder_id, [row[1] for row in rows], modseq)
     orphan(cursor, [row[2] for row in rows], today)
     cursor.execute(
         "UPDATE mailhost_mailboxusage SET messages = messages - %s"
@@ -112,6 +112,13 @@ def orphan(cursor: Cursor, sealed_ids: Sequence[int], today: datetime) -> None:
         "UPDATE mailhost_mailboxusage SET bytes = bytes - %s WHERE mailbox_id = %s",
         [(octets, mailbox_id) for mailbox_id, octets in freed.items()],
     )
+
+
+def _forget(cursor: Cursor, folder_id: int, uids: Sequence[int], modseq: int) -> None:
+    """What the folder keeps beside its messages, after ascending `uids` have left it at `modseq`."""
+    record_vanished(cursor, folder_id, uids, modseq)
+    segments.forget(cursor, folder_id, uids)
+    _set_modseq(cursor, folder_id, modseq)
 
 
 def record_vanished(cursor: Cursor, folder_id: int, uids: Sequence[int], modseq: int) -> None:
@@ -163,8 +170,7 @@ def move(
     if not rows:
         return Copied(target[1], pairs), modseq - 1
     cursor.execute(f"DELETE FROM mailhost_message WHERE {one_of('id')}", [listed(row[0] for row in rows)])
-    record_vanished(cursor, source, [row[1] for row in rows], modseq)
-    _set_modseq(cursor, source, modseq)
+    _forget(cursor, source, [row[1] for row in rows], modseq)
     return Copied(target[1], pairs), modseq
 
 
@@ -222,7 +228,7 @@ def remove_folder(cursor: Cursor, folder_id: int, today: datetime) -> None:
     rows = cursor.fetchall()
     if rows:
         _remove(cursor, folder_id, rows, modseq, today)
-    for table in ("vanished", "folderkeyword", "annotation"):
+    for table in ("vanished", "folderkeyword", "annotation", "indexsegment"):
         cursor.execute(f"DELETE FROM mailhost_{table} WHERE folder_id = %s", [folder_id])
     cursor.execute("DELETE FROM mailhost_folder WHERE id = %s", [folder_id])
 

@@ -11,6 +11,7 @@ from itertools import batched
 
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
+from mailhost.adapters.imapstore.index import Index
 from mailhost.adapters.imapstore.views import MessageView
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
@@ -27,7 +28,10 @@ class FolderRow:
 
 
 class DatabaseFolder:
-    """`imap.store.Folder`. `resolve` finds another folder of the account by name, for COPY and MOVE."""
+    """`imap.store.Folder`, which rests too.
+
+    `resolve` finds another folder of the account by name, for COPY and MOVE; `index` is of a view that has a key.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class DatabaseFolder:
         view: MessageView,
         row: FolderRow,
         resolve: Callable[[str], FolderRow],
+        index: Index | None = None,
     ) -> None:
         self.name = row.name
         self.folder_id = row.opaque_id
@@ -43,6 +48,7 @@ class DatabaseFolder:
         self._view = view
         self._id = row.row_id
         self._resolve = resolve
+        self._index = index
         self._modseq = 0
 
     async def snapshot(self, *, claim_recent: bool) -> Snapshot:
@@ -70,6 +76,8 @@ class DatabaseFolder:
     async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
         found: list[Meta | Damaged] = []
         with imap_answers():
+            if self._index is not None:
+                return await self._index.meta(uids)
             for some in batched(uids, reading.CHUNK_ROWS):
                 found += await self._shop.readers.run(reading.metas, self._view, self._id, some)
         return found
@@ -77,6 +85,7 @@ class DatabaseFolder:
     async def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
         run = self._shop.readers.run
         with imap_answers():
+            keys = await self._index.known_keys(uids) if self._index is not None else {}
             pieces = reading.chunks(await run(reading.sizes, self._id, uids))
             waiting: asyncio.Task[list[tuple[int, bytes | memoryview] | Damaged]] | None = None
             try:
@@ -85,7 +94,7 @@ class DatabaseFolder:
                     ready = await waiting if waiting is not None else []
                     piece = next(pieces, None)
                     waiting = (
-                        asyncio.create_task(run(reading.contents, self._view, self._shop.blobs, self._id, piece))
+                        asyncio.create_task(run(reading.contents, self._view, self._shop.blobs, self._id, piece, keys))
                         if piece is not None
                         else None
                     )
@@ -140,5 +149,10 @@ class DatabaseFolder:
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
         return self._shop.changes.watch_folder(self._id, self._modseq, notify)
 
+    def rest(self) -> None:
+        if self._index is not None:
+            self._index.rest()
+
     async def close(self) -> None:
-        """Nothing is held between calls."""
+        if self._index is not None:
+            await self._index.close()

@@ -7,7 +7,8 @@ its UIDNEXT. What happens in between is told later by `changes`, so the pair nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mailhost.adapters.blobs import BadBlobName, FileBlobs
@@ -76,7 +77,8 @@ def vanished(folder_id: int, since: int) -> list[int]:
         return sorted({uid for first, last in cursor.fetchall() for uid in range(first, last + 1)})
 
 
-def _rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[StoredMessage]:
+def rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[StoredMessage]:
+    """The columns of each message that still exists, ascending."""
     columns = f"{_SEALED}, s.header" if header else _SEALED
     with statements() as cursor:
         cursor.execute(
@@ -88,7 +90,7 @@ def _rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[Stor
             yield _stored(row)
 
 
-def _stored(row: Sequence[Any]) -> StoredMessage:
+def _stored(row: Sequence[Any], file_key: bytes | None = None) -> StoredMessage:
     uid, opaque_id, arrived, saved, header_size, payload_size, *rest = row
     return StoredMessage(
         uid,
@@ -98,12 +100,13 @@ def _stored(row: Sequence[Any]) -> StoredMessage:
         header_size,
         payload_size,
         bytes(rest[0]) if rest else None,
+        file_key=file_key,
     )
 
 
 def metas(view: MessageView, folder_id: int, uids: Sequence[int]) -> list[Meta | Damaged]:
     """`view.meta` of each message that still exists."""
-    return [view.meta(row) for row in _rows(folder_id, uids, header=view.needs_header)]
+    return [view.meta(row) for row in rows(folder_id, uids, header=view.needs_header)]
 
 
 def total_size(view: MessageView, folder_id: int) -> int:
@@ -111,7 +114,7 @@ def total_size(view: MessageView, folder_id: int) -> int:
     with statements() as cursor:
         cursor.execute("SELECT uid FROM mailhost_message WHERE folder_id = %s", [folder_id])
         uids = [row[0] for row in cursor.fetchall()]
-    return sum(view.size(row) for row in _rows(folder_id, uids, header=view.needs_header))
+    return sum(view.size(row) for row in rows(folder_id, uids, header=view.needs_header))
 
 
 def sizes(folder_id: int, uids: Sequence[int]) -> list[tuple[int, int]]:
@@ -141,9 +144,9 @@ def chunks(sized: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 def contents(
-    view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int]
+    view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int], keys: Mapping[int, bytes]
 ) -> list[tuple[int, bytes | memoryview] | Damaged]:
-    """The whole message of each uid that still exists, as the view serves it."""
+    """The whole message of each uid that still exists, as the view serves it. `keys`: file keys that are known."""
     with statements() as cursor:
         cursor.execute(
             f"SELECT {_SEALED}, s.header, s.payload, s.blob FROM mailhost_message m"
@@ -154,7 +157,8 @@ def contents(
         rows = cursor.fetchall()
     found: list[tuple[int, bytes | memoryview] | Damaged] = []
     for *columns, header, payload, blob in rows:
-        content = view.content(_with_payload(_stored((*columns, header)), payload, blob, blobs))
+        row = _stored((*columns, header), keys.get(columns[0]))
+        content = view.content(_with_payload(row, payload, blob, blobs))
         found.append(content if isinstance(content, Damaged) else (columns[0], content))
     return found
 
@@ -166,13 +170,4 @@ def _with_payload(row: StoredMessage, payload: Any, blob: str, blobs: FileBlobs)
         except (OSError, BadBlobName):
             # A missing or unreadable blob harms this message only.
             payload = None
-    return StoredMessage(
-        row.uid,
-        row.opaque_id,
-        row.arrived,
-        row.saved,
-        row.header_size,
-        row.payload_size,
-        row.header,
-        bytes(payload) if payload is not None else None,
-    )
+    return replace(row, payload=bytes(payload) if payload is not None else None)

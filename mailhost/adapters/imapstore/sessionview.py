@@ -12,7 +12,11 @@ from typing import Final
 
 from mailhost.adapters.imapstore.views import StoredMessage
 from mailhost.imap.store import Damaged, Meta, View
-from mailhost.seal import CannotOpen, HybridIdentity, OpenedHeader, open_header, open_key, open_payload
+from mailhost.seal import CannotOpen, HybridIdentity, open_header, open_key, open_payload
+from mailhost.seal.segment import IndexEntry
+
+# Years 1970 to 9999: what a date in a response can say. Another number in a summary is nobody's honest clock.
+_MOMENTS: Final = range(253_402_300_800)
 
 
 class SessionView:
@@ -25,45 +29,66 @@ class SessionView:
         self._identities = tuple(identities)
         self._max_size = append_limit + 64 * 1024  # our trace headers come on top of what was accepted
 
-    def _open(self, row: StoredMessage) -> OpenedHeader:
-        if row.header is None:
-            raise CannotOpen
-        return open_header(self._identities, row.header)
+    @property
+    def identity(self) -> HybridIdentity | None:
+        """The current identity; None in a view that only adds mail, and after `close`."""
+        return self._identities[0] if self._identities else None
 
-    def meta(self, row: StoredMessage) -> Meta | Damaged:
+    def entry(self, row: StoredMessage) -> IndexEntry | Damaged:
+        """What the sealed header says, the key to the body included: one decapsulation."""
         try:
-            summary = self._open(row).summary
+            opened = open_header(self._identities, row.header or b"")
         except CannotOpen:
             return Damaged(row.uid)
-        return Meta(
+        summary = opened.summary
+        return IndexEntry(
             uid=row.uid,
-            email_id=row.opaque_id,
-            internaldate=datetime.fromtimestamp(summary.internaldate, UTC),
-            savedate=row.saved,
-            size=summary.size,
+            internaldate=summary.internaldate if summary.internaldate in _MOMENTS else int(row.arrived.timestamp()),
+            saved=int(row.saved.timestamp()),
+            size=max(summary.size, 0),
+            file_key=opened.file_key,
+            email_id=row.opaque_id.encode("ascii"),
             envelope=_wire(summary.envelope),
             body=_wire(summary.body),
             bodystructure=_wire(summary.bodystructure),
-            preview=summary.preview,
-            references=" ".join(summary.references),
+            preview=summary.preview.encode("utf-8", "replace"),
+            references=" ".join(summary.references).encode("utf-8", "replace"),
         )
 
+    def meta(self, row: StoredMessage) -> Meta | Damaged:
+        found = self.entry(row)
+        return found if isinstance(found, Damaged) else shown(found)
+
     def size(self, row: StoredMessage) -> int:
-        try:
-            return self._open(row).summary.size
-        except CannotOpen:
-            return 0
+        found = self.entry(row)
+        return 0 if isinstance(found, Damaged) else found.size
 
     def content(self, row: StoredMessage) -> bytes | Damaged:
         try:
             if row.header is None or row.payload is None:
                 return Damaged(row.uid)
-            return open_payload(open_key(self._identities, row.header), row.payload, self._max_size)
+            return open_payload(row.file_key or open_key(self._identities, row.header), row.payload, self._max_size)
         except CannotOpen:
             return Damaged(row.uid)
 
     def close(self) -> None:
         self._identities = ()
+
+
+def shown(entry: IndexEntry) -> Meta:
+    """An entry as IMAP asks for it."""
+    return Meta(
+        uid=entry.uid,
+        email_id=entry.email_id.decode("ascii"),
+        internaldate=datetime.fromtimestamp(entry.internaldate, UTC),
+        savedate=datetime.fromtimestamp(entry.saved, UTC),
+        size=entry.size,
+        envelope=entry.envelope,
+        body=entry.body,
+        bodystructure=entry.bodystructure,
+        preview=entry.preview.decode("utf-8", "replace") if entry.preview is not None else None,
+        references=entry.references.decode("utf-8", "replace") if entry.references is not None else None,
+    )
 
 
 def _wire(text: str | None) -> bytes | None:

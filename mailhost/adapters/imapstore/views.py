@@ -26,6 +26,7 @@ class StoredMessage:
     payload_size: int
     header: bytes | None = None
     payload: bytes | None = None
+    file_key: bytes | None = None  # where a view has opened the header before
 
 
 class MessageView(Protocol):
