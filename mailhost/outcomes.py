@@ -74,7 +74,7 @@ REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
     Reason.NOT_LOCAL: (550, "5.7.1", "This host does not relay to that domain"),
     Reason.NOT_ACTIVATED: (450, "4.2.1", "The recipient has not set up a key yet; try again later"),
     Reason.NEVER_ACTIVATED: (550, "5.2.1", "The recipient was invited but never set up a key"),
-    Reason.SUSPENDED: (550, "5.2.1", "The recipient is disabled"),
+    Reason.SUSPENDED: (450, "4.2.1", "The recipient is disabled for now; try again later"),
     Reason.PLACE_NOT_PROVEN: (451, "4.7.0", "Nothing new may be stored for the recipient at present; try again later"),
     Reason.MAILBOX_FULL: (452, "4.2.2", "The recipient's mailbox is full; try again later"),
     Reason.LARGER_THAN_MAILBOX: (552, "5.2.3", "The message is larger than the recipient's whole mailbox"),

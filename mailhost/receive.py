@@ -6,8 +6,9 @@ was stored although its sender never heard so, has it judged (`reputation`), and
 answer with values; what cannot be foreseen becomes 451 at the edge, never a lost or a half-stored message.
 
 The two rules for an address that leads to several mailboxes: a mailbox that cannot take the mail *now* (not yet
-activated, full) defers the whole address, one that *never* will (suspended, invitation lapsed) is passed over as
-long as another takes it. So no member of an alias misses mail without the sender being told.
+activated, full) defers the whole address, one that somebody switched off or that *never* will (suspended, invitation
+lapsed) is passed over as long as another takes it. So no member of an alias misses mail without the sender being told,
+and nobody's pause stops a whole group. Alone, a suspended mailbox defers: its senders keep the mail for some days.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def admit_all(routes: tuple[Route, ...], size: int, now: datetime) -> tuple[Rout
         reason = admit(route, size, now)
         if reason is Reason.OK:
             taking.append(route)
-        elif (found := outcome(reason)).code < 500:
+        elif (found := outcome(reason)).code < 500 and reason is not Reason.SUSPENDED:
             return found
         else:
             refused = refused or found

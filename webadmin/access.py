@@ -77,6 +77,8 @@ OWNER: Final = _row(Role.OWNER)
 TENANT: Final = _row(Role.TENANT_ADMIN)
 OPERATOR: Final = _row(Role.OPERATOR)
 STATED: Final = _row(Role.OPERATOR, stated=True)
+# For the tenant's owner alone: what an admin must not decide.
+FOUNDER: Final = _row(Role.TENANT_OWNER)
 # For either: a page about one tenant that its people and, with a stated reason, operators may open.
 TENANT_OR_STATED: Final = _row(Role.TENANT_ADMIN, Role.OPERATOR, stated=True)
 
@@ -89,6 +91,7 @@ TABLE: Final[dict[str, Row]] = {
     "healthz": EVERYBODY,
     "checkpoint": EVERYBODY,
     "witness": EVERYBODY,
+    "departure": EVERYBODY,
     "metrics": EVERYBODY,
     # Signing in, and the steps to a whole session.
     "sign-in": EVERYBODY,
@@ -151,6 +154,8 @@ TABLE: Final[dict[str, Row]] = {
     "tenant-log": TENANT,
     "tenant-receipt": TENANT,
     "tenant-settings-file": TENANT,
+    "tenant-leave": with_sudo(FOUNDER),
+    "tenant-stay": with_sudo(FOUNDER),
     # The operator's console: figures, what waits, tenants without their content.
     "console": STATED,
     "console-queue": STATED,

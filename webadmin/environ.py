@@ -224,6 +224,13 @@ class Environ(BaseSettings):
     young_new_recipients: int = Field(
         20, ge=1, description="Recipients a day of a young tenant that it never wrote to before."
     )
+    cooling_off_days: int = Field(
+        14,
+        ge=1,
+        le=90,
+        description="Days between the decision to delete a tenant and its end. Until then nothing new is stored, its"
+        " people fetch their mail, and its owner can take the decision back.",
+    )
     demo: bool = Field(default=False, description="Switch on the demo tenant's recipients that simulate failures.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")

@@ -19,9 +19,10 @@ from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
-from mailhost.provision import tenants
+from mailhost.provision import leaving, tenants
 from webadmin import domainwork, evidence, notarial, reporting, witnessing
 from webadmin.accounts import sessions
+from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,13 @@ def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> 
     sweep_once(FileBlobs(environ.blobs), now)
 
 
+def remove_departed(environ: Environ, notary: Notary, _job: Job, now: datetime) -> None:
+    """Remove tenants whose cooling-off is over."""
+    blobs, outgoing = FileBlobs(environ.blobs), FileBlobs(environ.outgoing)
+    for gone in leaving.complete(now, claims=DirectoryProcess(environ), blobs=blobs, outgoing=outgoing, notary=notary):
+        log.info("a tenant is gone", extra={"count": gone.mailboxes})
+
+
 def sweep_sessions(_environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Forget browsers whose session has ended."""
     sessions.sweep(now)
@@ -75,6 +83,7 @@ KINDS: Final[dict[str, Kind]] = {
     "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
     "send-tls-reports": Kind(timedelta(days=1), reporting.tls_reports),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
+    "remove-departed": Kind(timedelta(hours=1), remove_departed),
     "sweep-sessions": Kind(timedelta(hours=1), sweep_sessions),
 }
 

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
-from webadmin import pages, rows, witnessing
+from webadmin import departures, pages, rows, witnessing
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.front, name="front"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", pages.healthz, name="healthz"),
     path("ledger/checkpoint", witnessing.newest_checkpoint, name="checkpoint"),
     path("witness/add-checkpoint", witnessing.add_checkpoint, name="witness"),
+    path("departures/<str:key>/", departures.departure, name="departure"),
     path("metrics", pages.figures, name="metrics"),
     path("", include("webadmin.accounts.urls")),
     path("", include("webadmin.signup.urls")),

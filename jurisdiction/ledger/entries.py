@@ -148,6 +148,18 @@ class Restore:
     root: str
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A tenant's way out: asked, restored, gone. `until` is the day after which it is gone, `content` the SHA-256 of
+    its settings as they were exported then."""
+
+    on: str
+    tenant: str
+    step: str
+    until: str
+    content: str
+
+
 type Entry = (
     PolicyVersion
     | Placement
@@ -161,6 +173,7 @@ type Entry = (
     | ClientBundle
     | FactsBundle
     | Restore
+    | Departure
 )
 
 TYPES: Final[dict[str, type[Entry]]] = {
@@ -176,6 +189,7 @@ TYPES: Final[dict[str, type[Entry]]] = {
     "client": ClientBundle,
     "facts": FactsBundle,
     "restore": Restore,
+    "departure": Departure,
 }
 NAMES: Final = {kind: name for name, kind in TYPES.items()}
 

@@ -253,6 +253,14 @@ def receipt(
     return made(nodes_for(made))
 
 
+def receipt_of(placed: Sequence[receipts.Placed], notary: Notary, now: datetime) -> str:
+    """A receipt for these entries under the newest head that has them: an older one may have witnesses already."""
+    head = latest_checkpoint()
+    if head is None or any(one.index >= head.size for one in placed):
+        head = checkpoint(notary, now)
+    return receipt(placed, head)
+
+
 def export(under: CheckpointRow, previous: Note | None = None) -> str:
     """Every entry up to a checkpoint, since the previous one or the beginning."""
     start = 0 if previous is None else parse_checkpoint(previous.text).size

@@ -19,7 +19,16 @@ from nacl.signing import VerifyKey
 
 from jurisdiction.homing import Exclusion, excludes, home_question
 from jurisdiction.ledger import entries
-from jurisdiction.models import DecisionRecord, EgressDecision, Incident, LeaseRow, LedgerEntry, PolicyVersion
+from jurisdiction.models import (
+    DecisionRecord,
+    EgressDecision,
+    Incident,
+    LeaseRow,
+    LedgerEntry,
+    OperatorAct,
+    OperatorSession,
+    PolicyVersion,
+)
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy, PolicyForged, SignedPolicy, sign, verify
 from jurisdiction.questions import Decision, Egress, LawChange, Legal, Operator, Place, Question
@@ -192,7 +201,9 @@ def problems(tenant: str, notary: Notary) -> list[str]:
     return found
 
 
-def forget(tenant: str) -> None:
+def forget(tenant: str, now: datetime) -> None:
     """Remove what is on record about a tenant that is deleted; the ledger keeps its hashes."""
-    for model in (PolicyVersion, DecisionRecord, EgressDecision, LeaseRow, Incident):
+    for model in (PolicyVersion, DecisionRecord, EgressDecision, LeaseRow, Incident, OperatorAct):
         model.objects.filter(tenant=tenant).delete()
+    # A session for this tenant alone must not become one for any: it ends as it loses the name.
+    OperatorSession.objects.filter(tenant=tenant).update(tenant="", closed=now)

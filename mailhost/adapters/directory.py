@@ -120,7 +120,7 @@ def _route(columns: Any) -> Route:
     mailbox_id, tenant_id, address, state, tenant_state, recipient, serial, invited_at, quota, used, wishes = columns
     if tenant_state == "suspended":
         state = MailboxState.SUSPENDED
-    elif tenant_state == "held" and state == "active":
+    elif tenant_state in {"held", "leaving"} and state == "active":
         state = MailboxState.HELD
     return Route(
         mailbox_id=mailbox_id,

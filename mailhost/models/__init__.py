@@ -19,7 +19,7 @@ from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, Se
 from mailhost.models.reports import ReceivedReport, ReportedMail, ReportedSessions
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
-from mailhost.models.tenancy import Alias, Domain, Mailbox, MailboxUsage, Tenant
+from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, Suspension, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
 from mailhost.models.wishes import OwnerWishes
 
@@ -29,6 +29,7 @@ __all__ = [
     "AppPassword",
     "BroughtIn",
     "CellIdentity",
+    "Departure",
     "DkimKey",
     "Domain",
     "DomainCheck",
@@ -58,6 +59,7 @@ __all__ = [
     "SentToday",
     "StsPolicy",
     "Subscription",
+    "Suspension",
     "Tenant",
     "TlsSessions",
     "Vanished",

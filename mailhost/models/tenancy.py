@@ -21,6 +21,7 @@ class Tenant(models.Model):
         ACTIVE = "active"
         SUSPENDED = "suspended"
         HELD = "held"  # it is not proven that its data may lie here: nothing new is stored, what is there can be read
+        LEAVING = "leaving"  # it will be deleted (`Departure`): nothing new is stored, what is there can be fetched
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(clear="cell slug name state created young_until")
@@ -35,6 +36,38 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class Suspension(models.Model):
+    """Since when a tenant is suspended, and why, in the operator's words: its people read them when they sign in."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="tenant since why")
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True)
+    since = models.DateField()
+    why = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"suspension of {self.tenant_id}"
+
+
+class Departure(models.Model):
+    """That a tenant is leaving: by whose decision, why, and when it is gone. The row goes with the tenant."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="tenant asked gone_after state_before by_operator why entry")
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True)
+    asked = models.DateTimeField()
+    gone_after = models.DateTimeField(db_index=True)
+    state_before = models.CharField(max_length=12, choices=Tenant.State)
+    by_operator = models.BooleanField()
+    why = models.CharField(max_length=200, blank=True)
+    entry = models.BigIntegerField()  # index in the ledger of the entry that says so
+
+    def __str__(self) -> str:
+        return f"departure of {self.tenant_id}"
 
 
 class Domain(models.Model):

@@ -48,5 +48,9 @@ class PlaceNotProven(CannotProvision):
     """No lease is in force for this tenant's data in this cell."""
 
 
+class IsLeaving(CannotProvision):
+    """The tenant is about to be deleted, or is not; the text says what can be done instead."""
+
+
 class AccessForbidden(CannotProvision):
     """The tenant's policy does not allow this way of reading mail."""

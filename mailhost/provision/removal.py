@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.db import transaction
 
-from mailhost.models import Folder, Mailbox, MailboxUsage, Message, SealedMessage, Vanished
+from mailhost.models import Folder, Mailbox, MailboxUsage, Message, QueuedMessage, SealedMessage, Tenant, Vanished
 
 BATCH = 500  # rows a transaction: a few milliseconds of other writers' time
 
@@ -46,4 +46,17 @@ def remove_mailbox(box: Mailbox, *, blobs: Blobs) -> int:
         Vanished.objects.filter(folder__mailbox=box).delete()
         Folder.objects.filter(mailbox=box).delete()
         Mailbox.objects.filter(pk=box.pk).delete()
+    return removed
+
+
+def remove_queued(tenant: Tenant, *, contents: Blobs) -> int:
+    """Remove what waits to leave for a tenant, with the files of large contents; how many messages."""
+    removed = 0
+    while waiting := list(QueuedMessage.objects.filter(tenant=tenant).values_list("pk", "blob")[:BATCH]):
+        with transaction.atomic():
+            QueuedMessage.objects.filter(pk__in=[pk for pk, _blob in waiting]).delete()
+        for _pk, blob in waiting:
+            if blob:
+                contents.remove(blob)
+        removed += len(waiting)
     return removed

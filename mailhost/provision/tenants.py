@@ -1,9 +1,10 @@
-"""Tenants: add, list, show, suspend, resume, delete.
+"""Tenants: add, list, show, suspend, resume, and at the end remove.
 
 A tenant has a policy from its first moment; one that excludes this cell is refused before anything is created or
 claimed. Then its slug is claimed at the directory, so that it lives in exactly one cell. A suspended tenant keeps
-everything; its mailboxes refuse mail and logins (the trigger on the state tells the route caches). Deleting takes
-every domain, mailbox and message with it and can be repeated after a crash: it starts by suspending.
+everything; its mailboxes put mail off and refuse logins (the trigger on the state tells the route caches). Removing
+takes every domain, mailbox and message with it and can be repeated after a crash: it starts by suspending.
+`provision.leaving` says when it comes to that.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 
+from jurisdiction.ledger import entries
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
-from jurisdiction.records import leases, policies
-from mailhost.models import Domain, Mailbox, Tenant
+from jurisdiction.records import leases, ledger, policies
+from mailhost.models import Domain, Job, Mailbox, Suspension, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
-from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, NotFound
-from mailhost.provision.removal import Blobs, remove_mailbox
+from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, IsLeaving, NotFound
+from mailhost.provision.removal import Blobs, remove_mailbox, remove_queued
 
 MAX_NAME = 120  # the column's width
+MAX_REASON = 200  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class TenantView:
     invited: int
     messages: int
     bytes: int  # as stored: sealed, compressed, padded
+    reason: str = ""  # of the state, as its people read it
+    gone_after: str | None = None  # of one that is leaving, ISO
 
 
 def get(slug: str) -> Tenant:
@@ -96,6 +101,9 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
         invited=Count("mailbox", filter=Q(mailbox__state=Mailbox.State.INVITED)),
         messages=Sum("mailbox__mailboxusage__messages", default=0),
         stored=Sum("mailbox__mailboxusage__bytes", default=0),
+        gone_after=Max("departure__gone_after"),
+        departure_why=Max("departure__why"),
+        suspension_why=Max("suspension__why"),
     )
     hosted: dict[int, list[str]] = {}
     for tenant_id, domain in places.values_list("tenant_id", "name"):
@@ -112,6 +120,8 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
             invited=tenant.invited,
             messages=tenant.messages,
             bytes=tenant.stored,
+            reason=tenant.departure_why or tenant.suspension_why or "",
+            gone_after=tenant.gone_after.isoformat(timespec="seconds") if tenant.gone_after else None,
         )
         for tenant in counted
     ]
@@ -122,17 +132,34 @@ def show(slug: str) -> TenantView:
     return listing([get(slug).slug])[0]
 
 
-def set_state(slug: str, state: Tenant.State) -> TenantView:
-    """Suspend or resume; saying it twice changes nothing. Raises NotFound, BadName.
+def set_state(slug: str, state: Tenant.State, *, now: datetime, reason: str = "") -> TenantView:
+    """Suspend or resume; saying it twice changes nothing. Raises NotFound, BadName, IsLeaving.
 
-    A tenant with an open incident is resumed only as far as held.
+    A tenant with an open incident is resumed only as far as held. Its people read the `reason`.
     """
     tenant = get(slug)
-    if state == Tenant.State.ACTIVE and leases.is_open(tenant.slug, "primary"):
-        state = Tenant.State.HELD
+    if tenant.state == Tenant.State.LEAVING:
+        raise IsLeaving(f"tenant {slug!r} is leaving; `skerry tenant restore {slug}` keeps it")
+    state = possible(tenant.slug, state)
     if tenant.state != state:
-        Tenant.objects.filter(pk=tenant.pk).update(state=state)
+        put(tenant, state, now=now, reason=reason)
     return show(slug)
+
+
+def possible(slug: str, state: Tenant.State) -> Tenant.State:
+    """The state that the tenant can have where `state` is wanted: with an open incident it is held, not active."""
+    return Tenant.State.HELD if state == Tenant.State.ACTIVE and leases.is_open(slug, "primary") else state
+
+
+def put(tenant: Tenant, state: Tenant.State, *, now: datetime, reason: str = "") -> None:
+    """Write a state down; of a suspension also since when and why."""
+    with transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(state=state)
+        if state == Tenant.State.SUSPENDED:
+            line = " ".join(reason.split())[:MAX_REASON]
+            Suspension.objects.update_or_create(tenant=tenant, defaults={"since": now.date(), "why": line})
+        elif state != Tenant.State.LEAVING:
+            Suspension.objects.filter(tenant=tenant).delete()
 
 
 def trust(slug: str) -> TenantView:
@@ -152,16 +179,25 @@ def follow(renewals: Iterable[leases.Renewal]) -> None:
             Tenant.objects.filter(slug=renewal.tenant, state=before).update(state=after)
 
 
-def delete(slug: str, *, claims: Claims, blobs: Blobs) -> TenantView:
-    """Remove the tenant and everything of it; what there was. Raises NotFound, BadName, DirectoryUnreachable."""
-    gone = set_state(slug, Tenant.State.SUSPENDED)
+def remove(slug: str, *, claims: Claims, blobs: Blobs, outgoing: Blobs, notary: Notary, now: datetime) -> TenantView:
+    """Remove the tenant and everything of it, for good; what there was. The ledger has that it went, and its hashes.
+
+    `outgoing` holds the files of the queue. Raises NotFound, BadName, DirectoryUnreachable.
+    """
+    tenant, gone = get(slug), show(slug)
+    # First of all nothing more may come: every other step takes its time. A crash leaves the tenant like this.
+    Tenant.objects.filter(pk=tenant.pk).update(state=Tenant.State.SUSPENDED)
+    remove_queued(tenant, contents=outgoing)
     # Its mailboxes on the cell's shared domain as well, which stays.
-    for box in Mailbox.objects.filter(tenant__slug=gone.slug).order_by("pk"):
+    for box in Mailbox.objects.filter(tenant=tenant).order_by("pk"):
         remove_mailbox(box, blobs=blobs)
     for domain in gone.domains:
         domains.delete(domain, claims=claims, blobs=blobs, with_mailboxes=True)
     with transaction.atomic():
-        policies.forget(gone.slug)
+        tag, day = notary.tag(policies.TENANT, gone.slug), now.date().isoformat()
+        ledger.append([(entries.Departure(day, tag, "gone", day, ""), tag)], notary)
+        policies.forget(gone.slug, now)
+        Job.objects.filter(tenant=gone.slug).delete()
         Tenant.objects.filter(slug=gone.slug).delete()
     claims.release_tenant(gone.slug)
     return gone

@@ -20,7 +20,7 @@ from mailhost.imap.store import Account
 from mailhost.message.describe import describe
 from mailhost.models import Alias, Domain, Folder, Mailbox, MailboxKey, MailboxUsage, Message, Subscription, Tenant
 from mailhost.outcomes import NO_VERDICT
-from mailhost.ports import Delivery
+from mailhost.ports import Delivery, MailboxState
 from mailhost.seal import Sealed, seal
 from tests.adapters.conftest import NOW, Box, Cell
 from tests.contracts import DirectoryContract, LostAnswersContract, MailstoreContract
@@ -115,6 +115,12 @@ class TestLostAnswers(LostAnswersContract):
 
 
 class TestDirectory(DirectoryContract):
+    async def test_a_tenant_that_is_leaving_puts_mail_off(self, stage: Stage) -> None:
+        await sync_to_async(Tenant.objects.update)(state=Tenant.State.LEAVING)
+        found = await stage.directory.lookup(["ada@example.is"], ["example.is"])
+        assert found.addresses["ada@example.is"][0].state is MailboxState.HELD
+        assert not found.domains["example.is"].suspended
+
     @pytest.fixture(autouse=True)
     async def _invited_mo(self, cell: Cell) -> None:
         def invite() -> None:

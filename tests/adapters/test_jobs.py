@@ -146,7 +146,7 @@ def test_a_stamp_that_is_not_the_jobs_kills_it(wakes: Wakes) -> None:
 def test_a_tenant_that_is_gone_leaves_no_work(wakes: Wakes) -> None:
     policies.adopt("harbour", from_preset("iceland-only", atlas(), NOW.date()), IS1, NOW)
     job = jobs.publish("work", IS1, NOW, wakes, tenant="harbour")
-    policies.forget("harbour")
+    policies.forget("harbour", NOW)
     assert jobs.start(wakes[0], IS1, NOW) is None
     assert state(job) == ("dead", "the tenant is gone")
 

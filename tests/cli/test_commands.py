@@ -1,5 +1,6 @@
 """What scripts rely on: the shapes of `--json`, exit codes, errors, secrets from standard input, dry runs."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from mailhost.seal.identity import HybridIdentity
 from mailhost.seal.sealed import open_file
 from tests.cli.conftest import Skerry
 from tests.provision import house
+from tests.provision.fakes import FakeDirectory
+from webadmin.cli import door
 
 
 def test_help_lists_every_noun_without_any_of_them(skerry: Skerry) -> None:
@@ -36,6 +39,8 @@ class TestTenant:
             "invited": 0,
             "messages": 0,
             "bytes": 0,
+            "reason": "",
+            "gone_after": None,
         }
         assert skerry("tenant", "suspend", "harbour", "--yes", "--json").json == view | {"state": "suspended"}
         assert [row["slug"] for row in skerry("tenant", "list", "--json").json] == ["fjord", "harbour"]
@@ -59,6 +64,31 @@ class TestTenant:
             ("fjord", "active"),
             ("harbour", "active"),
         ]
+
+    def test_deleting_begins_a_cooling_off_that_can_be_taken_back(self, skerry: Skerry, cell: None) -> None:
+        begun = skerry("tenant", "delete", "harbour", "--reason", "unpaid", "--yes", "--json").json
+        assert (begun["state"], begun["reason"]) == ("leaving", "unpaid")
+        assert begun["receipt"].startswith("/departures/")
+        assert "is leaving" in skerry("tenant", "suspend", "harbour", "--yes", "--json").json["error"]
+        assert skerry("tenant", "restore", "harbour", "--json").json["state"] == "active"
+        assert "nothing to take back" in skerry("tenant", "restore", "harbour", "--json").json["error"]
+
+    def test_at_once_is_at_once(self, skerry: Skerry, cell: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "DirectoryProcess", lambda _environ: FakeDirectory().of(house.CELL))
+        assert skerry("tenant", "delete", "harbour", "--at-once", "--yes").code == 0
+        assert not Tenant.objects.filter(slug="harbour").exists()
+
+    def test_why_a_tenant_is_suspended_is_kept_until_it_is_resumed(self, skerry: Skerry, cell: None) -> None:
+        skerry("tenant", "suspend", "harbour", "--reason", "a complaint", "--yes")
+        assert skerry("tenant", "show", "harbour", "--json").json["reason"] == "a complaint"
+        assert skerry("tenant", "resume", "harbour", "--json").json["reason"] == ""
+
+    def test_the_settings_are_written_and_hold_no_secret(self, skerry: Skerry, cell: None, tmp_path: Path) -> None:
+        file = tmp_path / "settings.json"
+        told = skerry("tenant", "export", "harbour", "-o", str(file), "--json").json
+        assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert json.loads(file.read_text())["tenant"]["slug"] == "harbour"
+        assert json.loads(skerry("tenant", "export", "harbour").out)["policy"]["allow"] == ["IS"]
 
     def test_without_a_terminal_consent_must_be_given(self, skerry: Skerry, cell: None) -> None:
         refused = skerry("tenant", "delete", "harbour", "--json")

@@ -234,11 +234,11 @@ class TestAdmission:
     def test_an_operator_cannot_resume_a_tenant_past_an_open_incident(self) -> None:
         evidence.measure([RoundTrip("New York", 2.0)], False, IS1, TODAY)
         assert drift()
-        tenants.set_state("harbour", Tenant.State.SUSPENDED)
-        assert tenants.set_state("harbour", Tenant.State.ACTIVE).state == "held"
+        tenants.set_state("harbour", Tenant.State.SUSPENDED, now=NOW)
+        assert tenants.set_state("harbour", Tenant.State.ACTIVE, now=NOW).state == "held"
 
     def test_a_suspended_tenant_is_not_resumed_by_good_evidence(self) -> None:
-        tenants.set_state("harbour", Tenant.State.SUSPENDED)
+        tenants.set_state("harbour", Tenant.State.SUSPENDED, now=NOW)
         assert drift() == []
         assert Tenant.objects.get(slug="harbour").state == Tenant.State.SUSPENDED
 

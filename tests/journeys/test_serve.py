@@ -148,7 +148,7 @@ def test_two_cells_share_a_directory_that_knows_no_domain_by_name() -> None:
         assert "another cell" in norway.skerry("domain", "add", "Example.IS", "--tenant", "fjord", fails=True)["error"]
         iceland.skerry("domain", "delete", "example.is", "--yes")
         norway.skerry("domain", "add", "example.is", "--tenant", "fjord")
-        iceland.skerry("tenant", "delete", "harbour", "--yes")
+        iceland.skerry("tenant", "delete", "harbour", "--at-once", "--yes")
         norway.skerry("tenant", "add", "harbour")
         files = [path for path in (iceland.home / "directory").rglob("*") if path.is_file()]
         assert any(b"harbour" in path.read_bytes() for path in files)

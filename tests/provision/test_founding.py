@@ -128,7 +128,7 @@ def test_deleting_a_founders_tenant_takes_the_mailbox_and_leaves_the_shared_doma
 ) -> None:
     founded(claims)
     assert domains.tenant_of(ADDRESS) == "fjord-daughters"
-    tenants.delete("fjord-daughters", claims=claims, blobs=blobs)
+    tenants.remove("fjord-daughters", claims=claims, blobs=blobs, outgoing=blobs, notary=house.NOTARY, now=house.NOW)
     assert Mailbox.objects.count() == 0
     assert Domain.objects.filter(name=SHARED).exists()
 

@@ -53,8 +53,8 @@ def test_a_policy_that_excludes_its_own_cell_is_refused_before_the_slug_is_claim
 
 def test_a_deleted_tenant_leaves_hashes_in_the_ledger_and_nothing_else(claims: Claims, blobs: FakeBlobs) -> None:
     entries = LedgerEntry.objects.count()
-    tenants.delete("harbour", claims=claims, blobs=blobs)
-    assert LedgerEntry.objects.count() == entries
+    tenants.remove("harbour", claims=claims, blobs=blobs, outgoing=FakeBlobs(), notary=house.NOTARY, now=house.NOW)
+    assert LedgerEntry.objects.count() == entries + 1, "that it is gone"
     assert not PolicyVersion.objects.filter(tenant="harbour").exists()
     assert not LeaseRow.objects.filter(tenant="harbour").exists()
 
@@ -97,9 +97,9 @@ def test_a_domain_of_another_tenant_cannot_be_added_again(claims: Claims) -> Non
 
 def test_suspending_is_told_to_the_route_caches_and_saying_it_twice_is_not() -> None:
     before = RouteVersion.objects.get().version
-    tenants.set_state("harbour", Tenant.State.SUSPENDED)
+    tenants.set_state("harbour", Tenant.State.SUSPENDED, now=house.NOW)
     after = RouteVersion.objects.get().version
-    tenants.set_state("harbour", Tenant.State.SUSPENDED)
+    tenants.set_state("harbour", Tenant.State.SUSPENDED, now=house.NOW)
     assert before < after == RouteVersion.objects.get().version
 
 
@@ -116,7 +116,7 @@ def test_deleting_a_tenant_takes_everything_of_it_and_nothing_of_others(
     house.invite("ada@example.is")
     house.invite("cleo@example.no")
     aliases.add("sales@example.is", "ada@example.is", cell=house.CELL)
-    tenants.delete("harbour", claims=claims, blobs=blobs)
+    tenants.remove("harbour", claims=claims, blobs=blobs, outgoing=FakeBlobs(), notary=house.NOTARY, now=house.NOW)
     assert [row.address for row in Mailbox.objects.all()] == ["cleo@example.no"]
     assert not Alias.objects.exists()
     assert directory.tenants == {"fjord": "is-1"}

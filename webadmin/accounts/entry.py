@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from mailhost.provision import leaving
 from webadmin import gate, typed
 from webadmin.accounts import throttle
 from webadmin.accounts.models import Account
@@ -39,9 +42,21 @@ def begin(request: HttpRequest, account: Account) -> HttpResponse:
         request.session["onward"] = onward
         return redirect("second-factor")
     proven_now(request)
+    _tell_of_departure(request, account)
     answer = redirect(onward)
     throttle.remember(answer, account)
     return answer
+
+
+def _tell_of_departure(request: HttpRequest, account: Account) -> None:
+    """Somebody whose organisation is leaving learns it at each sign-in, with the day and the reason."""
+    departure = leaving.of(account.tenant) if account.tenant else None
+    if departure is None:
+        return
+    text = _("%(name)s leaves this host: on %(day)s everything is removed. Read and export your mail before.")
+    why = _("The reason: %(reason)s") % {"reason": departure.why} if departure.why else ""
+    about = {"name": departure.tenant.name, "day": departure.gone_after.date().isoformat()}
+    messages.warning(request, f"{text % about} {why}".strip())
 
 
 def factor_proven(request: HttpRequest, account: Account) -> HttpResponse:
@@ -49,6 +64,7 @@ def factor_proven(request: HttpRequest, account: Account) -> HttpResponse:
     request.session.cycle_key()
     request.session[gate.VERIFIED] = True
     proven_now(request)
+    _tell_of_departure(request, account)
     answer = redirect(request.session.pop("onward", home_of(account)))
     throttle.remember(answer, account)
     return answer

@@ -16,7 +16,7 @@ from typing import Final
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import IntegrityError, transaction
 
-from mailhost.models import KeyringWrap, Mailbox
+from mailhost.models import KeyringWrap, Mailbox, Suspension, Tenant
 from mailhost.provision import names
 from mailhost.provision.errors import BadName
 from mailhost.seal.errors import CannotOpen
@@ -30,6 +30,16 @@ _NOBODYS: Final = bytes(AUTH_KEY_SIZE)
 
 class WrongProof(Exception):
     """Name and proof do not belong together, or may not enter; which of it is not said."""
+
+
+class ShutOut(Exception):
+    """Name and proof are right, and the whole tenant is suspended: who has proven themselves is told so."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        super().__init__(tenant.slug)
+        self.name = tenant.name
+        suspension = Suspension.objects.filter(tenant=tenant).first()
+        self.why = suspension.why if suspension else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ def challenge(address: str, fake_key: bytes) -> Challenge:
 
 
 def owner(address: str, auth_key: bytes, *, server_key: bytes, cell: str, today: date) -> Account:
-    """The owner's account, made at their first sign-in. Raises WrongProof."""
+    """The owner's account, made at their first sign-in. Raises WrongProof, ShutOut."""
     wrap = _password_wrap(address)
     verifier = wrap.auth_hash if wrap is not None and wrap.auth_hash is not None else auth_verifier(_NOBODYS, _NOBODYS)
     try:
@@ -68,8 +78,10 @@ def owner(address: str, auth_key: bytes, *, server_key: bytes, cell: str, today:
     if wrap is None:
         raise WrongProof
     account = of_mailbox(wrap.mailbox, cell=cell, today=today)
-    if not account.is_active or not may_enter(account):
+    if not account.is_active or wrap.mailbox.state != Mailbox.State.ACTIVE:
         raise WrongProof
+    if not may_enter(account):
+        raise ShutOut(wrap.mailbox.tenant)
     return account
 
 

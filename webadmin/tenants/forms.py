@@ -100,3 +100,30 @@ class PolicyForm(forms.Form):
         field = self.fields["preset"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(one.id, one.name) for one in offered]
+
+
+class LeaveForm(forms.Form):
+    """The decision to have everything deleted, made on purpose."""
+
+    slug = forms.CharField(
+        label=_("Short name of your organisation"),
+        help_text=_("Type it, so that this is no slip of the hand."),
+        max_length=40,
+        widget=forms.TextInput(attrs=_PLAIN),
+    )
+    why = forms.CharField(
+        label=_("Why (optional)"),
+        help_text=_("Everybody in your organisation reads it when they sign in."),
+        max_length=200,
+        required=False,
+    )
+
+    def __init__(self, *arguments: Any, slug: str, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        self._slug = slug
+
+    def clean_slug(self) -> str:
+        typed = str(self.cleaned_data["slug"]).strip().lower()
+        if typed != self._slug:
+            raise forms.ValidationError(_("This is not it: the short name is %(slug)s.") % {"slug": self._slug})
+        return typed

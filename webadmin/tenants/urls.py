@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from webadmin.tenants.views import aliases, domains, mailboxes, overview, policy, records
+from webadmin.tenants.views import aliases, domains, leave, mailboxes, overview, policy, records
 
 urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/", overview.overview, name="tenant"),
@@ -22,5 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/access/", records.access_log, name="tenant-access-log"),
     path("tenants/<slug:tenant>/log/", records.log, name="tenant-log"),
     path("tenants/<slug:tenant>/log/receipt", records.receipt, name="tenant-receipt"),
+    path("tenants/<slug:tenant>/leave/", leave.leave, name="tenant-leave"),
+    path("tenants/<slug:tenant>/stay/", leave.stay, name="tenant-stay"),
     path("tenants/<slug:tenant>/settings", records.settings_file, name="tenant-settings-file"),
 ]

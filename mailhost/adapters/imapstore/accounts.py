@@ -26,10 +26,10 @@ from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 
 REFUSED: Final = "Wrong address or app password; make a new app password if this one was lost"
 
-# A tenant that is held still reads what it has.
+# A tenant that is held or leaving still reads what it has.
 _DOOR: Final = Door(
     "m.id, m.tenant_id, m.address, p.access, p.wrap, m.keyring, k.recipient, k.serial",
-    tenant="t.state IN ('active', 'held')",
+    tenant="t.state IN ('active', 'held', 'leaving')",
     joins=" JOIN mailhost_mailboxkey k ON k.mailbox_id = m.id"
     " AND k.serial = (SELECT MAX(serial) FROM mailhost_mailboxkey WHERE mailbox_id = m.id)",
 )

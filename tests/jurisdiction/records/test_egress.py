@@ -83,7 +83,7 @@ def test_a_tenant_that_is_deleted_takes_its_records_and_leaves_others_their_proo
     decided(1)
     decided(2, tenant="reef")
     egress.close_batch(NOTARY, NOW)
-    policies.forget("harbour")
+    policies.forget("harbour", NOW)
     assert EgressDecision.objects.filter(tenant="harbour").count() == 0
     [own] = egress.batched("reef", NOTARY)
     entry = entries.decode(bytes(LedgerEntry.objects.get(kind="egress").leaf))

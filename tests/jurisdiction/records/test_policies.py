@@ -88,7 +88,7 @@ def test_a_tenant_without_a_policy_is_said_to_have_none() -> None:
 
 def test_a_deleted_tenant_is_forgotten_but_its_versions_are_never_counted_anew() -> None:
     policies.adopt("harbour", home_policy("IS"), IS1, NOW)
-    policies.forget("harbour")
+    policies.forget("harbour", NOW)
     assert not PolicyVersion.objects.exists()
     assert not DecisionRecord.objects.filter(tenant="harbour").exists()
     assert policies.adopt("harbour", home_policy("IS"), IS1, NOW).version == 2

@@ -12,6 +12,7 @@ from django.core import signing
 from django.test import Client
 
 from mailhost.models import KeyringWrap, Mailbox, Tenant
+from mailhost.provision import leaving, tenants
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
@@ -111,6 +112,29 @@ def test_who_is_suspended_does_not_enter_and_is_put_out(cell: None, change: str)
             Account.objects.update(is_active=False)
     assert client.get("/account/").status_code == 302
     assert _sign_in(people.web()) == 422
+
+
+def test_who_proves_themselves_reads_why_their_organisation_is_suspended(cell: None) -> None:
+    tenants.set_state("harbour", Tenant.State.SUSPENDED, now=house.NOW, reason="unpaid since May")
+    client = people.web()
+    page = client.post(
+        "/sign-in/",
+        {"address": "ada@example.is", "auth_key": _auth_key(client, "ada@example.is", people.ADAS_PASSWORD)},
+    )
+    assert page.status_code == 422
+    assert "unpaid since May" in page.content.decode()
+    wrong = client.post("/sign-in/", {"address": "ada@example.is", "auth_key": "00" * 32}).content.decode()
+    assert "unpaid" not in wrong
+
+
+def test_who_leaves_signs_in_and_reads_when_it_ends(cell: None) -> None:
+    wish = leaving.Wish(by_operator=False, why="we move")
+    leaving.ask("harbour", wish, notary=house.NOTARY, now=house.NOW)
+    client = people.web()
+    assert _sign_in(client) == 302
+    page = client.get("/account/").content.decode()
+    assert "leaves this host: on 2027-03-28" in page
+    assert "we move" in page
 
 
 def test_a_tenants_owner_needs_a_second_factor_before_anything_else(cell: None) -> None:

@@ -163,7 +163,14 @@ def test_the_name_of_a_tenant_that_is_gone_is_nobody_elses(browser: Client) -> N
     placed(browser)
     keyed(browser, owners.make(ADDRESS))
     slug = Tenant.objects.get(name="House of Ada").slug
-    tenants.delete(slug, claims=FakeDirectory().of(house.CELL), blobs=FakeBlobs())
+    tenants.remove(
+        slug,
+        claims=FakeDirectory().of(house.CELL),
+        blobs=FakeBlobs(),
+        outgoing=FakeBlobs(),
+        notary=house.NOTARY,
+        now=house.NOW,
+    )
     assert not Mailbox.objects.exists()
     assert named(people.web(), "Other").status_code == 422
 

@@ -67,8 +67,18 @@ def _owner(request: HttpRequest, form: OwnerSignIn) -> Account | None:
         throttle.failed(counter, now)
         form.add_error(None, _("Address and password do not belong together. Check both and try again."))
         return None
+    except signin.ShutOut as shut:
+        form.add_error(None, _shut_out(shut))
+        return None
     throttle.succeeded(counter)
     return account
+
+
+def _shut_out(shut: signin.ShutOut) -> str:
+    """Why somebody who is who they say must wait outside."""
+    text = _("%(name)s is suspended. Mail to it is put off, nothing is removed; ask whoever runs this host.")
+    why = _("The reason: %(reason)s") % {"reason": shut.why} if shut.why else ""
+    return f"{text % {'name': shut.name}} {why}".strip()
 
 
 @require_POST

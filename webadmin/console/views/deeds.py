@@ -26,7 +26,7 @@ class Deed:
     danger: bool
     tenant: str  # whose; empty: the cell's own, which nobody else has to be told of
     what: str  # as the tenant reads it
-    do: Callable[[], str]
+    do: Callable[[str], str]  # takes the reason
     back: str
     template: str = "console/deed.html"
 
@@ -36,10 +36,11 @@ def page(request: HttpRequest, at: Desk, deed: Deed, about: dict[str, object] | 
     kind = Why if deed.tenant else forms.Form
     form = kind(request.POST) if request.method == "POST" else kind(initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
-        refused = asked(request, at, deed.tenant, deed.what, str(form.cleaned_data.get("why", "")))
+        why = str(form.cleaned_data.get("why", ""))
+        refused = asked(request, at, deed.tenant, deed.what, why)
         if refused is not None:
             return refused
-        messages.success(request, deed.do())
+        messages.success(request, deed.do(why))
         return redirect(deed.back)
     status = 422 if form.errors else 200
     return render(request, deed.template, {"deed": deed, "form": form} | (about or {}), status=status)

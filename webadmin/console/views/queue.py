@@ -57,7 +57,7 @@ def item(request: HttpRequest, number: int) -> HttpResponse:
             "why": why(shown.reason),
         }
 
-    def again() -> str:
+    def again(_why: str) -> str:
         queue.retry(number, now=at.now)
         return _("Item %(number)d is tried again now.") % {"number": number}
 
@@ -81,7 +81,7 @@ def item(request: HttpRequest, number: int) -> HttpResponse:
 def drop(request: HttpRequest, number: int) -> HttpResponse:
     """Remove one item for good."""
 
-    def gone() -> str:
+    def gone(_why: str) -> str:
         queue.drop(number)
         return _("Item %(number)d is removed. Its author was not told.") % {"number": number}
 

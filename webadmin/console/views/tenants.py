@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -62,12 +63,15 @@ def show(request: HttpRequest, tenant: str) -> HttpResponse:
 @never_cache
 def state(request: HttpRequest, tenant: str) -> HttpResponse:
     """Suspend whoever is not suspended, resume whoever is."""
-    view = tenants.show(tenant)
+    at, view = desk(request), tenants.show(tenant)
+    if view.state == Tenant.State.LEAVING:
+        messages.info(request, _("It is leaving: keep it first, then suspend it."))
+        return redirect("console-tenant", tenant=tenant)
     suspended = view.state == Tenant.State.SUSPENDED
     to = Tenant.State.ACTIVE if suspended else Tenant.State.SUSPENDED
 
-    def change() -> str:
-        now = tenants.set_state(tenant, to)
+    def change(why: str) -> str:
+        now = tenants.set_state(tenant, to, now=at.now, reason="" if suspended else why)
         return _("%(tenant)s is %(state)s.") % {"tenant": now.slug, "state": now.state}
 
     counts = {"tenant": view.slug, "mailboxes": view.mailboxes}
@@ -86,4 +90,4 @@ def state(request: HttpRequest, tenant: str) -> HttpResponse:
         do=change,
         back=reverse("console-tenant", kwargs={"tenant": tenant}),
     )
-    return deeds.page(request, desk(request), deed)
+    return deeds.page(request, at, deed)

@@ -48,7 +48,7 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     if job is None:
         raise Http404
 
-    def do() -> str:
+    def do(_why: str) -> str:
         if jobs.again(number, at.notary, at.now, celery.wake) is None:
             return _("Job %(number)d runs or is done already; nothing was changed.") % {"number": number}
         log.info("an operator has a job done again", extra={"kind": job.kind})

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from jurisdiction.notary import Notary
 from jurisdiction.records import leases, ledger, policies
 from mailhost.models import Domain, Mailbox, QueueItem, Tenant
-from webadmin import witnessing
+from webadmin import gate, witnessing
+from webadmin.access import Role
 from webadmin.environ import Environ
 from webadmin.tenants.surroundings import cell, show, tenant_of
 
@@ -58,6 +59,7 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
         "log": _log(notary, here.environ),
         "held": QueueItem.objects.filter(message__tenant=own, state=QueueItem.State.HELD).count(),
         "next": _next(own, found),
+        "is_founder": Role.TENANT_OWNER in gate.caller(request).roles,
     }
     return show(request, own, "overview", "tenant", about)
 

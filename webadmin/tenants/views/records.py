@@ -5,7 +5,6 @@ Only counts and reasons of held mail: whose mail it is and to whom is between it
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -20,7 +19,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.records import ledger, operators, policies
 from mailhost.models import QueueItem
 from mailhost.notices import WHY
-from mailhost.provision import settingsfile
+from mailhost.provision import leaving
 from webadmin import witnessing
 from webadmin.environ import Environ
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
@@ -90,13 +89,8 @@ def _head(notary: Notary, environ: Environ) -> dict[str, object]:
 def receipt(_request: HttpRequest, tenant: str) -> HttpResponse:
     """The tenant's entries with their proofs, under the newest head: to be checked without this host."""
     own, here = tenant_of(tenant), cell()
-    notary = here.notary
-    placed = ledger.entries_of(notary.tag(policies.TENANT, own.slug))
-    # The newest head that was signed may have witnesses already; a fresh one has none.
-    head = ledger.latest_checkpoint()
-    if head is None or any(one.index >= head.size for one in placed):
-        head = ledger.checkpoint(notary, here.now)
-    return _file(ledger.receipt(placed, head), f"{own.slug}-receipt.json")
+    placed = ledger.entries_of(here.notary.tag(policies.TENANT, own.slug))
+    return _file(ledger.receipt_of(placed, here.notary, here.now), f"{own.slug}-receipt.json")
 
 
 @require_safe
@@ -104,9 +98,7 @@ def receipt(_request: HttpRequest, tenant: str) -> HttpResponse:
 def settings_file(_request: HttpRequest, tenant: str) -> HttpResponse:
     """Everything the tenant set, as JSON: to keep, to compare, to take elsewhere."""
     own, here = tenant_of(tenant), cell()
-    policy = policies.in_force(own.slug, here.notary.key.verify_key)
-    text = json.dumps(settingsfile.of(own, policy, here.now), ensure_ascii=False, indent=1)
-    return _file(text + "\n", f"{own.slug}-settings.json")
+    return _file(leaving.settings_text(own, here.notary, here.now), f"{own.slug}-settings.json")
 
 
 def _file(text: str, name: str) -> HttpResponse:
