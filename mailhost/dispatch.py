@@ -47,7 +47,7 @@ class DispatchLimits:
 
     destinations: int = 20  # worked on together
     items: int = 100  # of one destination in one claim
-    connections: int = 4  # to one destination
+    connections: int = 10  # to one destination
     items_per_connection: int = 10  # fewer do not open another one
     lease: timedelta = timedelta(seconds=30)
     renewal: float = 10.0

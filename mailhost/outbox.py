@@ -17,7 +17,7 @@ keyed hash of the destination and a reason from a closed list.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
@@ -98,6 +98,7 @@ class Item:
     returns: str = ""
     author: str = ""
     consent: bool = False
+    content: bytes | None = field(default=None, repr=False)  # where it came with the claim; else `Outbox.content`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The outbound queue in the cell's database: claims by UPDATE and row count, contents sealed to the day's queue key.
+"""The outbound queue in the cell's database: claims by UPDATE and row count, contents in boxes of the day's queue key.
 
 Every statement looks at a batch, never at the queue: destinations that are due come off an index, then each one's
 items off another, so a hundred thousand messages for a dead host cost one look at that host's row. The same SQL
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -30,21 +29,27 @@ from mailhost.adapters.database import (
     statements,
     stored,
 )
+from mailhost.adapters.queueboxes import open_content, open_envelope, seal_content, seal_envelope
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.writer import Writer
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, TlsNeed
 from mailhost.ports import StoreFull, StoreUnavailable
-from mailhost.seal import CannotOpen
-from mailhost.seal.age import decrypt, encrypt
+from mailhost.seal import CannotOpen, CellBox
 
 # A destination without items is looked at when something is put into the queue for it.
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 # A destination row without items is forgotten after this long: it says that somebody wrote there.
 FORGET_AFTER: Final = timedelta(days=1)
 
+# Octets of a sealed content that comes along with its claim; a claim of the largest batch stays below 4 MiB.
+CARRIED: Final = 32 * 1024
+# Above this, sealing and opening would keep other sessions waiting.
+LARGE: Final = 256 * 1024
+
 _ITEM: Final = (
-    "i.id, i.message_id, m.opaque_id, m.tenant_id, i.envelope, i.queued, i.attempts, i.told, i.reason"
+    "i.id, i.message_id, m.opaque_id, m.tenant_id, i.envelope, i.queued, i.attempts, i.told, i.reason,"
+    f" CASE WHEN m.blob = '' AND LENGTH(m.content) <= {CARRIED} THEN m.content END"
     " FROM mailhost_queueitem i JOIN mailhost_queuedmessage m ON m.id = i.message_id"
 )
 _FREE: Final = "(claimed_until IS NULL OR claimed_until <= %s)"
@@ -83,14 +88,13 @@ class DatabaseQueue:
         domains: dict[str, list[Forward]] = {}
         for forward in message.recipients:
             domains.setdefault(forward.domain, []).append(forward)
-        recipient = self._keys.recipient(now.astimezone(UTC).date())
-        content = await asyncio.to_thread(encrypt, [recipient], message.content)
+        box = self._keys.of_today(now.astimezone(UTC).date())
+        content = await _aside(len(message.content), seal_content, box, message.opaque_id, message.content)
         blob = ""
         if len(content) >= BLOB_FROM:
             blob, content = await self._put_aside(content, now), b""
         shares = [
-            (self.digest(domain), encrypt([recipient], _envelope(message, forwards, now)))
-            for domain, forwards in domains.items()
+            (self.digest(domain), seal_envelope(box, message, forwards, now)) for domain, forwards in domains.items()
         ]
 
         def work(cursor: Cursor) -> None:
@@ -147,8 +151,8 @@ class DatabaseQueue:
         return [await self._opened(rows, now + lease) for rows in claimed]
 
     async def _opened(self, rows: _Rows, until: datetime) -> Claim:
-        due, lost = await asyncio.to_thread(self._open_all, rows.due)
-        old, more_lost = await asyncio.to_thread(self._open_all, rows.old)
+        due, lost = self._open_all(rows.due)
+        old, more_lost = self._open_all(rows.old)
         if lost or more_lost:
             # The key is gone, so nobody will ever read these again.
             await self._remove([*lost, *more_lost])
@@ -164,11 +168,11 @@ class DatabaseQueue:
         return tuple(items), lost
 
     def _open(self, row: Any) -> Item:
-        item_id, message_id, opaque_id, tenant_id, envelope, queued, attempts, told, reason = row
-        identity = self._keys.identity(read_moment(queued).date())
-        if identity is None:
+        item_id, message_id, opaque_id, tenant_id, envelope, queued, attempts, told, reason, content = row
+        box = self._keys.of(read_moment(queued).date())
+        if box is None:
             raise CannotOpen
-        values = json.loads(decrypt([identity], bytes(envelope)))
+        values = open_envelope(box, opaque_id, bytes(envelope))
         return Item(
             id=item_id,
             message=message_id,
@@ -187,6 +191,7 @@ class DatabaseQueue:
             attempts=attempts,
             told=bool(told),
             reason=reason,
+            content=None if content is None else open_content(box, opaque_id, bytes(content)),
         )
 
     async def renew(self, destination: bytes, *, until: datetime) -> None:
@@ -214,17 +219,19 @@ class DatabaseQueue:
         await self._writer.change(work)
 
     async def content(self, item: Item) -> bytes | None:
+        if item.content is not None:
+            return item.content
         row = await self._readers.run(_content, item.message)
         if row is None:
             return None
         sealed, queued, blob = row
-        identity = self._keys.identity(read_moment(queued).date())
-        if identity is None:
+        box = self._keys.of(read_moment(queued).date())
+        if box is None:
             return None
         try:
             if blob:
                 sealed = await asyncio.to_thread(self._blobs.read, blob)
-            return await asyncio.to_thread(decrypt, [identity], bytes(sealed))
+            return await _aside(len(sealed), open_content, box, item.opaque_id, bytes(sealed))
         except (CannotOpen, FileNotFoundError):
             return None
         except OSError:
@@ -241,8 +248,8 @@ class DatabaseQueue:
         if tuple(recipients) == item.recipients:
             await self.postpone([item], due=due, reason=reason)
             return
-        recipient = self._keys.recipient(item.queued.astimezone(UTC).date())
-        envelope = encrypt([recipient], _envelope(item, recipients, item.queued))
+        box = self._keys.of_today(item.queued.astimezone(UTC).date())
+        envelope = seal_envelope(box, item, recipients, item.queued)
         await self._change(
             "UPDATE mailhost_queueitem SET envelope = %s, due = %s, reason = %s, attempts = attempts + 1 WHERE id = %s",
             [envelope, due, reason, item.id],
@@ -286,21 +293,9 @@ class DatabaseQueue:
         await self._writer.change(work)
 
 
-def _envelope(message: Outgoing | Item, recipients: Sequence[Forward], queued: datetime) -> bytes:
-    return json.dumps(
-        {
-            "sender": message.sender,
-            "recipients": [asdict(forward) for forward in recipients],
-            "smtputf8": message.smtputf8,
-            "envid": message.envid,
-            "sealed": message.sealed,
-            "tls": message.tls,
-            "returns": message.returns,
-            "author": message.author,
-            "consent": message.consent,
-            "queued": queued.isoformat(),
-        }
-    ).encode()
+async def _aside[T](size: int, work: Callable[[CellBox, str, bytes], T], box: CellBox, about: str, data: bytes) -> T:
+    """`work` on so many octets: at once, or in a thread where it takes long enough to be noticed."""
+    return work(box, about, data) if size <= LARGE else await asyncio.to_thread(work, box, about, data)
 
 
 def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> dict[int, bool]:

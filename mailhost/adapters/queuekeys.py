@@ -1,6 +1,6 @@
 """The keys of the queue: one for each day, outside the database, gone with the day's last item.
 
-What waits in the queue is sealed to the day's key, so a stolen database is noise without these files, and what was
+What waits in the queue is in boxes of the day's key, so a stolen database is noise without these files, and what was
 sent is unreadable for everybody once its day's key has died: with its last item, after six days at most.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mailhost.outbox import KEY_LIFE
-from mailhost.seal import HybridIdentity, HybridRecipient
+from mailhost.seal import CellBox
 
 _SUFFIX: Final = ".key"
 
@@ -24,15 +24,15 @@ class QueueKeys:
     def __init__(self, folder: Path, read_or_make: Callable[[Path], bytes]) -> None:
         self._folder = folder
         self._read_or_make = read_or_make
-        self._identities: dict[date, HybridIdentity] = {}
+        self._boxes: dict[date, CellBox] = {}
 
-    def recipient(self, day: date) -> HybridRecipient:
-        """What is queued on this day is sealed to this. Makes the key."""
-        return self._identity(day).recipient
+    def of_today(self, day: date) -> CellBox:
+        """What is queued on this day is sealed with this. Makes the key."""
+        return self._box(day)
 
-    def identity(self, day: date) -> HybridIdentity | None:
+    def of(self, day: date) -> CellBox | None:
         """What opens it, None when the key is gone."""
-        return self._identity(day) if day in self._identities or self._path(day).exists() else None
+        return self._box(day) if day in self._boxes or self._path(day).exists() else None
 
     def bury(self, in_use: Collection[date], today: date) -> list[date]:
         """Remove the keys of days without items, and those that are too old whatever waits; the days removed.
@@ -45,17 +45,17 @@ class QueueKeys:
                 day = date.fromisoformat(path.name.removesuffix(_SUFFIX))
                 if day + KEY_LIFE < today or (day not in in_use and day + timedelta(days=1) < today):
                     path.unlink(missing_ok=True)
-                    self._identities.pop(day, None)
+                    self._boxes.pop(day, None)
                     gone.append(day)
         return gone
 
     def _path(self, day: date) -> Path:
         return self._folder / f"{day.isoformat()}{_SUFFIX}"
 
-    def _identity(self, day: date) -> HybridIdentity:
-        found = self._identities.get(day)
+    def _box(self, day: date) -> CellBox:
+        found = self._boxes.get(day)
         if found is None:
-            for old in [other for other in self._identities if other + KEY_LIFE < day]:
-                del self._identities[old]
-            found = self._identities[day] = HybridIdentity(self._read_or_make(self._path(day)))
+            for old in [other for other in self._boxes if other + KEY_LIFE < day]:
+                del self._boxes[old]
+            found = self._boxes[day] = CellBox(self._read_or_make(self._path(day)), "queue")
         return found

@@ -45,10 +45,6 @@ TRIES: Final = 3
 type Change[T] = Callable[[Cursor], T]
 
 
-class _Undo(Exception):
-    """Rolls one piece back and carries its own error out of the savepoint."""
-
-
 @dataclass(slots=True)
 class _Piece:
     """One waiting piece of work and where its answer goes."""
@@ -184,7 +180,7 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
                         piece.result = answer
                 for piece in batch:
                     if callable(piece.work):
-                        _change(cursor, piece)
+                        _change(cursor, piece, alone=len(batch) == 1)
         except broken() as error:
             if attempt < TRIES and sql_state(error) in {"40P01", "40001"}:
                 continue
@@ -194,19 +190,22 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
             return
 
 
-def _change(cursor: Cursor, piece: _Piece) -> None:
+def _change(cursor: Cursor, piece: _Piece, *, alone: bool) -> None:
+    """One change. Alone it needs no savepoint: the transaction falls with it, and `_do` keeps what it raised."""
     assert callable(piece.work)
+    if alone:
+        piece.result = piece.work(cursor)
+        return
+    # The driver's own statements: Django's savepoints cost as much as the change.
+    cursor.execute("SAVEPOINT piece")
     try:
-        with transaction.atomic():
-            try:
-                piece.result = piece.work(cursor)
-            except (DatabaseError, cast("Any", connection).Database.DatabaseError):
-                raise
-            except Exception as error:  # noqa: BLE001  # it belongs to whoever asked for the change
-                piece.error = error
-                raise _Undo from None
-    except _Undo:
-        pass
+        piece.result = piece.work(cursor)
+    except (DatabaseError, cast("Any", connection).Database.DatabaseError):
+        raise
+    except Exception as error:  # noqa: BLE001  # it belongs to whoever asked for the change
+        piece.error = error
+        cursor.execute("ROLLBACK TO SAVEPOINT piece")
+    cursor.execute("RELEASE SAVEPOINT piece")
 
 
 def _drop_broken_connection() -> None:

@@ -23,7 +23,7 @@ from mailhost.mailauth.canonicalization import Parts, relaxed_field
 from mailhost.mailauth.dkim import DkimStatus, KeyAnswer, check, fetch_keys, hash_bodies
 from mailhost.mailauth.dkim_key import Algorithm, KeyRecord, verify_signature
 from mailhost.mailauth.dkim_signature import BadSignature, parse_signature, without_b
-from mailhost.mailauth.dkim_signing import SigningKey, folded, names_to_sign, signature_field, signed_tags
+from mailhost.mailauth.dkim_signing import Cover, SigningKey, folded, names_to_sign, signature_field, signed_tags
 from mailhost.mailauth.resolver import Resolver
 from mailhost.mailauth.tagvalue import BadTagList, binary, number, parse_tags
 from mailhost.message.address import BadAddress, normal_domain
@@ -267,7 +267,8 @@ def seal(
     times = [f"t={int(now.timestamp())}"]
     own_results = folded(b"ARC-Authentication-Results", [f"i={instance}", authserv_id, *_split(results)]) + b"\r\n"
     names = names_to_sign(parts) + [b"dkim-signature"] * len(parts.named(b"dkim-signature"))
-    own_message = signature_field(b"ARC-Message-Signature", [f"i={instance}"], times, key, parts, names)
+    cover = Cover.of(parts, names)
+    own_message = signature_field(b"ARC-Message-Signature", [f"i={instance}"], times, key, cover)
     status, lines = chain.status, []
     if status is ArcStatus.PASS:
         try:

@@ -13,6 +13,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from mailhost.mailauth.canonicalization import Canonicalization, Parts, relaxed_field
 from mailhost.mailauth.dkim_key import Algorithm, PrivateKey, algorithm_of, make_signature
@@ -74,6 +75,21 @@ class SigningKey:
         return algorithm_of(self.private)
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What a signature covers of a message: fields by name and in canonical form, and the hash of the body."""
+
+    names: Sequence[bytes]
+    fields: Sequence[bytes]
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, parts: Parts, names: Sequence[bytes]) -> Self:
+        """Relaxed, of both header and body."""
+        digest, _ = parts.body_hash(Canonicalization.RELAXED)
+        return cls(names, signed_fields(parts, names, Canonicalization.RELAXED), digest)
+
+
 def sign(parts: Parts, keys: Sequence[SigningKey], *, now: datetime, valid: timedelta | None = None) -> bytes:
     """One DKIM-Signature per key, in their order, each ending in CRLF. `valid` sets x=; without it they never expire.
 
@@ -83,7 +99,9 @@ def sign(parts: Parts, keys: Sequence[SigningKey], *, now: datetime, valid: time
         raise ValueError("a message without From cannot be signed")
     names = names_to_sign(parts)
     times = [f"t={int(now.timestamp())}"] + ([f"x={int((now + valid).timestamp())}"] if valid else [])
-    return b"".join(signature_field(b"DKIM-Signature", ["v=1"], times, key, parts, names) for key in keys)
+    # Header and body are the same for every key: only the tags around them differ.
+    cover = Cover.of(parts, names)
+    return b"".join(signature_field(b"DKIM-Signature", ["v=1"], times, key, cover) for key in keys)
 
 
 def names_to_sign(parts: Parts) -> list[bytes]:
@@ -96,11 +114,8 @@ def names_to_sign(parts: Parts) -> list[bytes]:
     return names
 
 
-def signature_field(
-    title: bytes, first: list[str], times: list[str], key: SigningKey, parts: Parts, names: Sequence[bytes]
-) -> bytes:
+def signature_field(title: bytes, first: list[str], times: list[str], key: SigningKey, cover: Cover) -> bytes:
     """A signature over the named fields and the body, as a complete field; ARC's message signature is one too."""
-    digest, _ = parts.body_hash(Canonicalization.RELAXED)
     tags = [
         *first,
         f"a={key.algorithm}",
@@ -108,11 +123,10 @@ def signature_field(
         f"d={key.domain}",
         f"s={key.selector}",
         *times,
-        *_named("h=", names),
-        f"bh={base64.b64encode(digest).decode()}",
+        *_named("h=", cover.names),
+        f"bh={base64.b64encode(cover.body_hash).decode()}",
     ]
-    fields = signed_fields(parts, names, Canonicalization.RELAXED)
-    return signed_tags(title, tags, fields, key)
+    return signed_tags(title, tags, cover.fields, key)
 
 
 def signed_tags(title: bytes, tags: Iterable[str], fields: Sequence[bytes], key: SigningKey) -> bytes:

@@ -1,6 +1,6 @@
 """Mail that leaves the cell, while it waits (`mailhost.outbox` has the life of an item), and what was sent today.
 
-Content and envelopes are age files to the queue key of their day; with the key gone the row is noise. What stands
+Content and envelopes are boxes of the queue key of their day; with the key gone the row is noise. What stands
 in clear says that a mailbox sent something in some hour and how often it was tried, never to whom.
 """
 

@@ -6,7 +6,6 @@ out what is wrong; the recipients' names stay where they are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +13,12 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 
+from mailhost.adapters.queueboxes import open_envelope
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem
 from mailhost.provision import tenants
 from mailhost.provision.errors import NotFound
 from mailhost.seal import CannotOpen
-from mailhost.seal.age import decrypt
 
 # A list is for a person to read; the oldest come first.
 MAX_LISTED = 1000
@@ -98,12 +97,11 @@ def show(item: int, keys: QueueKeys) -> OpenedView:
     """One item with its destination. Raises NotFound."""
     row = _get(item)
     view = _view(row)
-    identity = keys.identity(row.queued.astimezone(UTC).date())
+    box = keys.of(row.queued.astimezone(UTC).date())
     try:
-        values = json.loads(decrypt([identity] if identity else [], bytes(row.envelope)))
+        forwards = open_envelope(box, row.message.opaque_id, bytes(row.envelope))["recipients"] if box else []
     except CannotOpen:
-        values = {"recipients": []}
-    forwards = values["recipients"]
+        forwards = []
     return OpenedView(
         id=view.id,
         tenant=view.tenant,

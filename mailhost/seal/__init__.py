@@ -5,6 +5,7 @@ Django, no files, no network, no clock. `docs/sealed-format.md` describes the by
 """
 
 from mailhost.seal.age import decrypt, encrypt
+from mailhost.seal.cellbox import CellBox
 from mailhost.seal.errors import CannotOpen, InvalidKey
 from mailhost.seal.identity import HybridIdentity, HybridRecipient, X25519Identity
 from mailhost.seal.sealed import (
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_MESSAGE_SIZE",
     "Address",
     "CannotOpen",
+    "CellBox",
     "HybridIdentity",
     "HybridRecipient",
     "InvalidKey",

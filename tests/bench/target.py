@@ -47,7 +47,7 @@ def settings(folder: Path) -> dict[str, str]:
     return {**ports, "SKERRY_HOME": str(folder / "home"), "SKERRY_IMAP_CLEAR_ON_LOOPBACK": "true"}
 
 
-def provision() -> list[tuple[str, str]]:
+def provision(users_wanted: int) -> list[tuple[str, str]]:
     """Prepare the cell of this process's settings and give it its users: (address, app password)."""
     import secrets
     from datetime import UTC, datetime
@@ -58,8 +58,10 @@ def provision() -> list[tuple[str, str]]:
     from django.conf import settings as django_settings
 
     from jurisdiction.records import policies
-    from mailhost.models import AppPassword
-    from mailhost.provision import apppasswords, domains, mailboxes, tenants
+    from mailhost.adapters.dkimkeys import DOMAINS_KEY
+    from mailhost.models import AppPassword, Domain
+    from mailhost.provision import apppasswords, domainkeys, domains, mailboxes, tenants
+    from mailhost.seal import HybridIdentity
     from webadmin import notarial, prepare
     from webadmin.control import DirectoryProcess
     from webadmin.keyfiles import read_or_make
@@ -71,10 +73,12 @@ def provision() -> list[tuple[str, str]]:
     notary = notarial.notary(environ, today=now.date())
     tenants.add("bench", name="Bench", now=now, claims=claims, notary=notary)
     domains.add(DOMAIN, "bench", now=now, claims=claims)
+    identity = HybridIdentity(read_or_make(environ.keys / DOMAINS_KEY))
+    domainkeys.advance(Domain.objects.get(name=DOMAIN), today=now.date(), identity=identity)
     key = read_or_make(environ.keys / "app-password.key")
     policy = policies.in_force("bench", notary.key.verify_key)
     users = []
-    for number in range(USERS):
+    for number in range(users_wanted):
         address = f"user{number}@{DOMAIN}"
         box = mailboxes.add(
             address,
@@ -97,13 +101,13 @@ def provision() -> list[tuple[str, str]]:
     return users
 
 
-def start(folder: Path) -> None:
+def start(folder: Path, users_wanted: int = USERS) -> None:
     """Make the cell, start it in a session of its own and write `target.json` when it serves."""
     folder.mkdir(parents=True, exist_ok=True)
     own = settings(folder)
     os.environ.update(own)
     os.environ["DJANGO_SETTINGS_MODULE"] = "webadmin.settings"
-    users = provision()
+    users = provision(users_wanted)
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
@@ -141,8 +145,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["start", "stop"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--users", type=int, default=USERS)
     arguments = parser.parse_args()
-    {"start": start, "stop": stop}[arguments.what](arguments.folder.resolve())
+    folder = arguments.folder.resolve()
+    if arguments.what == "start":
+        start(folder, arguments.users)
+    else:
+        stop(folder)
 
 
 if __name__ == "__main__":

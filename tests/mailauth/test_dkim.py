@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim import MAX_SIGNATURES, DkimResult, DkimStatus, verify
 from mailhost.mailauth.dkim_key import BadKey, key_record, parse_key_record
-from mailhost.mailauth.dkim_signing import SigningKey, sign, signature_field
+from mailhost.mailauth.dkim_signing import Cover, SigningKey, sign, signature_field
 from mailhost.mailauth.resolver import Txt
 from tests.fakedns import FakeDns
 from tests.mailauth.people import ED25519, MESSAGE, NOW, RSA, dns_of, signed
@@ -218,7 +218,7 @@ async def test_only_so_many_signatures_are_looked_at() -> None:
 async def test_a_name_in_h_takes_the_lowest_field_first() -> None:
     message = signed(b"Received: one\r\n" + MESSAGE)
     parts = Parts(b"Subject: top\r\nSubject: bottom\r\nFrom: ada@example.is\r\n\r\nx\r\n")
-    field = signature_field(b"DKIM-Signature", ["v=1"], [], RSA, parts, [b"from", b"subject"])
+    field = signature_field(b"DKIM-Signature", ["v=1"], [], RSA, Cover.of(parts, [b"from", b"subject"]))
     low = field + b"Subject: top\r\nSubject: bottom\r\nFrom: ada@example.is\r\n\r\nx\r\n"
     assert (await only(low)).status is PASS
     assert (await only(low.replace(b"top", b"other"))).status is PASS

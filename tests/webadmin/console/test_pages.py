@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +19,11 @@ from jurisdiction.models import OperatorAct
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.records import leases, operators, policies, supposed
+from mailhost.adapters.queueboxes import seal_envelope
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import Job, QueueDestination, QueuedMessage, QueueItem, Tenant
+from mailhost.outbox import Forward, Outgoing
 from mailhost.provision import mailboxes
-from mailhost.seal.age import encrypt
 from tests.provision import house
 from tests.webadmin import people
 from webadmin import celery, tls
@@ -309,9 +309,11 @@ def test_long_lists_are_cut_into_pages(mo: Client) -> None:
 
 def test_the_envelopes_domain_is_shown_while_its_key_lives(mo: Client) -> None:
     keys = QueueKeys(settings.ENVIRON.queue_keys, read_or_make)
-    recipients = [{"recipient": "bo@other.test", "domain": "other.test"}]
-    envelope = encrypt([keys.recipient(timezone.now().date())], json.dumps({"recipients": recipients}).encode())
     item = waits(1)
+    now = timezone.now()
+    recipients = (Forward("bo@other.test", "other.test"),)
+    message = Outgoing(item.message.opaque_id, item.message.tenant_id, item.message.mailbox_id, "", recipients, b"")
+    envelope = seal_envelope(keys.of_today(now.date()), message, recipients, now)
     QueueItem.objects.filter(pk=item.pk).update(envelope=envelope)
     shown = text(mo.get(f"/console/queue/{item.pk}/"))
     assert "1 recipient at other.test" in shown
