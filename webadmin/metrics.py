@@ -55,14 +55,16 @@ def clear(run: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _keep_numbers_in(path: Path) -> None:
+def keep_numbers(run: Path) -> None:
+    """Tell prometheus_client where, before anything imports it."""
+    path = folder(run)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
 
 
 def begin(run: Path) -> Counters:
     """The counters of this process. Call before anything imports prometheus_client."""
-    _keep_numbers_in(folder(run))
+    keep_numbers(run)
     library = import_module("prometheus_client")
     registry = library.CollectorRegistry()
     made = {
@@ -101,7 +103,7 @@ class Gauge:
 
 def page(run: Path, gauges: list[Gauge]) -> bytes:
     """Everything in Prometheus' text format: the counters of all processes, and the figures of this moment."""
-    _keep_numbers_in(folder(run))
+    keep_numbers(run)
     library = import_module("prometheus_client")
     multiprocess = import_module("prometheus_client.multiprocess")
     registry = library.CollectorRegistry()

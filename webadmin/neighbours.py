@@ -118,7 +118,8 @@ def _ask(one: Neighbour, words: tuple[str, ...]) -> str:
 
 def _program(one: Neighbour, *, with_demo: bool, is_first: bool) -> supervisor.Program:
     demo = ("--demo",) if is_first else (f"--demo-tenant=demo-{one.cell}",)
-    return supervisor.Program(one.cell, command("serve", *(demo if with_demo else ())), one.environment)
+    started = supervisor.spawned(command("serve", *(demo if with_demo else ())), one.environment)
+    return supervisor.Program(one.cell, started)
 
 
 def _say(*both: Neighbour) -> None:

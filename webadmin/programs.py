@@ -1,7 +1,6 @@
 """How a process of ours starts another: which interpreter, which command, and what of the environment it may see.
 
-A child gets the settings it needs and no more: a process of the directory none of the cell's, a process of the
-cell all of the cell's.
+A child gets the settings it needs and no more: a process of the directory none of the cell's.
 """
 
 from __future__ import annotations
@@ -19,18 +18,7 @@ def command(*words: str) -> tuple[str, ...]:
 
 def environment_of_directory(environ: Environ) -> dict[str, str]:
     """For a process of the directory: of our settings only the data folder."""
-    return _inherited() | {"SKERRY_HOME": str(environ.home.absolute()), "SKERRY_ROLE": "directory"}
-
-
-def environment_of_cell(**settings: str) -> dict[str, str]:
-    """For a process of this cell: all our settings, and these."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("SKERRY_")}
-    return _inherited() | own | settings
-
-
-def _inherited() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
     path = os.pathsep.join(filter(None, (str(CHECKOUT), kept.get("PYTHONPATH", ""))))
     own = {"DJANGO_SETTINGS_MODULE": "webadmin.settings", "PYTHONPATH": path}
-    # glibc gives each thread a heap of its own and hands little of it back: tens of MiB in a process of six threads.
-    return {"MALLOC_ARENA_MAX": "2"} | kept | own
+    return kept | own | {"SKERRY_HOME": str(environ.home.absolute()), "SKERRY_ROLE": "directory"}

@@ -17,14 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from django.db import connections
-
 from mailhost.provision.errors import CannotProvision
-from webadmin import banner, demo, identity, logs, metrics, notarial, prepare, supervised, supervisor
+from webadmin import banner, demo, identity, logs, metrics, notarial, nursery, prepare, supervised, supervisor
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
-from webadmin.programs import command, environment_of_cell
 from webadmin.version import VERSION
 
 # What each port of a cell is called, and the setting that moves it.
@@ -55,17 +52,15 @@ def serve(
             _wait_for_ports(environ)
             logins = _prepare(environ, demo_tenant)
             text = banner.text(environ, VERSION, logins, demo_tenant)
-            # The daemons open connections of their own; this process needs none from here on.
-            connections.close_all()
-            supervisor.run(programs(environ, with_demo=demo_tenant is not None), ready=lambda: _serves(text, ready))
+            nursery.settle()
+            supervisor.run(programs(environ), ready=lambda: _serves(text, ready))
     except (CannotServe, CannotProvision, supervisor.CannotStart, *prepare.EXPECTED) as problem:
         sys.stderr.write(f"error: {identity.in_words(problem)}\n")
         raise SystemExit(1) from None
 
 
-def programs(environ: Environ, *, with_demo: bool) -> list[supervisor.Program]:
+def programs(environ: Environ) -> list[supervisor.Program]:
     """The processes of the cell."""
-    inherited = environment_of_cell(SKERRY_DEMO="1" if with_demo else "0")
     wanted = [
         *((f"smtpd-{number}", "smtpd") for number in range(1, environ.workers(environ.smtpd_workers) + 1)),
         *((f"imapd-{number}", "imapd") for number in range(1, environ.workers(environ.imapd_workers) + 1)),
@@ -73,7 +68,7 @@ def programs(environ: Environ, *, with_demo: bool) -> list[supervisor.Program]:
         ("web", "web"),
         ("worker", "worker"),
     ]
-    return [supervisor.Program(name, command(word), inherited) for name, word in wanted]
+    return [supervisor.Program(name, nursery.daemon(name, word)) for name, word in wanted]
 
 
 def _prepare(environ: Environ, demo_tenant: str | None) -> list[demo.Login]:
@@ -82,6 +77,7 @@ def _prepare(environ: Environ, demo_tenant: str | None) -> list[demo.Login]:
     identity.refuse_unfinished(environ)
     prepare.prepare(environ, now=now)
     metrics.clear(environ.run)
+    metrics.keep_numbers(environ.run)
     if demo_tenant is None:
         return []
     return demo.prepare(

@@ -142,7 +142,7 @@ class House:
         return str(made["password"])
 
     def children(self) -> dict[int, str]:
-        """Processes that serve started: pid -> command line."""
+        """Processes that serve started: pid -> what it is called, as in `skerry: imapd-1`."""
         found = {}
         for entry in Path("/proc").iterdir():
             with suppress(OSError, IndexError):

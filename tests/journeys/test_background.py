@@ -68,7 +68,7 @@ def test_what_a_lost_wake_up_left_is_swept_up_and_a_killed_worker_comes_back() -
         wait_until_done(cell, 3)
         publish(cell, "sign-checkpoint")
         wait_until_done(cell, 4)
-        [worker] = [pid for pid, line in cell.children().items() if "django worker" in line]
+        [worker] = [pid for pid, line in cell.children().items() if "skerry: worker" in line]
         os.kill(worker, signal.SIGKILL)
         wait_for("worker ended with signal-SIGKILL", cell)
         publish(cell, "sign-checkpoint")

@@ -71,11 +71,13 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
         assert "skerry_imap_events_total" in fetched(cell.ports["WEB"], "/metrics")[1]
         lines = cell.children()
         assert {"smtpd", "imapd", "web", "worker"} <= {
-            line.partition("django ")[2].split()[0] for line in lines.values()
+            line.removeprefix("skerry: ").partition("-")[0].strip() for line in lines.values()
         }
         children = list(lines)
         assert cell.process is not None
         assert {os.getpgid(pid) for pid in children} == {cell.process.pid}
+        # A fork copies one thread; what another thread held would be held in the child for ever.
+        assert len(list(Path(f"/proc/{cell.process.pid}/task").iterdir())) == 1
 
         began = time.monotonic()
         os.kill(cell.process.pid, signal.SIGTERM)
@@ -95,7 +97,7 @@ def test_a_child_that_is_killed_comes_back_and_orphans_end() -> None:
         cell.start()
         wait_for("Ctrl-C stops it", cell)
         for word in ("smtpd", "imapd", "web"):
-            [victim] = [pid for pid, line in cell.children().items() if f"django {word}" in line]
+            [victim] = [pid for pid, line in cell.children().items() if f"skerry: {word}" in line]
             os.kill(victim, signal.SIGKILL)
             wait_for(f"{word}-1 ended with signal-SIGKILL" if word != "web" else "web ended with signal", cell)
         cell.wait_until_served()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.house import ROOT
 from webadmin import supervisor
-from webadmin.supervisor import CannotStart, Program, supervise
 
 # Serves at once; notes its process id; ends at SIGTERM.
 GOOD = """
@@ -31,13 +31,30 @@ time.sleep(60)
 """
 DEAF = GOOD.replace("ready()", "signal.signal(signal.SIGTERM, signal.SIG_IGN); ready()")
 BROKEN = "import sys; sys.exit(3)"
+MUTE = "import time; time.sleep(60)"
 # Ends before it serves the first time, serves the second time.
 HESITANT = "import os, sys\nif not os.path.exists({note!r}): open({note!r}, 'w').close(); sys.exit(1)\n" + GOOD
 
+# A process whose main thread supervises the programs it is told of: (name, Python text).
+SUPERVISING = """
+import json, logging, os, sys
+sys.path.insert(0, sys.argv[1])
+from webadmin import supervisor
+logging.basicConfig(format="%(message)s")
+supervisor.START_TIMEOUT = float(sys.argv[2])
+start = lambda text: supervisor.spawned((sys.executable, "-c", text), dict(os.environ))
+try:
+    supervisor.run(
+        [supervisor.Program(name, start(text)) for name, text in json.loads(sys.argv[3])],
+        ready=lambda: print("ready", flush=True),
+    )
+except supervisor.CannotStart as problem:
+    sys.exit(str(problem))
+"""
 
-def program(script: str, note: Path, name: str = "islet") -> Program:
-    text = script.format(root=str(ROOT), note=str(note))
-    return Program(name, (sys.executable, "-c", text), dict(os.environ))
+
+def program(script: str, note: Path, name: str = "islet") -> tuple[str, str]:
+    return name, script.format(root=str(ROOT), note=str(note))
 
 
 def pids(note: Path) -> list[int]:
@@ -51,99 +68,100 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # another process is waited for
-            await asyncio.sleep(0.02)
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
-async def served(programs: list[Program], then: Callable[[asyncio.Event], Awaitable[None]]) -> float:
-    """Supervise until `then` is done; the seconds that stopping took."""
-    ready, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(supervise(programs, ready=ready.set, stop=stop))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not task.done():
-        await then(stop)
-        stop.set()
+@contextmanager
+def supervising(*programs: tuple[str, str], patience: float = 60) -> Iterator[subprocess.Popen[str]]:
+    """A supervisor that has said it is ready, or ended."""
+    words = [sys.executable, "-c", SUPERVISING, str(ROOT), str(patience), json.dumps(programs)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() in {"ready\n", ""}
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[float, str]:
+    """End the supervisor: the seconds that took, and what it has said on stderr."""
     began = time.monotonic()
-    await task
-    return time.monotonic() - began
+    process.send_signal(number)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    return time.monotonic() - began, said
 
 
-async def nothing(_stop: asyncio.Event) -> None:
-    return
-
-
-async def test_ready_is_said_when_all_serve_and_all_end_with_a_stop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ready_is_said_when_all_serve_and_all_end_with_a_stop(tmp_path: Path, number: int) -> None:
     notes = [tmp_path / "a", tmp_path / "b"]
-
-    async def look(_stop: asyncio.Event) -> None:
+    with supervising(*(program(GOOD, note) for note in notes)) as process:
         assert all(len(pids(note)) == 1 for note in notes)
-
-    took = await served([program(GOOD, note) for note in notes], look)
+        took, said = stopped(process, number)
     assert took < supervisor.GRACE
+    assert said == ""
     assert not any(alive(pid) for note in notes for pid in pids(note))
 
 
-async def test_a_program_that_is_killed_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
     note = tmp_path / "a"
-
-    async def kill_twice(_stop: asyncio.Event) -> None:
+    with supervising(program(GOOD, note)) as process:
         for count in (1, 2):
             os.kill(pids(note)[-1], signal.SIGKILL)
-            await until(lambda wanted=count + 1: len(pids(note)) == wanted)  # type: ignore[misc]
-
-    await served([program(GOOD, note)], kill_twice)
+            until(lambda wanted=count + 1: len(pids(note)) == wanted)  # type: ignore[misc]
+        _, said = stopped(process)
     assert len(set(pids(note))) == 3
-    assert caplog.records[0].getMessage() == ("islet ended with signal-SIGKILL and is started again in 0.1 s")
+    assert said.splitlines() == [
+        "islet ended with signal-SIGKILL and is started again in 0.1 s",
+        "islet ended with signal-SIGKILL and is started again in 0.5 s",
+    ]
 
 
-async def test_a_program_that_cannot_start_stops_everything_with_its_name(tmp_path: Path) -> None:
+def test_a_program_that_cannot_start_stops_everything_with_its_name(tmp_path: Path) -> None:
     note = tmp_path / "a"
-    with pytest.raises(CannotStart, match="reef ended 3 times"):
-        await served([program(GOOD, note), program(BROKEN, note, "reef")], nothing)
+    with supervising(program(GOOD, note), program(BROKEN, note, "reef")) as process:
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == "reef ended 3 times before it served"
+    assert "reef ended with exit-code-3" in said
     assert not any(alive(pid) for pid in pids(note))
 
 
-async def test_a_program_may_fail_once_before_it_serves(tmp_path: Path) -> None:
-    await served([program(HESITANT, tmp_path / "a")], nothing)
-    assert len(pids(tmp_path / "a")) == 1
+def test_a_program_may_fail_once_before_it_serves(tmp_path: Path) -> None:
+    with supervising(program(HESITANT, tmp_path / "a")) as process:
+        assert len(pids(tmp_path / "a")) == 1
+        stopped(process)
 
 
-async def test_a_program_that_never_serves_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "START_TIMEOUT", 0.5)
-    with pytest.raises(CannotStart, match="mute did not come to serve"):
-        await served([program("import time; time.sleep(60)", tmp_path / "a", "mute")], nothing)
+def test_a_program_that_never_serves_is_named(tmp_path: Path) -> None:
+    with supervising(program(MUTE, tmp_path / "a", "mute"), patience=0.5) as process:
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert said.startswith("mute did not come to serve within")
 
 
-async def test_a_program_that_ignores_the_signal_is_killed_within_the_grace(tmp_path: Path) -> None:
+def test_a_program_that_ignores_the_signal_is_killed_within_the_grace(tmp_path: Path) -> None:
     note = tmp_path / "a"
-    took = await served([program(DEAF, note)], nothing)
+    with supervising(program(DEAF, note)) as process:
+        took, said = stopped(process)
     assert supervisor.GRACE <= took < supervisor.GRACE + 0.5
+    assert said == "1 programs did not end by themselves and are killed\n"
     assert not any(alive(pid) for pid in pids(note))
 
 
 def test_when_the_supervisor_is_killed_its_programs_end(tmp_path: Path) -> None:
     note = tmp_path / "a"
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from webadmin.supervisor import Program, run\n"
-        "import os\n"
-        "run([Program('islet', (sys.executable, '-c', sys.argv[2]), dict(os.environ))], ready=lambda: print('ready', flush=True))"
-    )
-    child = GOOD.format(root=str(ROOT), note=str(note))
-    with subprocess.Popen([sys.executable, "-c", script, str(ROOT), child], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"ready\n"
+    with supervising(program(GOOD, note)) as process:
         [pid] = pids(note)
-        parent.kill()
-        parent.wait()
-        deadline = time.monotonic() + 5
-        while alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not alive(pid)
+        process.kill()
+        process.wait()
+        until(lambda: not alive(pid), 5)
 
 
 def test_a_child_whose_supervisor_is_gone_already_does_not_start() -> None:
