@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
@@ -44,6 +46,8 @@ class House:
     settings: Mapping[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    loaded: bool = False  # whether `skerry` is loaded once for all commands
+    commands: subprocess.Popen[str] | None = None
     address: str = "127.0.0.1"  # where it listens
 
     def __post_init__(self) -> None:
@@ -87,6 +91,15 @@ class House:
                 assert time.monotonic() < deadline, f"nothing on port {name}:\n{self.log[-4000:]}"
                 time.sleep(0.05)
 
+    def leave(self) -> None:
+        """End everything that was started here."""
+        self.stop()
+        if self.commands is not None:
+            with self.commands:
+                assert self.commands.stdin is not None
+                self.commands.stdin.close()
+            self.commands = None
+
     def stop(self) -> None:
         if self.process is None:
             return
@@ -101,6 +114,11 @@ class House:
 
     def skerry(self, *words: str, answer: str | None = None, fails: bool = False) -> Any:
         """Run the command line with --json; its parsed answer."""
+        done = self._ask_loaded(words, answer) if self.loaded else self._run_program(words, answer)
+        assert (done["code"] != 0) == fails, done["out"] + done["err"]
+        return json.loads(done["out"])
+
+    def _run_program(self, words: Sequence[str], answer: str | None) -> dict[str, Any]:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("skerry")), *words, "--json"],
             cwd=ROOT,
@@ -110,8 +128,24 @@ class House:
             text=True,
             check=False,
         )
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return json.loads(done.stdout)
+        return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
+
+    def _ask_loaded(self, words: Sequence[str], answer: str | None) -> dict[str, Any]:
+        """The same without loading the program for each command: see `tests.journeys.commands`."""
+        if self.commands is None:
+            self.commands = subprocess.Popen(
+                [sys.executable, "-m", "tests.journeys.commands"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self.commands.stdin is not None
+        assert self.commands.stdout is not None
+        print(json.dumps({"words": [*words, "--json"], "answer": answer}), file=self.commands.stdin, flush=True)
+        done: dict[str, Any] = json.loads(self.commands.stdout.readline())
+        return done
 
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -161,5 +195,46 @@ def house(**settings: str) -> Iterator[House]:
     try:
         yield made
     finally:
-        made.stop()
+        made.leave()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+# Settings that decide what preparing makes.
+_OF_PREPARING = {"SKERRY_CELL", "SKERRY_HOSTNAME", "SKERRY_DATABASE_URL", "SKERRY_KEYS_DIR"}
+
+
+@contextmanager
+def prepared(**settings: str) -> Iterator[House]:
+    """A house that `manage.py prepare` has prepared (a copy of an earlier one, where that is the same), with `skerry`
+    loaded once."""
+    with house(**settings) as made:
+        if _OF_PREPARING & set(settings):
+            done = made.manage("prepare")
+            assert done.returncode == 0, done.stderr
+        else:
+            shutil.copytree(_first_prepared(), made.home)
+        made.loaded = True
+        yield made
+
+
+@contextmanager
+def neighbour(first: House, cell: str) -> Iterator[House]:
+    """Another cell in the same home, prepared and with `skerry` loaded once."""
+    made = House(first.home, {"SKERRY_CELL": cell})
+    done = made.manage("prepare")
+    assert done.returncode == 0, done.stderr
+    made.loaded = True
+    try:
+        yield made
+    finally:
+        made.leave()
+
+
+@functools.cache
+def _first_prepared() -> Path:
+    """The home that the others are copies of."""
+    folder = Path(tempfile.mkdtemp(prefix="skerry-house-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    done = House(folder / "home").manage("prepare")
+    assert done.returncode == 0, done.stderr
+    return folder / "home"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import ROOT, House, free_ports, house
+from tests.journeys.house import ROOT, House, free_ports, prepared
 from tests.journeys.test_serve import wait_for
 from tests.servers.presence import need
 
@@ -63,7 +63,7 @@ def redis(folder: Path) -> Iterator[str]:
 
 
 def test_what_a_lost_wake_up_left_is_swept_up_and_a_killed_worker_comes_back() -> None:
-    with house(**WORKERS) as cell:
+    with prepared(**WORKERS) as cell:
         cell.start()
         wait_until_done(cell, 3)
         publish(cell, "sign-checkpoint")
@@ -81,7 +81,7 @@ def test_what_a_lost_wake_up_left_is_swept_up_and_a_killed_worker_comes_back() -
 
 
 def test_redis_carries_ids_and_nothing_else(tmp_path: Path) -> None:
-    with redis(tmp_path) as url, house(**WORKERS, SKERRY_BROKER_URL=url) as cell:
+    with redis(tmp_path) as url, prepared(**WORKERS, SKERRY_BROKER_URL=url) as cell:
         cell.start()
         cell.people("harbour", "example.is", ["ada"])
         wait_until_done(cell, 3)
@@ -97,7 +97,7 @@ def test_redis_carries_ids_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.guards(4)
 def test_a_message_that_another_cell_put_into_the_folder_is_not_run() -> None:
-    with house(**WORKERS) as cell:
+    with prepared(**WORKERS) as cell:
         cell.start()
         wait_until_done(cell, 3)
         before = jobs(cell)
@@ -122,7 +122,7 @@ def test_a_message_that_another_cell_put_into_the_folder_is_not_run() -> None:
 
 @pytest.mark.guards(5)
 def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
-    with house() as iceland:
+    with prepared() as iceland:
         iceland.people("harbour", "example.is", ["ada"])
         norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
         norway.skerry("tenant", "list")
@@ -150,7 +150,7 @@ def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
 
 @pytest.mark.guards(5)
 def test_a_database_file_of_one_cell_is_not_served_by_another() -> None:
-    with house() as iceland:
+    with prepared() as iceland:
         iceland.skerry("tenant", "add", "harbour")
         norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
         norway.skerry("tenant", "list")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.house import PASSWORD, House, prepared
 from tests.journeys.test_kill import _unverified
 
 CLIENT = "127.0.0.77"
@@ -129,8 +129,7 @@ def _temporary() -> set[Path]:
 def test_nothing_private_rests_anywhere_in_clear() -> None:
     marks = _marks()
     before = _temporary()
-    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_LOG_LEVEL="debug") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_LOG_LEVEL="debug") as cell:
         ada = cell.people("example", "example.is", ["ada"])["ada"]
         session = cell.app_password("ada@example.is", "session")
         sealed = cell.app_password("ada@example.is", "sealed")

@@ -16,7 +16,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.house import PASSWORD, House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_canary import CLIENT, _files, _found_in, _scan_can_fail, _temporary
 from tests.journeys.test_kill import _unverified
@@ -100,9 +100,8 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
     settings = {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1", "SKERRY_LOG_LEVEL": "debug"}
     with (
         other_host(address=AMERICAN) as other,
-        house(SKERRY_SMARTHOST=f"{AMERICAN}:{other.port}", SKERRY_PLACES=f"{AMERICAN}/32=DE/US", **settings) as cell,
+        prepared(SKERRY_SMARTHOST=f"{AMERICAN}:{other.port}", SKERRY_PLACES=f"{AMERICAN}/32=DE/US", **settings) as cell,
     ):
-        assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()

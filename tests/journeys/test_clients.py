@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.servers.presence import need
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -70,8 +70,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def serving() -> Iterator[tuple[House, str]]:
     need("swaks")
-    with house(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="2") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="2") as cell:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password(ADA, "session")
         cell.start()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, expect
 
 from tests.journeys.browser import Visitor, chromium, visitor
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.test_sending import submit
 from webadmin.accounts import factors
 
@@ -24,7 +24,7 @@ REASON = "asked by its sender"
 @pytest.fixture(scope="module")
 def cell() -> Iterator[House]:
     """A cell without a resolver, so that a letter to another host waits; operator Mo."""
-    with house() as made:
+    with prepared() as made:
         made.start()
         made.people("harbour", "example.is", ["ada"])
         made.skerry("operator", "add", "mo", "--password-stdin", answer=MOS_PASSWORD + "\n")

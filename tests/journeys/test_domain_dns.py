@@ -14,7 +14,7 @@ import dns.resolver
 import pytest
 
 from mailhost.mailauth.resolver import A, Cname, Mx, Rdata, Srv, Tlsa, Txt
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import other_host
 from tests.journeys.test_sending import mail, submit
 from tests.servers.dnsworld import DnsWorld, Zone, dns_world
@@ -71,8 +71,7 @@ def test_a_domain_goes_from_wrong_to_right_and_its_mail_is_believed(world: tuple
         "SKERRY_HOSTNAME": f"mx.{CELL_ZONE}",
         "SKERRY_MTA_STS": "testing",
     }
-    with other_host() as other, house(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}", **settings) as cell:
-        assert cell.manage("prepare").returncode == 0
+    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}", **settings) as cell:
         cell.people("example", "example.is", ["ada"])
         ada = cell.app_password("ada@example.is", "session")
         assert {key["state"] for key in cell.skerry("domain", "keys", "example.is")} == {"published"}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.test_kill import _unverified
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -68,7 +68,6 @@ def small_disk(octets: int) -> Iterator[Path]:
 @contextmanager
 def ada_at_home(cell: House) -> Iterator[str]:
     """A serving cell with Ada in it; her session app password."""
-    assert cell.manage("prepare").returncode == 0
     cell.people("example", "example.is", ["ada"])
     password = cell.app_password(ADA, "session")
     cell.start()
@@ -80,6 +79,7 @@ def test_a_full_disk_is_452_and_is_over_when_there_is_room_again() -> None:
         cell = House(disk / "home", {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1"})
         # The log is no part of the cell; it goes where there is room.
         try:
+            assert cell.manage("prepare").returncode == 0
             with ada_at_home(cell) as password:
                 assert deliver(cell, "Subject: before\r\n\r\nx\r\n") == (250, b"")
                 filler = disk / "filler"
@@ -107,7 +107,7 @@ def test_a_full_disk_is_452_and_is_over_when_there_is_room_again() -> None:
 
 def test_a_locked_database_is_451_and_mail_flows_again_afterwards() -> None:
     with (
-        house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_DATABASE_PATIENCE="1") as cell,
+        prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_DATABASE_PATIENCE="1") as cell,
         ada_at_home(cell) as password,
     ):
         assert deliver(cell, "Subject: before\r\n\r\nx\r\n") == (250, b"")
@@ -123,7 +123,7 @@ def test_a_locked_database_is_451_and_mail_flows_again_afterwards() -> None:
 
 def test_a_sender_that_closes_its_side_after_the_dot_leaves_one_copy_for_its_retry() -> None:
     with (
-        house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell,
+        prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell,
         ada_at_home(cell) as password,
     ):
         letter = b"Subject: once\r\nMessage-ID: <once@example.net>\r\n\r\nonly once\r\n"
@@ -144,7 +144,7 @@ def test_a_sender_that_closes_its_side_after_the_dot_leaves_one_copy_for_its_ret
 
 
 def test_a_message_of_a_hundred_mebibytes_is_refused_at_mail_and_in_the_stream() -> None:
-    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell, ada_at_home(cell) as password:
+    with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell, ada_at_home(cell) as password:
         with smtplib.SMTP("127.0.0.1", cell.ports["MX"], local_hostname="sender.test", timeout=60) as client:
             client.ehlo()
             assert client.mail("ben@example.net", [f"SIZE={100 << 20}"])[0] == 552

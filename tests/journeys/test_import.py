@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.house import PASSWORD, ROOT, House, house
+from tests.journeys.house import PASSWORD, ROOT, House, prepared
 from tests.servers import dovecot
 from tests.servers.presence import need
 
@@ -34,8 +34,7 @@ def mail(number: int, text: str = "") -> bytes:
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[House]:
-    with house(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.people("example", "example.is", ["ada", "ben", "mo"])
         cell.start()
         yield cell

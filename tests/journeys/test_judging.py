@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailhost.mailauth.dkim_key import key_record
 from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Txt, reverse_name
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.test_kill import _unverified
 from tests.servers.dnsworld import DnsWorld, Signing, Zone, dns_world
 from tests.servers.postfix import Postfix, postfix
@@ -105,7 +105,7 @@ def scene() -> Iterator[Scene]:
         private_network() as network,
         dns_world(records, zones, resolver_port=53) as dns,
         postfix(network, "mx.post.test", address=str(MAIL_HOST)) as other,
-        house(
+        prepared(
             SKERRY_HOSTNAME="mx.example.is",
             SKERRY_RESOLVER=dns.resolver,
             SKERRY_STRANGERS="127.0.0.0/8",
@@ -115,7 +115,6 @@ def scene() -> Iterator[Scene]:
         ) as cell,
     ):
         cell.ports["MX"] = 25
-        assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()

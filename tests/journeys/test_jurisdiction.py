@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import mail, populated, submit, texts, wait_for_texts
@@ -64,7 +64,7 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
     with (
         other_host(address=AMERICAN) as american,
         other_host(address=GERMAN) as german,
-        house(SKERRY_PLACES=places) as cell,
+        prepared(SKERRY_PLACES=places) as cell,
     ):
         ada, _ben = populated(cell)
         cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")

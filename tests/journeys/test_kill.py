@@ -19,7 +19,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 
 KILLS = 22
 SENDERS = 6
@@ -81,8 +81,7 @@ def _subjects(cell: House, password: str) -> list[str]:
 @pytest.mark.slow
 def test_no_acknowledged_message_is_lost_when_processes_are_killed() -> None:
     dice = random.Random(7)
-    with house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()
@@ -113,8 +112,7 @@ def test_no_acknowledged_message_is_lost_when_processes_are_killed() -> None:
 @pytest.mark.journey
 @pytest.mark.slow
 def test_the_whole_cell_may_be_killed_at_once_and_comes_back_with_everything() -> None:
-    with house(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         stop = threading.Event()

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.journeys.browser import Visitor, chromium, visitor
-from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.house import PASSWORD, House, prepared
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ SLOW = 30_000  # milliseconds for Argon2id on a busy machine
 
 @pytest.fixture(scope="module")
 def cell() -> Iterator[House]:
-    with house() as made:
+    with prepared() as made:
         made.start()
         yield made
 

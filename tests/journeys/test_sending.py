@@ -13,7 +13,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.journeys.house import House, free_ports, house
+from tests.journeys.house import House, free_ports, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
 
@@ -64,13 +64,12 @@ def wait_for_texts(cell: House, address: str, password: str, count: int, seconds
 
 
 def populated(cell: House) -> tuple[str, str]:
-    assert cell.manage("prepare").returncode == 0
     cell.people("example", "example.is", ["ada", "ben"])
     return cell.app_password("ada@example.is", "session"), cell.app_password("ben@example.is", "session")
 
 
 def test_a_message_reaches_here_and_elsewhere_and_says_nothing_about_its_author() -> None:
-    with other_host() as other, house(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
+    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
         ada, ben = populated(cell)
         cell.start()
         message = mail(Bcc="ben@example.is", User_Agent="Secret/1.0", X_Originating_IP="[192.0.2.77]")
@@ -102,7 +101,7 @@ def test_a_message_reaches_here_and_elsewhere_and_says_nothing_about_its_author(
 
 
 def test_what_a_login_may_not_do_is_refused() -> None:
-    with other_host() as other, house(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
+    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
         ada, _ben = populated(cell)
         cell.skerry("alias", "add", "sales@example.is", "ada@example.is")
         cell.start()
@@ -121,7 +120,7 @@ def test_what_a_login_may_not_do_is_refused() -> None:
 
 
 def test_a_refusal_comes_back_as_a_notice_without_the_body() -> None:
-    with other_host() as other, house(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
+    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
         ada, _ben = populated(cell)
         other.refuse = lambda recipient: "550 5.1.1 No such user" if recipient.startswith("gone") else ""
         cell.start()
@@ -142,7 +141,7 @@ def test_a_refusal_comes_back_as_a_notice_without_the_body() -> None:
 
 def test_a_host_that_is_away_gets_its_mail_later_and_the_queue_says_why() -> None:
     port = free_ports(1)[0]
-    with house(SKERRY_SMARTHOST=f"127.0.0.1:{port}") as cell:
+    with prepared(SKERRY_SMARTHOST=f"127.0.0.1:{port}") as cell:
         ada, _ben = populated(cell)
         cell.start()
         submit(cell, ada, mail("Patience"), "cleo@other.test")
@@ -172,7 +171,7 @@ def kill_dispatchd(cell: House) -> None:
 
 def test_nothing_is_lost_when_dispatch_is_killed_and_little_is_sent_twice() -> None:
     kills, messages = 5, 60
-    with other_host() as other, house(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
+    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
         ada, _ben = populated(cell)
         other.slow = 0.02
         cell.start()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, house, neighbour, prepared
 from tests.journeys.test_kill import _unverified
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -93,7 +93,7 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
 
 
 def test_a_child_that_is_killed_comes_back_and_orphans_end() -> None:
-    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
+    with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.start()
         wait_for("Ctrl-C stops it", cell)
         for word in ("smtpd", "imapd", "web"):
@@ -126,8 +126,7 @@ def test_what_stands_in_the_way_is_said_in_one_sentence() -> None:
 
 
 def test_daemons_of_another_cell_do_not_start() -> None:
-    with house() as cell:
-        cell.manage("prepare")
+    with prepared() as cell:
         stranger = House(cell.home, {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cell.home / "is-1" / "keys")})
         for words in (("smtpd",), ("imapd",), ("web",), ("worker",), ("serve",), ("prepare",), ("verify",)):
             refused = stranger.manage(*words)
@@ -141,8 +140,7 @@ def test_daemons_of_another_cell_do_not_start() -> None:
 
 
 def test_two_cells_share_a_directory_that_knows_no_domain_by_name() -> None:
-    with house() as iceland:
-        norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
+    with prepared() as iceland, neighbour(iceland, "no-1") as norway:
         iceland.skerry("tenant", "add", "harbour")
         iceland.skerry("domain", "add", "example.is", "--tenant", "harbour")
         norway.skerry("tenant", "add", "fjord")
@@ -172,7 +170,7 @@ def test_the_renewed_certificate_is_served_without_a_restart() -> None:
         with _unverified().wrap_socket(raw) as wrapped:
             return wrapped.getpeercert(binary_form=True) or b""
 
-    with house(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
+    with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.start()
         first = served(cell)
         assert served(cell) == first

@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from mailhost.seal import open_file
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.seal.test_exchange import need_program
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -41,7 +41,7 @@ LETTER = "The lighthouse is lit."
 def cell() -> Iterator[House]:
     need_program("chromium")
     need_program("swaks")
-    with house(SKERRY_SIGNUP_WORK="14") as made:
+    with prepared(SKERRY_SIGNUP_WORK="14") as made:
         made.start()
         yield made
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from mailhost.mailauth.resolver import Cname, Mx, Rdata, Srv, Txt
 from tests.journeys.browser import AXE, missing
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.test_signup import (
     DESKTOP,
     PHONE,
@@ -47,7 +47,7 @@ def world() -> Iterator[DnsWorld]:
 
 @pytest.fixture(scope="module")
 def cell(world: DnsWorld) -> Iterator[House]:
-    with house(SKERRY_SIGNUP_WORK="14", SKERRY_RESOLVER=world.resolver) as made:
+    with prepared(SKERRY_SIGNUP_WORK="14", SKERRY_RESOLVER=world.resolver) as made:
         made.start()
         yield made
 

@@ -22,7 +22,7 @@ from cryptography import x509
 
 from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Tlsa, Txt, reverse_name
 from mailhost.tlspolicy.dane import record_for
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import submit
 from tests.servers.dnsworld import DnsWorld, Signing, Zone, dns_world
@@ -192,9 +192,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ):
             dns.put(f"_25._tcp.{host}", record)
         settings = {"SKERRY_RESOLVER": dns.resolver, "SKERRY_PRIVATE_TARGETS": "true", "SSL_CERT_FILE": str(trusted)}
-        cell = stack.enter_context(house(SKERRY_HOSTNAME="mx.example.is", **settings, **own))
+        cell = stack.enter_context(prepared(SKERRY_HOSTNAME="mx.example.is", **settings, **own))
         cell.ports["MX"] = 25
-        assert cell.manage("prepare").returncode == 0
         cell.people("example", "example.is", ["ada"])
         ada = cell.app_password("ada@example.is", "session")
         cell.start()
@@ -258,7 +257,7 @@ def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
     own, tlsa = certificate(world.folder, world.authority, "mx.example.no")
     world.dns.put("_25._tcp.mx.example.no", tlsa)
     world.network.add(str(OTHER_CELL))
-    with house(
+    with prepared(
         SKERRY_HOSTNAME="mx.example.no",
         SKERRY_CELL="no-1",
         SKERRY_BIND=str(OTHER_CELL),
@@ -269,7 +268,6 @@ def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
     ) as other:
         other.address = str(OTHER_CELL)
         other.ports["MX"] = 25
-        assert other.manage("prepare").returncode == 0
         other.people("fjord", "example.no", ["cleo"])
         cleo = other.app_password("cleo@example.no", "session")
         other.start()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.servers.presence import need
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -115,8 +115,7 @@ class Sender(threading.Thread):
 @pytest.fixture
 def serving() -> Iterator[tuple[House, str]]:
     need("mbsync", "offlineimap")
-    with house(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="2") as cell:
-        assert cell.manage("prepare").returncode == 0
+    with prepared(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="2") as cell:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password(ADA, "session")
         cell.start()

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.journeys.browser import Visitor, chromium, visitor
-from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.house import PASSWORD, House, prepared
 from webadmin.accounts import factors
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -24,7 +24,7 @@ MOS_PASSWORD = "granite under heather"
 @pytest.fixture(scope="module")
 def cell() -> Iterator[House]:
     """A cell with tenant harbour, Ada's mailbox and operator Mo."""
-    with house() as made:
+    with prepared() as made:
         made.start()
         made.people("harbour", "example.is", ["ada"])
         made.skerry("operator", "add", "mo", "--password-stdin", answer=MOS_PASSWORD + "\n")
