@@ -1,5 +1,7 @@
 """Fixtures that every test may use: a database that knows which cell it is, and no sockets outside journeys."""
 
+import os
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -9,6 +11,10 @@ from django.conf import settings
 from django.db import connection
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
+
+# Where bytecode is not kept (the Makefile says why it should be), rewriting assertions is half of a run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
 hypothesis.settings.register_profile("suite", deadline=None)
