@@ -161,7 +161,7 @@ class Deliverer:
     async def deliver(
         self,
         envelope: Envelope,
-        content: bytearray,
+        content: bytes | bytearray,
         *,
         now: datetime,
         verdicts: Mapping[int, Verdict] = NO_VERDICTS,
@@ -363,7 +363,7 @@ class _Message:
     """What all copies of one message share."""
 
     envelope: Envelope
-    content: bytearray
+    content: bytes | bytearray
     description: Description
     verdicts: Mapping[int, Verdict]
     plans: Mapping[int, Plan]

@@ -26,9 +26,10 @@ from mailhost.held import Held, Kept
 from mailhost.message.dsn import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
-from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, TlsNeed
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, Passing, TlsNeed
 from mailhost.ports import Metrics, StoreError
 from mailhost.reach import Reach, Unreachable
+from mailhost.stayed import Stayed
 from mailhost.transport import Answer, ConnectionFailed, Decider, Link, Permission, Transaction, Verdict
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Dispatcher:
         decider: Decider,
         notices: Notices,
         held: Held,
+        stayed: Stayed,
         metrics: Metrics,
         now: Callable[[], datetime],
         limits: DispatchLimits,
@@ -84,6 +86,7 @@ class Dispatcher:
         self._decider = decider
         self._notices = notices
         self._held = held
+        self._stayed = stayed
         self._metrics = metrics
         self._now = now
         self._limits = limits
@@ -174,8 +177,10 @@ class Dispatcher:
         found = await self._ask(work, item, targets, secure=True)
         if found.verdict is Verdict.ALLOW:
             return True
-        if found.verdict is Verdict.HOLD:
+        if found.verdict is Verdict.HOLD and item.passing is Passing.NO:
             await self._give_back(work, item, found)
+        elif found.verdict is Verdict.HOLD:
+            await self._fail(work, item, "egress_held", found.said)
         else:
             await self._fail(work, item, "egress_denied", found.said)
         return False
@@ -321,7 +326,7 @@ class Dispatcher:
                 self._metrics.count("queue_attempts", "failed")
         for reason in later.values():
             self._metrics.count("queue_attempts", reason)
-        if fates and not await self._notices.send(item, fates):
+        if fates and not await self._tell(item, fates):
             # A notice of arrival that finds no room is let go: it must not make the message go out again.
             lost = {each.recipient for each in fates if each.action == "failed"}
             later |= {each: "notice_waits" for each in item.recipients if each.address in lost}
@@ -333,6 +338,12 @@ class Dispatcher:
         reason = next(iter(later.values()))
         await self._outbox.defer(item, tuple(later), due=due, reason=reason)
         work.left[item.id] = replace(item, recipients=tuple(later), reason=reason, attempts=item.attempts + 1)
+
+    async def _tell(self, item: Item, fates: Sequence[Fate]) -> bool:
+        """False: not now. What a mailbox passes on is that mailbox's affair, and its first sender hears nothing."""
+        if item.passing is Passing.NO:
+            return await self._notices.send(item, fates)
+        return await self._stayed.ended(item, fates)
 
     async def _all_later(self, work: _Work, reason: str) -> None:
         """The destination cannot be reached: everything for it waits, whatever is in the queue beyond this claim."""
@@ -352,14 +363,14 @@ class Dispatcher:
         reason = item.reason
         if age >= GIVE_UP - timedelta(hours=1):
             fates = [fate(each, "failed", reason, status=EXPIRED) for each in item.recipients]
-            if await self._notices.send(item, fates):
+            if await self._tell(item, fates):
                 await self._outbox.done(item)
                 del work.left[item.id]
                 self._metrics.count("queue_attempts", "expired")
             else:
                 await self._outbox.postpone([item], due=self._now() + NOTICE_AGAIN, reason=item.reason)
         elif age >= DELAY_NOTICE and not item.told:
-            await self._notices.send(item, [fate(each, "delayed", reason) for each in item.recipients])
+            await self._tell(item, [fate(each, "delayed", reason) for each in item.recipients])
             await self._outbox.tell(item)
 
 

@@ -1,8 +1,12 @@
 """Filing: what the owners of the mailboxes want done with a message, asked after it is judged and before it is sealed.
 
-In: an envelope, the content, what the judge said. Out: a `Plan` for each mailbox whose owner has rules that fit; a
-mailbox without rules costs nothing. This is the one moment at which the message is here in clear, so it is the only one
+In: an envelope, the content, what the judge said. Out: a `Plan` for each mailbox whose owner has wishes in force; a
+mailbox without them costs nothing. This is the one moment at which the message is here in clear, so it is the only one
 at which rules can look at it, and what they look at goes nowhere else: no log, no table.
+
+It is asked twice. Before the message is stored: where it goes, and which forwards can be at all, because what is
+forwarded nowhere must stay. After it is stored: hand over the forwards. A mailbox counts as served when both are
+durable; where the second fails the sender is asked to come back, and the message is there twice rather than nowhere.
 
 Rules that cannot be read (their key file is missing) stop no mail: it goes to the inbox, and the log says which key.
 """
@@ -10,10 +14,15 @@ Rules that cannot be read (their key file is missing) stop no mail: it goes to t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from mailhost.deliver import LARGE, Envelope
+from mailhost.forwarding import Arrived, Forwarder
+from mailhost.forwarding import Why as ForwardWhy
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.addresslist import mailboxes, parse_address_list
 from mailhost.message.charsets import visible
@@ -21,8 +30,8 @@ from mailhost.message.encodedwords import decode_words
 from mailhost.message.headers import Headers, read_headers
 from mailhost.message.structure import scan
 from mailhost.outcomes import NO_VERDICT, Verdict
-from mailhost.ports import Metrics, Route
-from mailhost.rules.apply import NO_PLANS, Letter, Plan, Why, asks_for_attachments, plan
+from mailhost.ports import Metrics, Route, StoreError
+from mailhost.rules.apply import Letter, Plan, Why, asks_for_attachments, plan
 from mailhost.rules.standing import Standing
 
 # Addresses of one field that rules look at; nobody writes to more by hand, and a stranger could name thousands.
@@ -38,36 +47,71 @@ class WishBook(Protocol):
         """The wishes that `route.wishes` numbers; None where they cannot be read. Raises StoreUnavailable."""
 
 
-class Filing:
-    """Asks the rules of every mailbox of an envelope."""
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What is done with one message in one mailbox, and by which address it came there."""
 
-    def __init__(self, *, book: WishBook, metrics: Metrics) -> None:
+    route: Route
+    reached: Address
+    plan: Plan
+
+
+NOTHING_FILED: Final[Mapping[int, Filed]] = MappingProxyType({})
+
+
+class Filing:
+    """Asks the wishes of every mailbox of an envelope, and follows those that reach beyond it."""
+
+    def __init__(self, *, book: WishBook, forwarder: Forwarder, metrics: Metrics) -> None:
         self._book = book
+        self._forwarder = forwarder
         self._metrics = metrics
 
-    async def plans(
-        self, envelope: Envelope, content: bytes | bytearray, verdicts: Mapping[int, Verdict]
-    ) -> Mapping[int, Plan]:
+    async def look(
+        self, message: Arrived, verdicts: Mapping[int, Verdict], *, except_for: Collection[int], now: datetime
+    ) -> Mapping[int, Filed]:
         """What is done with the message, by mailbox. Raises StoreUnavailable."""
-        wished = {
-            route.mailbox_id: (route, address) for route, address in envelope.mailboxes().values() if route.wishes
-        }
+        wished = [
+            (route, address)
+            for mailbox, (route, address) in message.envelope.mailboxes().items()
+            if route.wishes and mailbox not in except_for
+        ]
         if not wished:
-            return NO_PLANS
-        found: dict[int, Plan] = {}
-        read = _Reader(envelope, content)
-        for mailbox, (route, address) in wished.items():
+            return NOTHING_FILED
+        read = _Reader(message.envelope, message.content)
+        found: dict[int, Filed] = {}
+        for route, address in wished:
             standing = await self._book.of(route)
             if standing is None:
                 continue
             junk = verdicts.get(route.tenant_id, NO_VERDICT).junk
             attachments = asks_for_attachments(standing.rules) and await read.attachments()
             made = plan(standing.rules, read.letter(address, attachments=attachments, junk=junk))
-            if made.steps:
-                found[mailbox] = made
             for step in made.steps:
                 self._metrics.count("filter_actions", step.action.does if step.why is Why.DONE else step.why)
+            found[route.mailbox_id] = Filed(route, address, await self._possible(route, message, made, now))
         return found
+
+    async def _possible(self, route: Route, message: Arrived, made: Plan, now: datetime) -> Plan:
+        """The plan without forwards that cannot be; where none is left of them, the message stays."""
+        if not made.forwards:
+            return made
+        answers = await self._forwarder.admit(route, message, made.forwards, now=now)
+        for why in answers.values():
+            self._metrics.count("forwards", why)
+        forwards = tuple(target for target, why in answers.items() if why is ForwardWhy.FORWARDED)
+        return replace(made, forwards=forwards, discard=made.discard and bool(forwards))
+
+    async def follow(self, message: Arrived, filed: Collection[Filed], *, now: datetime) -> frozenset[int]:
+        """Hand over what goes beyond the mailboxes; those for which that failed, and who must be asked again."""
+        failed = set()
+        for one in filed:
+            try:
+                for target in one.plan.forwards:
+                    await self._forwarder.send(one.route, message, target, kept=not one.plan.discard, now=now)
+            except StoreError:
+                failed.add(one.route.mailbox_id)
+        return frozenset(failed)
 
 
 class _Reader:

@@ -47,10 +47,11 @@ class Held:
         self._outbox = outbox
         self._now = now
 
-    async def keep(self, item: Item, why: str) -> Kept:
+    async def keep(self, item: Item, why: str, *, folder: str = HELD_FOLDER, field: str = "Skerry-Held") -> Kept:
         """Store the item's message in its author's mailbox; `why` are sentences. Durable when KEPT.
 
-        A crash before the item is removed stores a second copy. Raises StoreUnavailable.
+        `folder` is a special use of `ports`, `field` the name of the fields on top. A crash before the item is removed
+        stores a second copy. Raises StoreUnavailable.
         """
         content = await self._outbox.content(item)
         try:
@@ -59,7 +60,7 @@ class Held:
             return Kept.NOWHERE
         if content is None:
             return Kept.NOWHERE
-        copy = bytearray(with_fields(content, *self._fields(item, why)))
+        copy = bytearray(with_fields(content, *self._fields(item, why, field)))
         routes = await self._receiver.recipient(author, len(copy))
         if not isinstance(routes, tuple):
             return Kept.LATER if isinstance(routes, Deferred) else Kept.NOWHERE
@@ -68,15 +69,15 @@ class Held:
         if not own:
             return Kept.NOWHERE
         envelope = Envelope(None, Client("", self._hostname, "LMTP"), recipients=[Recipient(author, own)])
-        found = await self._receiver.give_back(envelope, copy, HELD_FOLDER)
+        found = await self._receiver.give_back(envelope, copy, folder)
         return Kept.LATER if isinstance(found, Deferred) else Kept.KEPT if found.code < 300 else Kept.NOWHERE
 
-    def _fields(self, item: Item, why: str) -> tuple[bytes, bytes]:
+    def _fields(self, item: Item, why: str, name: str) -> tuple[bytes, bytes]:
         # The sender's own copy may name blind copies: who sends it again must know for whom it is.
         names = ", ".join(forward.address for forward in item.recipients)
         return (
-            _field("Skerry-Held", f"{format_date(self._now())}; for {names}"),
-            _field("Skerry-Held-Because", why),
+            _field(name, f"{format_date(self._now())}; for {names}"),
+            _field(f"{name}-Because", why),
         )
 
 

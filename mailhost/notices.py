@@ -218,4 +218,4 @@ def fate(
 ) -> Fate:
     """What became of a recipient, in words; `more` are further sentences about the reason."""
     usual, why = WHY.get(reason, ("4.0.0", "It could not be delivered yet."))
-    return Fate(forward.address, action, status or usual, f"{why} {more}".strip(), host, said, forward.orcpt)
+    return Fate(forward.address, action, status or usual, f"{why} {more}".strip(), host, said, forward.orcpt, reason)

@@ -6,6 +6,7 @@ only ever worked on under a claim on its destination, so one host at a time talk
     put ─▶ WAITING ──delivered, refused for good, expired──▶ gone
     WAITING ──not now──▶ WAITING, due later
     WAITING ──egress says hold──▶ gone, sealed into its author's folder Held (`mailhost.held`)
+    WAITING, passed on for a mailbox ──refused for good, expired, held──▶ gone, kept by that mailbox (`mailhost.stayed`)
     WAITING ──the cell is restored from a backup──▶ HELD ──`skerry queue retry`──▶ WAITING
     HELD ──`skerry queue drop`, expired──▶ gone
 
@@ -35,6 +36,14 @@ class TlsNeed(StrEnum):
     ORDINARY = ""  # as the receiving domain's policy says
     REQUIRED = "required"  # REQUIRETLS: under verified TLS on every hop, or not at all
     NONE = "none"  # `TLS-Required: No`: arriving matters more than the receiving domain's TLS policy
+
+
+class Passing(StrEnum):
+    """Whether it is mail that its author sends, or mail of others that a mailbox here passes on."""
+
+    NO = ""
+    COPY = "copy"  # the mailbox has kept its own
+    ONLY = "only"  # it has not: what cannot leave must come back to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Outgoing:
     hold_until: datetime | None = None  # not to leave before (RFC 4865)
     author: str = ""
     consent: bool = False  # its author consents to what the policy advises against
+    passing: Passing = Passing.NO
 
 
 class Queue(Protocol):
@@ -99,6 +109,8 @@ class Item:
     author: str = ""
     consent: bool = False
     content: bytes | None = field(default=None, repr=False)  # where it came with the claim; else `Outbox.content`
+    passing: Passing = Passing.NO
+    mailbox_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     TOO_MANY_HOPS = "too_many_hops"
     LOOP = "loop"
     NOT_A_REPORT = "not_a_report"
+    NOT_A_BOUNCE = "not_a_bounce"
     # Its sender.
     SENDER_RATE = "sender_rate"
     GREYLISTED = "greylisted"
@@ -100,6 +101,11 @@ REASONS: Final[dict[Reason, tuple[int, str, str]]] = {
         554,
         "5.6.0",
         "This address takes DMARC and TLS reports about domains hosted here; this message holds none that can be read",
+    ),
+    Reason.NOT_A_BOUNCE: (
+        550,
+        "5.7.1",
+        "This address takes reports about forwarded mail, which come with the null sender; write to its author instead",
     ),
     Reason.SENDER_RATE: (450, "4.7.1", "Too much mail from there lately; try again later"),
     Reason.GREYLISTED: (451, "4.7.1", "Not known here yet; try again in a few minutes, as mail servers do"),

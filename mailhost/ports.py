@@ -226,6 +226,19 @@ class Grants(Protocol):
         """Whether the mailbox may send as this very address, in normal form. Raises StoreUnavailable."""
 
 
+class WishCounts(Protocol):
+    """How often an owner's wishes were followed, or could not be, by day and reason; never about whom."""
+
+    async def take(self, route: Route, what: str, allowed: int, *, young: int, now: datetime) -> bool:
+        """Count one more today, unless that would be more than `allowed`, or `young` for a young tenant's mailbox.
+
+        Raises StoreUnavailable.
+        """
+
+    async def note(self, mailbox_id: int, what: str, *, now: datetime) -> None:
+        """Count one. Raises StoreUnavailable."""
+
+
 class Tally(Protocol):
     """How many recipients were written to today. Recipients are known as keyed hashes only, and for a time.
 

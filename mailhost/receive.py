@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from functools import cache
 
-from mailhost.deliver import LARGE, Deliverer, Envelope
-from mailhost.filing import Filing
+from mailhost.deliver import LARGE, Deliverer, Envelope, Report
+from mailhost.filing import NOTHING_FILED, Filing
+from mailhost.forwarding import Arrived
 from mailhost.limits import SmtpLimits
 from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
@@ -30,8 +31,9 @@ from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
 from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
+from mailhost.returns import ReturnDesk, is_way_back
 from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
-from mailhost.rules.apply import NO_PLANS, Plan
+from mailhost.rules.apply import NO_PLANS
 
 # How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
 ACTIVATION_TIME = timedelta(hours=72)
@@ -127,12 +129,14 @@ class Receiver:
         judge: Judge | None = None,
         reports: ReportDesk | None = None,
         filing: Filing | None = None,
+        returns: ReturnDesk | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._hostname = hostname
         self._judge = judge
         self._reports = reports
         self._filing = filing
+        self._returns = returns
         self._routes = routes
         self._deliverer = deliverer
         self._lost_answers = lost_answers
@@ -144,11 +148,15 @@ class Receiver:
     async def recipient(self, address: Address, size: int) -> tuple[Route, ...] | Outcome:
         """The mailboxes that take a message of `size` octets (0 when not announced) for `address`, or why not.
 
-        None take what comes for the address of reports, and it is welcome all the same.
+        None take what comes for the address of reports, or goes back along the way of forwarded mail; it is welcome all
+        the same.
         """
         if self._reports is not None and self._reports.takes(address):
             return ()
         try:
+            if self._returns is not None and is_way_back(address):
+                reason = await self._returns.admit(address, now=self._now())
+                return () if reason is Reason.OK else outcome(reason)
             answer = await self._routes.resolve(address)
         except StoreUnavailable:
             return outcome(Reason.STORE_UNAVAILABLE)
@@ -176,18 +184,13 @@ class Receiver:
                 if stored:
                     await self._remember(envelope, content, stored)
                 return outcome(ruling.reason)
-            if self._reports is not None and not all(recipient.routes for recipient in envelope.recipients):
-                reason = await self._report(self._reports, envelope, content, ruling)
-                if reason is not Reason.OK or not envelope.mailboxes():
-                    return outcome(reason)
-            content_kept = self._without_forged(content) if has_results else content
-            report = await self._deliverer.deliver(
-                envelope,
-                content_kept,
-                except_for=stored,
-                now=self._now(),
-                verdicts=ruling.verdicts,
-                plans=await self._plans(envelope, content_kept, ruling),
+            beside = await self._for_no_mailbox(envelope, content, ruling)
+            if beside is not None and (beside is not Reason.OK or not envelope.mailboxes()):
+                return outcome(beside)
+            report = await self._store(
+                Arrived(envelope, self._without_forged(content) if has_results else content, ruling.found),
+                ruling,
+                stored,
             )
             if report.reason is not Reason.OK and (stored or report.stored):
                 # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
@@ -214,8 +217,36 @@ class Receiver:
             return UNJUDGED
         return await self._judge.rule(envelope, content, now=self._now())
 
-    async def _plans(self, envelope: Envelope, content: bytearray, ruling: Ruling) -> Mapping[int, Plan]:
-        return NO_PLANS if self._filing is None else await self._filing.plans(envelope, content, ruling.verdicts)
+    async def _store(self, message: Arrived, ruling: Ruling, stored: Collection[int]) -> Report:
+        """Deliver as the owners want it; a mailbox counts as stored when what goes on from it is durable as well."""
+        now, filing, filed = self._now(), self._filing, NOTHING_FILED
+        if filing is not None:
+            filed = await filing.look(message, ruling.verdicts, except_for=stored, now=now)
+        report = await self._deliverer.deliver(
+            message.envelope,
+            message.content,
+            except_for=stored,
+            now=now,
+            verdicts=ruling.verdicts,
+            plans={mailbox: one.plan for mailbox, one in filed.items()} if filed else NO_PLANS,
+        )
+        if filing is None or not filed:
+            return report
+        done = report.stored | {mailbox for mailbox, one in filed.items() if one.plan.discard}
+        failed = await filing.follow(message, [one for mailbox, one in filed.items() if mailbox in done], now=now)
+        reason = Reason.STORE_UNAVAILABLE if failed and report.reason is Reason.OK else report.reason
+        return Report(reason, done - failed)
+
+    async def _for_no_mailbox(self, envelope: Envelope, content: bytearray, ruling: Ruling) -> Reason | None:
+        """What becomes of it for recipients without a mailbox: reports, and the way back. None: there are none."""
+        found = [recipient.address for recipient in envelope.recipients if not recipient.routes]
+        back = [address for address in found if self._returns is not None and is_way_back(address)]
+        reason: Reason | None = None
+        if self._returns is not None and back:
+            reason = await self._returns.take(envelope, content, back, now=self._now())
+        if self._reports is not None and len(found) > len(back) and reason in {None, Reason.OK}:
+            reason = await self._report(self._reports, envelope, content, ruling)
+        return reason
 
     async def _report(self, desk: ReportDesk, envelope: Envelope, content: bytearray, ruling: Ruling) -> Reason:
         """A recipient without a mailbox is the address for reports; what is no report is still for the others."""

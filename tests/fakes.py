@@ -82,14 +82,42 @@ class MemoryStore:
         self.commits.append(len(deliveries))
 
 
+class MemoryWishCounts:
+    """Counts by mailbox, day and what was counted; `young` are tenants with the smaller limit."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[int, date, str]] = Counter()
+        self.young: set[int] = set()
+
+    async def take(self, route: Route, what: str, allowed: int, *, young: int, now: datetime) -> bool:
+        key = (route.mailbox_id, now.date(), what)
+        if self.counts[key] >= (young if route.tenant_id in self.young else allowed):
+            return False
+        self.counts[key] += 1
+        return True
+
+    async def note(self, mailbox_id: int, what: str, *, now: datetime) -> None:
+        self.counts[mailbox_id, now.date(), what] += 1
+
+    def told(self) -> dict[str, int]:
+        """What was counted, of all mailboxes and days."""
+        found: Counter[str] = Counter()
+        for (_, _, what), number in self.counts.items():
+            found[what] += number
+        return dict(found)
+
+
 class MemoryWishes:
     """Owners' wishes by mailbox; None cannot be read."""
 
     def __init__(self, standing: dict[int, Standing | None]) -> None:
         self.standing = standing
         self.asked: list[tuple[int, int]] = []
+        self.failure: Exception | None = None
 
     async def of(self, route: Route) -> Standing | None:
+        if self.failure is not None:
+            raise self.failure
         self.asked.append((route.mailbox_id, route.wishes))
         return self.standing[route.mailbox_id]
 
@@ -227,6 +255,8 @@ class MemoryOutbox:
                 returns=message.returns,
                 author=message.author,
                 consent=message.consent,
+                passing=message.passing,
+                mailbox_id=message.mailbox_id,
             )
             self.items[item.id] = _Queued(item, message.content, now)
 

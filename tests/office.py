@@ -11,14 +11,15 @@ from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices
-from mailhost.outbox import Forward, Outgoing, TlsNeed
+from mailhost.outbox import Forward, Outgoing, Passing, TlsNeed
 from mailhost.reach import Reach
 from mailhost.seal import open_header, open_payload
+from mailhost.stayed import Stayed
 from mailhost.tlscounts import Session
 from mailhost.tlspolicy.requirement import Barred, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, ConnectionFailed, Permission, Transaction, Verdict
-from tests.fakes import MemoryOutbox
+from tests.fakes import MemoryOutbox, MemoryWishCounts
 from tests.people import identity
 from tests.smtp.talk import HOST, Talk
 
@@ -90,6 +91,13 @@ class Office:
         self.rule: Callable[[Target, bool, bool], Verdict] = lambda _target, secure, sealed: (
             Verdict.ALLOW if secure or sealed else Verdict.DENY
         )
+        self.counts = MemoryWishCounts()
+        held = Held(
+            hostname=HOST,
+            receiver=self.talk.house.receiver,  # type: ignore[arg-type]
+            outbox=self.outbox,
+            now=lambda: self.now,
+        )
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
             find=self._find,
@@ -98,12 +106,8 @@ class Office:
                 transport=self.network, rules=self, counts=self, metrics=self.talk.metrics, now=lambda: self.now
             ),
             decider=self,
-            held=Held(
-                hostname=HOST,
-                receiver=self.talk.house.receiver,  # type: ignore[arg-type]
-                outbox=self.outbox,
-                now=lambda: self.now,
-            ),
+            held=held,
+            stayed=Stayed(held=held, counts=self.counts, now=lambda: self.now),
             notices=Notices(
                 hostname=HOST,
                 receiver=self.talk.house.receiver,  # type: ignore[arg-type]
@@ -157,6 +161,7 @@ class Office:
         tls: TlsNeed = TlsNeed.ORDINARY,
         hold_until: datetime | None = None,
         consent: bool = False,
+        passing: Passing = Passing.NO,
     ) -> None:
         forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
         message = Outgoing(
@@ -173,6 +178,7 @@ class Office:
             hold_until=hold_until,
             author="ada@example.is",
             consent=consent,
+            passing=passing,
         )
         await self.outbox.put(message, now=self.now)
 

@@ -9,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.deliver import Client, Envelope, Recipient
-from mailhost.filing import MAX_ADDRESSES, Filing, _Reader
+from mailhost.filing import MAX_ADDRESSES, _Reader
+from mailhost.forwarding import Arrived
 from mailhost.message.address import parse_address
 from mailhost.outcomes import Verdict
 from mailhost.ports import Route, StoreUnavailable
+from mailhost.routing import RouteCache
+from mailhost.rules.apply import NO_PLAN, Plan
 from mailhost.rules.rule import Action, Does, Rule, action, condition
 from mailhost.rules.standing import Standing, from_text, to_text
-from tests.fakes import CountedMetrics, MemoryWishes
+from tests.fakes import CountedMetrics
 from tests.people import ADA, BEN
-from tests.smtp.talk import MAIL, Talk, settle
+from tests.post import Post
+from tests.smtp.talk import MAIL, Talk
 
 LISTS = Rule(
     "tides", (condition("subject", "contains", "tides"),), (action("folder", "Lists"), action("flag", "\\Seen"))
@@ -27,11 +31,10 @@ AWAY = Rule("no", (condition("sender", "domain", "example.no"),), (Action(Does.D
 
 def filed(*rules: Rule, readable: bool = True) -> tuple[Talk, CountedMetrics]:
     """An MX where Ada has these rules and Ben has none."""
-    metrics = CountedMetrics()
-    book = MemoryWishes({ADA.mailbox_id: Standing(rules) if readable else None})
-    talk = Talk(filing=Filing(book=book, metrics=metrics))
-    talk.add("ada@example.is", replace(ADA, wishes=1))
-    return talk, metrics
+    post = Post(*rules)
+    if not readable:
+        post.book.standing[ADA.mailbox_id] = None
+    return post.talk, post.metrics
 
 
 async def test_a_rule_puts_the_message_into_its_folder_with_its_flags_and_only_for_its_owner() -> None:
@@ -71,24 +74,16 @@ async def test_rules_that_cannot_be_read_stop_no_mail() -> None:
 
 
 async def test_without_wishes_nothing_is_asked_for() -> None:
-    book = MemoryWishes({})
-    talk = Talk(filing=Filing(book=book, metrics=CountedMetrics()))
-    client = await talk.greeted()
-    assert (await client.send()).startswith("250")
-    assert book.asked == []
+    post = Post()
+    assert (await post.arrive(MAIL, "ben@example.is")).startswith("250")
+    assert post.book.asked == []
 
 
 async def test_a_book_that_is_shut_defers_the_message() -> None:
-    class Shut:
-        async def of(self, route: Route) -> Standing | None:
-            raise StoreUnavailable("x")
-
-    talk = Talk(filing=Filing(book=Shut(), metrics=CountedMetrics()))
-    talk.add("ada@example.is", replace(ADA, wishes=1))
-    client = await talk.greeted()
-    assert (await client.send()).startswith("451")
-    await settle()
-    assert talk.store.deliveries == []
+    post = Post(LISTS)
+    post.book.failure = StoreUnavailable("x")
+    assert (await post.arrive(MAIL)).startswith("451")
+    assert post.talk.store.deliveries == []
 
 
 def envelope(to: str = "ada@example.is", route: Route = ADA) -> Envelope:
@@ -99,22 +94,31 @@ def envelope(to: str = "ada@example.is", route: Route = ADA) -> Envelope:
     )
 
 
+async def planned(rule: Rule, content: bytes, verdicts: dict[int, Verdict] | None = None) -> Plan | None:
+    post = Post(rule)
+    filing = post._filing(post.talk, RouteCache(post.talk.directory, lambda: 0.0))
+    message = Arrived(envelope(), content)
+    return (await filing.look(message, verdicts or {}, except_for=(), now=post.now))[ADA.mailbox_id].plan
+
+
 async def test_the_judges_word_on_junk_counts_for_the_tenant_it_was_given_to() -> None:
     junk = Rule("junk", (condition("junk", "yes"),), (action("folder", "Doubtful"),))
-    filing = Filing(book=MemoryWishes({ADA.mailbox_id: Standing((junk,))}), metrics=CountedMetrics())
-    found = await filing.plans(envelope(), MAIL, {ADA.tenant_id: Verdict("none", junk=True)})
-    assert found[ADA.mailbox_id].folder == "Doubtful"
-    assert await filing.plans(envelope(), MAIL, {ADA.tenant_id + 1: Verdict("none", junk=True)}) == {}
+    bad = Verdict("none", junk=True)
+    found = await planned(junk, MAIL, {ADA.tenant_id: bad})
+    assert found is not None
+    assert found.folder == "Doubtful"
+    assert await planned(junk, MAIL, {ADA.tenant_id + 1: bad}) == NO_PLAN
 
 
 async def test_attachments_are_seen_in_small_and_in_large_messages() -> None:
     rule = Rule("files", (condition("attachment", "yes"),), (action("folder", "Files"),))
-    filing = Filing(book=MemoryWishes({ADA.mailbox_id: Standing((rule,))}), metrics=CountedMetrics())
     part = b"--x\r\nContent-Disposition: attachment; filename=chart.txt\r\n\r\nrocks\r\n"
     for filling in (b"", b"y" * 200_000 + b"\r\n"):
         mail = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + part + filling + b"--x--\r\n"
-        assert (await filing.plans(envelope(), mail, {}))[ADA.mailbox_id].folder == "Files"
-    assert await filing.plans(envelope(), MAIL, {}) == {}
+        found = await planned(rule, mail)
+        assert found is not None
+        assert found.folder == "Files"
+    assert await planned(rule, MAIL) == NO_PLAN
 
 
 def test_what_conditions_see_is_decoded_and_bounded() -> None:

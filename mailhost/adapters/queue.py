@@ -33,7 +33,7 @@ from mailhost.adapters.queueboxes import open_content, open_envelope, seal_conte
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.writer import Writer
-from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, TlsNeed
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, Passing, TlsNeed
 from mailhost.ports import StoreFull, StoreUnavailable
 from mailhost.seal import CannotOpen, CellBox
 
@@ -48,7 +48,7 @@ CARRIED: Final = 32 * 1024
 LARGE: Final = 256 * 1024
 
 _ITEM: Final = (
-    "i.id, i.message_id, m.opaque_id, m.tenant_id, i.envelope, i.queued, i.attempts, i.told, i.reason,"
+    "i.id, i.message_id, m.opaque_id, m.tenant_id, m.mailbox_id, i.envelope, i.queued, i.attempts, i.told, i.reason,"
     f" CASE WHEN m.blob = '' AND LENGTH(m.content) <= {CARRIED} THEN m.content END"
     " FROM mailhost_queueitem i JOIN mailhost_queuedmessage m ON m.id = i.message_id"
 )
@@ -168,7 +168,7 @@ class DatabaseQueue:
         return tuple(items), lost
 
     def _open(self, row: Any) -> Item:
-        item_id, message_id, opaque_id, tenant_id, envelope, queued, attempts, told, reason, content = row
+        item_id, message_id, opaque_id, tenant_id, mailbox_id, envelope, queued, attempts, told, reason, content = row
         box = self._keys.of(read_moment(queued).date())
         if box is None:
             raise CannotOpen
@@ -187,6 +187,8 @@ class DatabaseQueue:
             returns=values.get("returns", ""),
             author=values.get("author", ""),
             consent=values.get("consent", False),
+            passing=Passing(values.get("passing", "")),
+            mailbox_id=mailbox_id,
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),

@@ -38,6 +38,7 @@ def seal_envelope(box: CellBox, message: Outgoing | Item, recipients: Sequence[F
         "returns": message.returns,
         "author": message.author,
         "consent": message.consent,
+        "passing": message.passing,
         "queued": queued.isoformat(),
     }
     return box.seal(json.dumps(values).encode(), _about("envelope", message.opaque_id))

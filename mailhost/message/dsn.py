@@ -33,7 +33,7 @@ _UNPRINTABLE = re.compile(r"[^ -~]+")
 class Fate:
     """What became of one recipient.  `action` is `failed`, `delayed`, `relayed` or `delivered` (RFC 3464 §2.3.3),
     `status` the enhanced code, `why` a sentence for the author, `host` and `said` the other side's name and words where
-    there was one."""
+    there was one, `reason` the code of `why`."""
 
     recipient: str
     action: str
@@ -42,6 +42,7 @@ class Fate:
     host: str = ""
     said: str = ""
     original: str = ""  # ORCPT as given, xtext
+    reason: str = ""
 
 
 def notice(

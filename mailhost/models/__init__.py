@@ -21,7 +21,7 @@ from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, Suspension, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
-from mailhost.models.wishes import OwnerWishes
+from mailhost.models.wishes import OwnerWishes, WishCount
 
 __all__ = [
     "Alias",
@@ -63,5 +63,6 @@ __all__ = [
     "Tenant",
     "TlsSessions",
     "Vanished",
+    "WishCount",
     "WrittenTo",
 ]

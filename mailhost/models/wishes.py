@@ -28,3 +28,21 @@ class OwnerWishes(models.Model):
 
     def __str__(self) -> str:
         return f"wishes of mailbox {self.mailbox_id}"
+
+
+class WishCount(models.Model):
+    """How often something was done with an owner's mail on one day, or why it was not; rows go after a month."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox day what messages")
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, db_index=False)
+    day = models.DateField()
+    what = models.CharField(max_length=40)  # a reason code, never of whom
+    messages = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "day", "what"], name="counted_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.what} of mailbox {self.mailbox_id} on {self.day}"

@@ -65,12 +65,13 @@ class JudgingLimits:
 class Ruling:
     """What becomes of a message: `reason` is OK, or why not. `verdicts` are by tenant, for delivery.
 
-    `proven` is the author's domain where DMARC passed, else empty.
+    `proven` is the author's domain where DMARC passed, else empty; `found` what authentication says, if it was asked.
     """
 
     reason: Reason
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
     proven: str = ""
+    found: Findings | None = None
 
 
 UNJUDGED: Final = Ruling(Reason.OK)
@@ -240,6 +241,7 @@ class Judge:
             Reason.OK,
             {tenant: Verdict(text, found is not Disposition.ACCEPT) for tenant, (found, _) in each.items()},
             proven,
+            proof,
         )
         if case.stranger and dispositions == {Disposition.ACCEPT}:
             await self._welcome(case, known, recalled, wait=stranger and not proven)

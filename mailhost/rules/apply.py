@@ -90,6 +90,12 @@ class _Course:
         """Do one action, or say why not."""
         self.steps.append(Step(number, action, self._done(action)))
 
+    def plan(self) -> Plan:
+        """The whole. What was to be forwarded instead of kept is kept where it is not forwarded."""
+        stays = not self.forwards and any(step.why is Why.JUNK_STAYS for step in self.steps)
+        discard = self.discard and not stays
+        return Plan(self.folder, tuple(self.flags), tuple(self.forwards), discard, tuple(self.steps))
+
     def _done(self, action: Action) -> Why:
         match action.does:
             case Does.FOLDER if self.folder:
@@ -123,7 +129,7 @@ def plan(rules: Rules, letter: Letter) -> Plan:
             break
     if not course.steps:
         return NO_PLAN
-    return Plan(course.folder, tuple(course.flags), tuple(course.forwards), course.discard, tuple(course.steps))
+    return course.plan()
 
 
 def fits(rule: Rule, letter: Letter) -> bool:

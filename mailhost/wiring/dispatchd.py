@@ -14,6 +14,7 @@ from mailhost.adapters.egress import DatabaseDecider
 from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
+from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
@@ -25,6 +26,7 @@ from mailhost.reach import Reach
 from mailhost.routing import NotLocal, RouteCache
 from mailhost.smtp.client import Dialer
 from mailhost.smtp.handshake import tls
+from mailhost.stayed import Stayed
 from mailhost.stspolicies import StsPolicies
 from mailhost.tlscounts import NotCounted
 from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
@@ -51,6 +53,7 @@ async def _dispatchd(around: Surroundings) -> None:
         counts = DatabaseTlsCounts(shop.writer, shop.readers, key=around.secrets.correspondent)
         policies = DatabasePolicyCache(shop.writer, shop.readers, key=around.secrets.correspondent)
         way = _way_out(around, policies)
+        held = Held(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now)
         dispatcher = Dispatcher(
             outbox=queue,
             find=_here_first(routes, way.find),
@@ -63,7 +66,8 @@ async def _dispatchd(around: Surroundings) -> None:
                 now=now,
             ),
             decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
-            held=Held(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
+            held=held,
+            stayed=Stayed(held=held, counts=DatabaseWishCounts(shop.writer), now=now),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
             now=now,

@@ -18,15 +18,18 @@ from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.reportbook import DatabaseReportBook
 from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook
+from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
 from mailhost.deliver import Deliverer
 from mailhost.filing import Filing
+from mailhost.forwarding import ErrandLimits, Forwarder, srs_of
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
 from mailhost.ports import Directory
 from mailhost.receive import Receiver
 from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import Judge
+from mailhost.returns import ReturnDesk
 from mailhost.routing import RouteCache
 from mailhost.seal import HybridIdentity
 from mailhost.signing import SigningQueue
@@ -67,7 +70,8 @@ async def intake(
                 limits=limits,
                 judge=judge,
                 reports=_report_desk(settings, shop),
-                filing=_filing(around, shop),
+                filing=_filing(around, shop, routes),
+                returns=_returns(around, shop, routes),
             ),
             routes,
             plain,
@@ -76,13 +80,36 @@ async def intake(
 
 def signing_queue(around: Surroundings, shop: Workshop) -> SigningQueue:
     """The entrance for everything that leaves."""
+    return SigningQueue(outgoing_queue(around, shop), _dkim_keys(around, shop))
+
+
+def _filing(around: Surroundings, shop: Workshop, routes: RouteCache) -> Filing:
+    settings = around.settings
+    forwarder = Forwarder(
+        hostname=settings.hostname,
+        routes=routes,
+        queue=outgoing_queue(around, shop),
+        keys=_dkim_keys(around, shop),
+        srs=srs_of(around.secrets.correspondent),
+        counts=DatabaseWishCounts(shop.writer),
+        limits=ErrandLimits(young=settings.young_recipients),
+    )
+    book = DatabaseWishBook(shop.readers, HybridIdentity(around.read_or_make(settings.keys / WISHES_KEY)))
+    return Filing(book=book, forwarder=forwarder, metrics=around.metrics)
+
+
+def _returns(around: Surroundings, shop: Workshop, routes: RouteCache) -> ReturnDesk:
+    return ReturnDesk(
+        hostname=around.settings.hostname,
+        routes=routes,
+        queue=outgoing_queue(around, shop),
+        srs=srs_of(around.secrets.correspondent),
+    )
+
+
+def _dkim_keys(around: Surroundings, shop: Workshop) -> DatabaseDkimKeys:
     identity = HybridIdentity(around.read_or_make(around.settings.keys / DOMAINS_KEY))
-    return SigningQueue(outgoing_queue(around, shop), DatabaseDkimKeys(shop.readers, identity))
-
-
-def _filing(around: Surroundings, shop: Workshop) -> Filing:
-    identity = HybridIdentity(around.read_or_make(around.settings.keys / WISHES_KEY))
-    return Filing(book=DatabaseWishBook(shop.readers, identity), metrics=around.metrics)
+    return DatabaseDkimKeys(shop.readers, identity)
 
 
 def _report_desk(settings: Settings, shop: Workshop) -> ReportDesk | None:

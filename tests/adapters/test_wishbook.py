@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
 
+from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.directory import DatabaseDirectory
+from mailhost.adapters.queue import DatabaseQueue
+from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.wishbook import DatabaseWishBook, seal_wishes
-from mailhost.models import Folder, Message, OwnerWishes, Subscription
+from mailhost.adapters.wishcounts import DatabaseWishCounts
+from mailhost.models import Folder, Message, OwnerWishes, Subscription, Tenant, WishCount
+from mailhost.outbox import Forward, Outgoing, Passing
 from mailhost.ports import Route
 from mailhost.provision import wishes
 from mailhost.provision.errors import BadName
@@ -18,6 +26,7 @@ from mailhost.rules.rule import Rule, action, condition
 from mailhost.rules.standing import Standing
 from mailhost.seal import HybridIdentity
 from tests.adapters.conftest import Cell
+from tests.people import NOW
 
 KEY = HybridIdentity(b"w" * 32)
 RULES = (Rule("tides", (condition("sender", "is", "cleo@example.no"),), (action("folder", "Lists/Tides"),)),)
@@ -102,8 +111,6 @@ async def test_a_named_folder_is_made_once_with_its_parents_and_subscribed(cell:
 
 
 async def test_two_in_one_transaction_share_the_folder_they_make(cell: Cell) -> None:
-    import asyncio
-
     await asyncio.gather(
         *(cell.mailstore.commit([replace(cell.ada.delivery(), folder=name)]) for name in ["A/B", "A", "A/B", "A/C"])
     )
@@ -125,3 +132,40 @@ async def test_where_no_more_folders_can_be_had_the_message_lies_in_the_inbox(
         return list(Message.objects.filter(folder__mailbox=cell.ada.mailbox).values_list("folder__name", flat=True))
 
     assert await sync_to_async(look)() == ["INBOX"]
+
+
+async def test_counts_stop_at_the_days_limit_and_go_after_a_month(cell: Cell) -> None:
+    counts = DatabaseWishCounts(cell.shop.writer)
+    box = cell.ada.mailbox
+    route = await route_of(cell, box.address)
+
+    async def take(now: datetime = NOW) -> bool:
+        return await counts.take(route, "forwarded", 2, young=1, now=now)
+
+    assert [await take() for _ in range(3)] == [True, True, False]
+    await counts.note(box.pk, "loop", now=NOW)
+    await counts.note(10**9, "loop", now=NOW)  # a mailbox that is gone
+    assert await take(NOW + timedelta(days=1))
+
+    def rows() -> list[tuple[str, int]]:
+        return list(WishCount.objects.order_by("day", "what").values_list("what", "messages"))
+
+    assert await sync_to_async(rows)() == [("forwarded", 2), ("loop", 1), ("forwarded", 1)]
+    await sync_to_async(Tenant.objects.filter(pk=box.tenant_id).update)(young_until=NOW.date() + timedelta(days=90))
+    assert [await take(NOW + timedelta(days=60)) for _ in range(2)] == [True, False]
+    assert await sync_to_async(rows)() == [("forwarded", 1)]
+
+
+async def test_whose_errand_it_is_survives_the_queue(cell: Cell, tmp_path: Path) -> None:
+    keys, blobs = QueueKeys(tmp_path / "keys", lambda _path: b"q" * 32), FileBlobs(tmp_path / "outgoing")
+    (tmp_path / "keys").mkdir()
+    blobs.prepare()
+    queue = DatabaseQueue(cell.shop.writer, cell.shop.readers, keys, blobs, cell="is-1", key=b"k" * 32)
+    box = cell.ada.mailbox
+    message = Outgoing(
+        "1" * 32, box.tenant_id, box.pk, "", (Forward("a@b.test", "b.test"),), b"x", passing=Passing.ONLY
+    )
+    await queue.put(message, now=NOW)
+    (tmp_path / "keys" / f"{NOW.date()}.key").write_bytes(b"q" * 32)
+    [claim] = await queue.claim(now=NOW, lease=timedelta(seconds=30), destinations=1, items=1)
+    assert (claim.due[0].passing, claim.due[0].mailbox_id) == (Passing.ONLY, box.pk)

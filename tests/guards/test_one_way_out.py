@@ -1,6 +1,6 @@
 """Enforcement point 8: mail for elsewhere, whoever made it, leaves by dispatch, and dispatch asks before it connects.
 
-Submissions, receipts, reports and whatever comes later share the queue; notices go to mailboxes of the cell and have no
+Submissions, receipts, reports, forwards and bounces of forwards share the queue; notices go to mailboxes of the cell and have no
 other way. So it is enough that nothing else can talk to another mail host, and that dispatch asks first.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mailhost.outbox import Passing
 from mailhost.transport import Verdict
 from tests.office import Office
 
@@ -35,6 +36,22 @@ def test_nothing_but_the_dispatcher_can_talk_to_another_mail_host() -> None:
     ]
     speaking = {str(path.relative_to(ROOT)) for path in files if SPEAKS_SMTP & set(imports(path))}
     assert speaking == {"mailhost/wiring/dispatchd.py"}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+@pytest.mark.parametrize("passing", [Passing.COPY, Passing.ONLY])
+async def test_what_may_not_leave_is_not_forwarded_either_and_stays_with_its_owner(
+    verdict: Verdict, passing: Passing
+) -> None:
+    office = Office()
+    office.rule = lambda *_: verdict
+    await office.put("ada@other.test", sender="SRS0=aaaaaa=aa=other.test=cleo@example.is", passing=passing)
+    await office.work()
+    assert (office.network.connected, office.network.sent) == ([], [])
+    assert not office.outbox.items
+    kept = office.notices()
+    assert len(kept) == (1 if passing is Passing.ONLY else 0)
+    assert all("High at noon" in text for text in kept)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])

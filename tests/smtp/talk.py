@@ -153,7 +153,8 @@ class Talk:
             limits=self.limits,
             judge=made.get("judge"),
             reports=made.get("reports"),
-            filing=made.get("filing"),
+            filing=made["filing"](self, routes) if "filing" in made else None,
+            returns=made["returns"](self, routes) if "returns" in made else None,
             sleep=self._sleep,
         )
         self.house = House(HOST, receiver, self.limits, self.metrics, lambda: made.get("tls"), "example.is")
