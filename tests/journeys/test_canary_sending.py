@@ -1,16 +1,19 @@
 """The canary scan over what is sent: whoever gets the disk learns neither who is written to nor what is written.
 
 Planted: recipients and their domains, display names, subject, body, attachment name and content, HELO name, the mail
-program, client address, and what another host answers. Driven: a delivery with its signatures, a refusal and its
-notice, a message that waits in the queue, one that is held, one with its author's consent, and a kill -9.
+program, client address, what another host answers, and whom a filter names and forwards to. Driven: a delivery with its
+signatures, a refusal and its notice, a message that waits in the queue, a forward and its bounce, a message and a
+forward that are held, one with its author's consent, and a kill -9.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
 import smtplib
+import tempfile
 import time
 from email.message import EmailMessage
 
@@ -42,8 +45,11 @@ def _marks() -> dict[str, str]:
         "helo",
         "program",
         "answer",
+        "stranger",
+        "forwarded",
     )
-    return {thing: "canary" + secrets.token_hex(8) for thing in things}
+    # The stranger's address has to fit into one of ours, of 64 octets at most, for the way back.
+    return {thing: "canary" + secrets.token_hex(8) for thing in things} | {"stranger": "canary" + secrets.token_hex(6)}
 
 
 def _submit(cell: House, password: str, marks: dict[str, str], to: str, word: str = "") -> None:
@@ -67,6 +73,41 @@ def _submit(cell: House, password: str, marks: dict[str, str], to: str, word: st
         client.send_message(message, "ada@example.is", [address])
 
 
+def _forward(cell: House, marks: dict[str, str]) -> None:
+    """A filter of Ada's that forwards a stranger's mail."""
+    condition = {"about": "sender", "asks": "is", "value": f"{marks['stranger']}@{marks['domain']}.test"}
+    action = {"does": "forward", "value": f"{marks['forwarded']}@{marks['domain']}.test"}
+    rules = {"version": 1, "rules": [{"name": "on", "when": [condition], "then": [action]}]}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(rules))
+        file.flush()
+        words = ("filters", "set", "ada@example.is", "--file", file.name, "--password-stdin")
+        assert cell.skerry(*words, answer=PASSWORD + "\n")["rules"] == 1
+
+
+def _arrive(cell: House, marks: dict[str, str], sender: str, recipient: str) -> None:
+    """Mail from outside, at the MX."""
+    with smtplib.SMTP("127.0.0.1", cell.ports["MX"], source_address=(CLIENT, 0), timeout=60) as client:
+        text = f"From: {marks['stranger']}@{marks['domain']}.test\r\nSubject: on\r\n\r\n{marks['body']}\r\n"
+        client.sendmail(sender, [recipient], text)
+
+
+def _drive_forward(cell: House, other: OtherHost, marks: dict[str, str]) -> None:
+    """A stranger's mail goes on to where Ada wants it, and its bounce back to the stranger."""
+    stranger = f"{marks['stranger']}@{marks['domain']}.test"
+    _forward(cell, marks)
+    _arrive(cell, marks, stranger, "ada@example.is")
+    other.wait_for(2, 60)
+    on = other.arrived[1]
+    assert on.recipients == [f"{marks['forwarded']}@{marks['domain']}.test"]
+    assert on.sender.startswith("SRS0=")
+    assert b"Delivered-To: ada@example.is" in on.content
+    assert CLIENT.encode() not in on.content
+    _arrive(cell, marks, "", on.sender)
+    other.wait_for(3, 60)
+    assert (other.arrived[2].sender, other.arrived[2].recipients) == ("", [stranger])
+
+
 def _answers(marks: dict[str, str], recipient: str) -> str:
     if recipient.startswith(marks["gone"]):
         return f"550 5.1.1 {marks['answer']}"
@@ -78,19 +119,24 @@ def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) 
     _submit(cell, password, marks, "recipient")
     other.wait_for(1, 60)
     assert marks["body"].encode() in other.arrived[0].content
+    _drive_forward(cell, other, marks)
     _submit(cell, password, marks, "gone")
-    [notice] = wait_for_texts(cell, "ada@example.is", password, 1, 60)
+    kept, notice = wait_for_texts(cell, "ada@example.is", password, 2, 60)
+    assert marks["stranger"].encode() in kept
     assert marks["answer"].encode() in notice
     _submit(cell, password, marks, "waiting")
     deadline = time.monotonic() + 60
     while not any(row["reason"] == "deferred_by_host" for row in cell.skerry("queue", "list")):
         assert time.monotonic() < deadline
     cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
+    _arrive(cell, marks, f"{marks['stranger']}@{marks['domain']}.test", "ada@example.is")
     _submit(cell, password, marks, "held")
-    wait_for_texts(cell, "ada@example.is", password, 2, 60)
+    wait_for_texts(cell, "ada@example.is", password, 4, 60)
     assert marks["body"].encode() in texts(cell, "ada@example.is", password, "Held")[0]
     _submit(cell, password, marks, "agreed", "[consent] ")
-    other.wait_for(2, 60)
+    other.wait_for(4, 60)
+    # Of what was forwarded after the policy changed nothing was sent.
+    assert [f"{marks['forwarded']}@{marks['domain']}.test" in one.recipients for one in other.arrived].count(True) == 1
 
 
 @pytest.mark.journey
