@@ -24,7 +24,7 @@ class OwnerWishes(models.Model):
     mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True)
     version = models.PositiveIntegerField()
     in_force = models.BooleanField()
-    text = models.BinaryField()  # `mailhost.rules.text`, padded: an age file to the cell's key for wishes
+    text = models.BinaryField()  # `mailhost.rules.text`, padded, in a box of the cell's key for wishes
 
     def __str__(self) -> str:
         return f"wishes of mailbox {self.mailbox_id}"

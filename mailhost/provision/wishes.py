@@ -16,7 +16,7 @@ from mailhost.models import Alias, Mailbox, OwnerWishes
 from mailhost.provision.errors import BadName, CannotProvision
 from mailhost.rules.rule import BadRule, Rules, checked, targets
 from mailhost.rules.standing import Standing
-from mailhost.seal import CannotOpen, HybridIdentity
+from mailhost.seal import CannotOpen, CellBox
 
 
 class ChangedMeanwhile(CannotProvision):
@@ -35,20 +35,20 @@ class Kept:
     version: int
 
 
-def of(box: Mailbox, identity: HybridIdentity) -> Kept:
+def of(box: Mailbox, keys: CellBox) -> Kept:
     """What is kept. Raises CannotRead."""
     row = OwnerWishes.objects.filter(mailbox=box).first()
     if row is None:
         return Kept(Standing(), 0)
     try:
-        return Kept(open_wishes(bytes(row.text), identity), row.version)
+        return Kept(open_wishes(bytes(row.text), keys, box.pk), row.version)
     except CannotOpen:
         raise CannotRead(
             f"the filters of {box.address} cannot be opened: the operator must restore the key file {WISHES_KEY}"
         ) from None
 
 
-def set_rules(box: Mailbox, rules: Rules, identity: HybridIdentity, *, version: int | None = None) -> Kept:
+def set_rules(box: Mailbox, rules: Rules, keys: CellBox, *, version: int | None = None) -> Kept:
     """Put these rules in the place of all rules; `version` None overwrites whatever is there.
 
     Raises BadName, ChangedMeanwhile, CannotRead.
@@ -57,11 +57,11 @@ def set_rules(box: Mailbox, rules: Rules, identity: HybridIdentity, *, version: 
         _refuse_circles(box, checked(rules))
     except BadRule as problem:
         raise BadName(str(problem)) from None
-    return _save(box, Standing(rules), identity, version)
+    return _save(box, Standing(rules), keys, version)
 
 
-def _save(box: Mailbox, standing: Standing, identity: HybridIdentity, version: int | None) -> Kept:
-    sealed = seal_wishes(standing, identity)
+def _save(box: Mailbox, standing: Standing, keys: CellBox, version: int | None) -> Kept:
+    sealed = seal_wishes(standing, keys, box.pk)
     with transaction.atomic():
         row = OwnerWishes.objects.select_for_update().filter(mailbox=box).first()
         seen = row.version if row else 0

@@ -17,7 +17,7 @@ from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.reportbook import DatabaseReportBook
-from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook
+from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook, wishes_box
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
 from mailhost.deliver import Deliverer
@@ -94,7 +94,7 @@ def _filing(around: Surroundings, shop: Workshop, routes: RouteCache) -> Filing:
         counts=DatabaseWishCounts(shop.writer),
         limits=ErrandLimits(young=settings.young_recipients),
     )
-    book = DatabaseWishBook(shop.readers, HybridIdentity(around.read_or_make(settings.keys / WISHES_KEY)))
+    book = DatabaseWishBook(shop.readers, wishes_box(around.read_or_make(settings.keys / WISHES_KEY)))
     return Filing(book=book, forwarder=forwarder, metrics=around.metrics)
 
 

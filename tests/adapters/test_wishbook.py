@@ -15,7 +15,7 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.directory import DatabaseDirectory
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
-from mailhost.adapters.wishbook import DatabaseWishBook, seal_wishes
+from mailhost.adapters.wishbook import DatabaseWishBook, seal_wishes, wishes_box
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.models import Folder, Message, OwnerWishes, Subscription, Tenant, WishCount
 from mailhost.outbox import Forward, Outgoing, Passing
@@ -24,11 +24,11 @@ from mailhost.provision import wishes
 from mailhost.provision.errors import BadName
 from mailhost.rules.rule import Rule, action, condition
 from mailhost.rules.standing import Standing
-from mailhost.seal import HybridIdentity
+from mailhost.seal.cellbox import OVERHEAD
 from tests.adapters.conftest import Cell
 from tests.people import NOW
 
-KEY = HybridIdentity(b"w" * 32)
+KEY = wishes_box(b"w" * 32)
 RULES = (Rule("tides", (condition("sender", "is", "cleo@example.no"),), (action("folder", "Lists/Tides"),)),)
 
 
@@ -57,10 +57,19 @@ async def test_the_row_names_nobody(cell: Cell) -> None:
     await sync_to_async(wishes.set_rules)(cell.ada.mailbox, RULES, KEY)
     row = await sync_to_async(OwnerWishes.objects.get)()
     assert b"cleo" not in bytes(row.text)
-    assert bytes(row.text).startswith(b"age-encryption.org/v1\n-> mlkem768x25519")
+    assert len(bytes(row.text)) == 1024 + OVERHEAD
 
 
-@pytest.mark.parametrize("text", [b"noise", seal_wishes(Standing(RULES), HybridIdentity(b"x" * 32))])
+async def test_a_box_of_one_mailbox_opens_for_no_other(cell: Cell) -> None:
+    ada, ben = cell.ada.mailbox, cell.ben.mailbox
+    for box in (ada, ben):
+        await sync_to_async(wishes.set_rules)(box, RULES, KEY)
+    row = await sync_to_async(OwnerWishes.objects.get)(mailbox=ada)
+    await sync_to_async(OwnerWishes.objects.filter(mailbox=ben).update)(text=bytes(row.text))
+    assert await DatabaseWishBook(cell.shop.readers, KEY).of(await route_of(cell, ben.address)) is None
+
+
+@pytest.mark.parametrize("text", [b"noise", seal_wishes(Standing(RULES), wishes_box(b"x" * 32), 1)])
 async def test_what_cannot_be_opened_is_said_in_the_log_without_an_address(
     cell: Cell, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

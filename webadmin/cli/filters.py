@@ -12,12 +12,13 @@ from typing import Annotated
 
 import typer
 
+from mailhost.adapters.wishbook import wishes_box
 from mailhost.models import Mailbox
 from mailhost.provision import mailboxes, wishes
 from mailhost.provision.errors import BadName
 from mailhost.rules.rule import BadRule
 from mailhost.rules.text import MAX_TEXT, read, write
-from mailhost.seal import HybridIdentity
+from mailhost.seal import CellBox
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret, tried
 
@@ -29,8 +30,8 @@ Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's o
 def show(address: Address, *, password_stdin: PasswordStdinFlag = False, as_json: JsonFlag = False) -> None:
     """Print a mailbox's rules as JSON, in the form that `set` takes."""
     with opened(as_json=as_json) as cell:
-        box, identity = owned(cell, address, "filters show", password_stdin=password_stdin)
-        shown = write(wishes.of(box, identity).standing.rules)
+        box, keys = owned(cell, address, "filters show", password_stdin=password_stdin)
+        shown = write(wishes.of(box, keys).standing.rules)
         answer(shown, as_json=as_json, text=lambda: json.dumps(shown, indent=2, ensure_ascii=False))
 
 
@@ -45,12 +46,12 @@ def set_(
 ) -> None:
     """Put the rules of a file in the place of all rules of a mailbox."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
-        box, identity = owned(cell, address, f"filters set{tried(dry_run)}", password_stdin=password_stdin)
+        box, keys = owned(cell, address, f"filters set{tried(dry_run)}", password_stdin=password_stdin)
         try:
             rules = read(_content(file))
         except BadRule as problem:
             raise BadName(str(problem)) from None
-        wishes.set_rules(box, rules, identity)
+        wishes.set_rules(box, rules, keys)
         done = "would be" if dry_run else "are"
         answer(
             {"address": box.address, "rules": len(rules)} | ({"dry_run": True} if dry_run else {}),
@@ -59,12 +60,12 @@ def set_(
         )
 
 
-def owned(cell: Cell, address: str, act: str, *, password_stdin: bool) -> tuple[Mailbox, HybridIdentity]:
+def owned(cell: Cell, address: str, act: str, *, password_stdin: bool) -> tuple[Mailbox, CellBox]:
     """The mailbox, once its owner's password was given, and the key that its wishes are sealed with."""
     box = mailboxes.get(address)
     cell.act(box.tenant.slug, act)
     mailboxes.keyring_key_by_password(box, secret("account password", from_stdin=password_stdin))
-    return box, HybridIdentity(cell.wishes_key)
+    return box, wishes_box(cell.wishes_key)
 
 
 def _content(file: Path) -> bytes:

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mailhost", "0003_wishes"),
+        ("mailhost", "0005_departures"),
     ]
 
     operations = [
