@@ -8,14 +8,20 @@ A row says who (roles), and what else must be true: *sudo*, the caller proved th
 is one of those that lead to the second factor, so it opens before it. An address with `<slug:tenant>` in it opens for
 that tenant's own people only, and for operators where the row names them; to everybody else it does not exist.
 
+Addresses of the programming interface (`api:…`) have rows of another kind: they are for tokens and never for browsers,
+and say for each method which right the token needs.
+
 In: a row, a caller, the tenant of the address. Out: a verdict; `webadmin.gate` acts on it. No I/O here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from webadmin.api.rights import Right
 
 
 class Role(StrEnum):
@@ -38,27 +44,32 @@ class Verdict(StrEnum):
     SUDO = "prove yourself again first"
     FORBIDDEN = "not for this account"
     HIDDEN = "does not exist"
+    NO_METHOD = "has no such method"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Who may come, and what else must be true."""
+    """Who may come, and what else must be true. `rights` are of the programming interface: by method, what a token
+    needs."""
 
     who: frozenset[Role]
     sudo: bool = False
     stated: bool = False
     pending: bool = False
+    rights: Mapping[str, Right | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `tenant` is the slug of the tenant whose mailbox they own, empty for others."""
+    """Who asks. `tenant` is the slug of the tenant whose mailbox they own, empty for others. `rights` are a token's,
+    None for a browser."""
 
     roles: frozenset[Role] = frozenset({Role.VISITOR})
     tenant: str = ""
     lacks_factor: bool = False  # a second factor is needed and not proven in this session
     sudo: bool = False
     stated: bool = False
+    rights: frozenset[Right] | None = None
 
 
 def _row(*who: Role, sudo: bool = False, stated: bool = False, pending: bool = False) -> Row:
@@ -68,6 +79,15 @@ def _row(*who: Role, sudo: bool = False, stated: bool = False, pending: bool = F
 def with_sudo(row: Row) -> Row:
     """The same people, proven again: for what cannot be undone."""
     return Row(row.who, sudo=True, stated=row.stated, pending=row.pending)
+
+
+def _api(**rights: Right | None) -> Row:
+    """For tokens of tenants and of operators; None: any token."""
+    return Row(frozenset({Role.TENANT_ADMIN, Role.OPERATOR}), rights=rights)
+
+
+def _api_operators(**rights: Right) -> Row:
+    return Row(frozenset({Role.OPERATOR}), rights=rights)
 
 
 EVERYBODY: Final = _row(*Role)
@@ -156,6 +176,9 @@ TABLE: Final[dict[str, Row]] = {
     "tenant-settings-file": TENANT,
     "tenant-leave": with_sudo(FOUNDER),
     "tenant-stay": with_sudo(FOUNDER),
+    "tenant-tokens": TENANT,
+    "tenant-token-add": with_sudo(TENANT),
+    "tenant-token-revoke": TENANT,
     # The operator's console: figures, what waits, tenants without their content.
     "console": STATED,
     "console-queue": STATED,
@@ -169,6 +192,40 @@ TABLE: Final[dict[str, Row]] = {
     "console-laws": STATED,
     # Django's own admin, to look at rows.
     "admin:*": STATED,
+    # The programming interface.
+    "api:openapi-json": EVERYBODY,
+    "api:api-root": EVERYBODY,
+    "api:token": _api(GET=None),
+    "api:tenants": _api_operators(GET=Right.TENANTS_READ, POST=Right.TENANTS_WRITE),
+    "api:tenant": _api(GET=Right.TENANT_READ, DELETE=Right.TENANTS_DELETE),
+    "api:tenant-suspend": _api_operators(POST=Right.TENANTS_WRITE),
+    "api:tenant-resume": _api_operators(POST=Right.TENANTS_WRITE),
+    "api:tenant-restore": _api_operators(POST=Right.TENANTS_WRITE),
+    "api:held": _api(GET=Right.TENANT_READ),
+    "api:acts": _api(GET=Right.TENANT_READ),
+    "api:domains": _api(GET=Right.DOMAINS_READ, POST=Right.DOMAINS_WRITE),
+    "api:domain": _api(GET=Right.DOMAINS_READ, DELETE=Right.DOMAINS_DELETE),
+    "api:domain-records": _api(GET=Right.DOMAINS_READ),
+    "api:domain-check": _api(POST=Right.DOMAINS_WRITE),
+    "api:domain-catch-all": _api(PUT=Right.DOMAINS_WRITE),
+    "api:mailboxes": _api(GET=Right.MAILBOXES_READ, POST=Right.MAILBOXES_WRITE),
+    "api:mailbox": _api(GET=Right.MAILBOXES_READ, PATCH=Right.MAILBOXES_WRITE, DELETE=Right.MAILBOXES_DELETE),
+    "api:mailbox-invitation": _api(GET=Right.MAILBOXES_WRITE, POST=Right.MAILBOXES_WRITE),
+    "api:app-passwords": _api(GET=Right.PASSWORDS_READ, POST=Right.PASSWORDS_WRITE),
+    "api:app-password": _api(DELETE=Right.PASSWORDS_WRITE),
+    "api:aliases": _api(GET=Right.ALIASES_READ, POST=Right.ALIASES_WRITE),
+    "api:alias": _api(DELETE=Right.ALIASES_WRITE),
+    "api:groups": _api(PUT=Right.ALIASES_WRITE),
+    "api:policy": _api(GET=Right.POLICY_READ, PUT=Right.POLICY_WRITE),
+    "api:policy-explain": _api(GET=Right.POLICY_READ),
+    "api:policy-change": _api(POST=Right.POLICY_READ),
+    "api:policy-what-if": _api(GET=Right.POLICY_READ),
+    "api:decisions": _api(GET=Right.LEDGER_READ),
+    "api:ledger": _api(GET=Right.LEDGER_READ),
+    "api:receipt": _api(GET=Right.LEDGER_READ),
+    "api:queue": _api_operators(GET=Right.QUEUE_READ),
+    "api:queue-item": _api_operators(GET=Right.QUEUE_READ, DELETE=Right.QUEUE_WRITE),
+    "api:queue-retry": _api_operators(POST=Right.QUEUE_WRITE),
 }
 
 
@@ -178,10 +235,12 @@ def row_of(name: str) -> Row | None:
     return TABLE.get(name) or (TABLE.get(f"{space}:*") if colon else None)
 
 
-def decide(row: Row | None, caller: Caller, tenant: str = "") -> Verdict:
+def decide(row: Row | None, caller: Caller, tenant: str = "", method: str = "GET") -> Verdict:
     """What becomes of this caller at an address of that row; `tenant` is the slug in the address, if there is one."""
     if row is None:
         return Verdict.HIDDEN
+    if row.rights:
+        return _by_token(row, caller, tenant, method)
     if Role.VISITOR in row.who:
         return Verdict.ALLOW
     if caller.roles == {Role.VISITOR}:
@@ -196,4 +255,20 @@ def decide(row: Row | None, caller: Caller, tenant: str = "") -> Verdict:
         return Verdict.STATE
     if row.sudo and not caller.sudo:
         return Verdict.SUDO
+    return Verdict.ALLOW
+
+
+def _by_token(row: Row, caller: Caller, tenant: str, method: str) -> Verdict:
+    """As `decide`, at an address of the programming interface. Nothing tells whether another tenant exists."""
+    if caller.rights is None:
+        return Verdict.SIGN_IN
+    if tenant and Role.OPERATOR not in caller.roles and tenant != caller.tenant:
+        return Verdict.HIDDEN
+    if method not in row.rights:
+        return Verdict.NO_METHOD
+    right = row.rights[method]
+    if not caller.roles & row.who or (right is not None and right not in caller.rights):
+        return Verdict.FORBIDDEN
+    if Role.OPERATOR in caller.roles and right is not None and not caller.stated:
+        return Verdict.STATE
     return Verdict.ALLOW

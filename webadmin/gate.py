@@ -24,6 +24,7 @@ from jurisdiction.records import operators, policies
 from webadmin import access, notarial, operating, problems, typed
 from webadmin.access import Caller, Role, Verdict
 from webadmin.accounts.models import Account
+from webadmin.api import admission
 
 VERIFIED: Final = "verified"  # key of the session: the second factor was proven in it
 SUDO_UNTIL: Final = "sudo_until"  # key of the session: POSIX time
@@ -52,6 +53,8 @@ class Gate:
         row = access.row_of(match.view_name if match and match.view_name else "")
         if row is access.EVERYBODY:
             return None
+        if row is not None and row.rights:
+            return admission.admit(request, row, match.view_name if match else "", str(words.get("tenant", "")))
         verdict = access.decide(row, caller(request, row), str(words.get("tenant", "")))
         match verdict:
             case Verdict.ALLOW:

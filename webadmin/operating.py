@@ -58,6 +58,26 @@ def act_stated(
     operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
 
 
+def act_by_token(
+    name: str, environ: Environ, notary: Notary, now: datetime, tenant: str, what: str, *, dangerous: bool = False
+) -> None:
+    """As `act_stated`, for a program with an operator's token. On an operator's own box the session opens by itself."""
+    if environ.serves_loopback_only and operators.current(name, now, tenant) is None:
+        country = environ.operator_country or environ.country
+        operators.open_session(secrets.token_hex(16), name, country, OWN_BOX, notary, now)
+    act_stated(name, environ, notary, now, tenant, what, dangerous=dangerous)
+
+
+def has_stated(name: str, environ: Environ, now: datetime) -> bool:
+    """Whether an operator's program may begin at all: its operator has stated a reason, or needs none here."""
+    return environ.serves_loopback_only or operators.current(name, now) is not None
+
+
+def country_of(name: str, environ: Environ, now: datetime) -> str:
+    """From which country an operator's program works: as stated, else as the settings of their own box say."""
+    return stated_country(name, now) or environ.operator_country or environ.country
+
+
 def stated_country(name: str, now: datetime) -> str:
     """From which country an operator on the web says they work; empty without a statement."""
     session = operators.current(name, now)

@@ -35,6 +35,7 @@ KEY_FILES = (
     "domains.key",
     "factor.key",
     "wishes.key",
+    "api-token.key",
     *notarial.KEY_FILES,
 )
 

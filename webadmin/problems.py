@@ -1,15 +1,22 @@
 """Pages for what went wrong: each says what happened, in a sentence, and what to do next.
 
 400, 403, 404 and 500 of Django, a form that a stranger's page sent (CSRF), and a form that came after its session had
-ended. Nothing about the request is repeated, and the page for 500 needs neither database nor session.
+ended. Nothing about the request is repeated, and the page for 500 needs neither database nor session. Programs get
+the same as problem values.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+
+from webadmin.api import problems as api_problems
+
+_PROGRAMS: Final = "/api/"  # below it nobody reads pages
 
 
 def _page(request: HttpRequest, status: int, title: str, happened: str, do: str) -> HttpResponse:
@@ -20,6 +27,8 @@ def _page(request: HttpRequest, status: int, title: str, happened: str, do: str)
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400."""
     del exception  # what Django knows of it is not for this page
+    if request.path.startswith(_PROGRAMS):
+        return api_problems.answer(api_problems.NOT_UNDERSTOOD)
     return _page(
         request,
         400,
@@ -55,6 +64,8 @@ def kept_out(request: HttpRequest, why: str) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404."""
     del exception  # what Django knows of it is not for this page
+    if request.path.startswith(_PROGRAMS):
+        return api_problems.answer(api_problems.NOT_FOUND)
     return _page(
         request,
         404,
@@ -64,8 +75,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
-def failed(_request: HttpRequest) -> HttpResponse:
+def failed(request: HttpRequest) -> HttpResponse:
     """500: drawn without the request, for whatever failed may fail again."""
+    if request.path.startswith(_PROGRAMS):
+        return api_problems.answer(api_problems.FAILED)
     about = {
         "status": 500,
         "title": _("Something failed here"),

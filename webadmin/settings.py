@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "webadmin.tenants",
     "webadmin.owner",
     "webadmin.console",
+    "webadmin.api",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
 from webadmin import departures, pages, rows, witnessing
+from webadmin.api import urls as urls_of_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.front, name="front"),
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webadmin.owner.urls")),
     path("console/", include("webadmin.console.urls")),
     path("rows/", rows.site.urls),
+    path("api/v1/", urls_of_api.urls),
 ]
 
 handler400 = "webadmin.problems.bad_request"

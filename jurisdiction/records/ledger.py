@@ -217,9 +217,9 @@ def kind_of(entry: Entry) -> str:
     return NAMES[type(entry)]
 
 
-def entries_of(subject: str) -> list[receipts.Placed]:
-    """Every entry about a tag, in the order of the log."""
-    rows = LedgerEntry.objects.filter(subject=subject).order_by("id")
+def entries_of(subject: str, *, after: int = -1, most: int | None = None) -> list[receipts.Placed]:
+    """Entries about a tag, in the order of the log: all of them, or so many behind an index."""
+    rows = LedgerEntry.objects.filter(subject=subject, id__gt=after).order_by("id")[:most]
     return [receipts.Placed(row.pk, decode(bytes(row.leaf))) for row in rows]
 
 
@@ -253,12 +253,19 @@ def receipt(
     return made(nodes_for(made))
 
 
-def receipt_of(placed: Sequence[receipts.Placed], notary: Notary, now: datetime) -> str:
-    """A receipt for these entries under the newest head that has them: an older one may have witnesses already."""
+def receipt_of(
+    placed: Sequence[receipts.Placed], notary: Notary, now: datetime, decisions: Sequence[Batched] = ()
+) -> str:
+    """A receipt for these entries, and for the egress decisions that its head covers."""
+    return receipt(placed, head_with(placed, notary, now), decisions=decisions)
+
+
+def head_with(placed: Sequence[receipts.Placed], notary: Notary, now: datetime) -> CheckpointRow:
+    """The newest head that has these entries: one that was signed before may have witnesses already."""
     head = latest_checkpoint()
     if head is None or any(one.index >= head.size for one in placed):
         head = checkpoint(notary, now)
-    return receipt(placed, head)
+    return head
 
 
 def export(under: CheckpointRow, previous: Note | None = None) -> str:

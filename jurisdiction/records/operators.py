@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from jurisdiction import reasons
 from jurisdiction.ledger import entries
@@ -243,16 +244,22 @@ def sessions(tenant: str | None = None) -> list[SessionView]:
 
 def acts(tenant: str) -> list[ActView]:
     """What operators did to a tenant or tried to, the newest first."""
-    rows = OperatorAct.objects.filter(tenant=tenant).select_related("session").order_by("-id")[:1000]
-    return [
-        ActView(
-            row.at.isoformat(timespec="seconds"),
-            row.act,
-            row.session.operator,
-            row.session.country,
-            row.session.reason,
-            row.session.second,
-            row.refused,
-        )
-        for row in rows
-    ]
+    return [view_of(row) for row in acts_of(tenant)[:1000]]
+
+
+def acts_of(tenant: str) -> QuerySet[OperatorAct]:
+    """Rows of the same, for `view_of`, a page at a time."""
+    return OperatorAct.objects.filter(tenant=tenant).select_related("session").order_by("-id")
+
+
+def view_of(row: OperatorAct) -> ActView:
+    """A row of `acts_of` as its tenant reads it."""
+    return ActView(
+        row.at.isoformat(timespec="seconds"),
+        row.act,
+        row.session.operator,
+        row.session.country,
+        row.session.reason,
+        row.session.second,
+        row.refused,
+    )

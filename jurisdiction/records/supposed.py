@@ -6,7 +6,7 @@ machines, or the mail lying in another country. Nothing supposed: what the dated
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -50,10 +50,12 @@ class Row:
     move_to: str | None
 
 
-def answers(given: Given, notary: Notary, today: date) -> Iterator[Row]:
-    """Raises NotUnderstood, PolicyForged."""
+def answers(
+    given: Given, notary: Notary, today: date, tenants: Iterable[tuple[str, Policy]] | None = None
+) -> Iterator[Row]:
+    """For these tenants with their policies, or for all of the cell. Raises NotUnderstood, PolicyForged."""
     change = _change(given, notary)
-    for tenant, policy in policies.all_in_force(notary.key.verify_key):
+    for tenant, policy in policies.all_in_force(notary.key.verify_key) if tenants is None else tenants:
         held = Holding(tenant, policy, home_question(notary.home))
         if change is not None:
             yield from map(_row, what_if([held], notary.atlas, change, today, policy.allow))

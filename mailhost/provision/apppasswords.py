@@ -124,7 +124,7 @@ def free_name(address: str, wanted: str) -> str:
 
 def listing(address: str) -> list[AppPasswordView]:
     """Every app password of a mailbox, oldest first, revoked ones included. Raises NotFound, BadName."""
-    return [_view(row) for row in AppPassword.objects.filter(mailbox=mailboxes.get(address)).order_by("pk")]
+    return [view(row) for row in AppPassword.objects.filter(mailbox=mailboxes.get(address)).order_by("pk")]
 
 
 def revoke(address: str, which: str, *, now: datetime) -> AppPasswordView:
@@ -152,10 +152,11 @@ def _end(row: AppPassword, now: datetime) -> AppPasswordView:
     row.revoked = now.date()
     row.wrap = None
     row.save(update_fields=["revoked", "wrap"])
-    return _view(row)
+    return view(row)
 
 
-def _view(row: AppPassword) -> AppPasswordView:
+def view(row: AppPassword) -> AppPasswordView:
+    """A row as it is listed."""
     return AppPasswordView(
         id=row.pk,
         name=row.name,

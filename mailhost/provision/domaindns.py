@@ -30,6 +30,8 @@ _BAD: Final = frozenset({Status.MISSING, Status.WRONG})
 _TOKEN: Final = 20
 # Letters of a policy's version (RFC 8461 §3.1 takes 32).
 _VERSION: Final = 16
+# Between two checks that somebody asks for: name servers are asked some thirty questions each time.
+AGAIN: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)

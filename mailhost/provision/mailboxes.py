@@ -142,8 +142,8 @@ def invite(
     name, domain = _free_name(address)
     refuse_unproven_place(domain.tenant.slug, notary, now)
     with transaction.atomic():
-        _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
-    return next(view for view in listing(domain=domain.name) if view.address == name)
+        box = _make(name, domain, now=now, quota_bytes=quota_bytes, random_bytes=random_bytes)
+    return view(box)
 
 
 def invite_again(box: Mailbox, *, now: datetime) -> None:
@@ -279,18 +279,20 @@ def listing(*, tenant: str | None = None, domain: str | None = None) -> list[Mai
         rows = rows.filter(tenant=tenants.get(tenant))
     if domain is not None:
         rows = rows.filter(domain=domains.get(domain))
-    return [
-        MailboxView(
-            address=row.address,
-            tenant=row.tenant.slug,
-            state=row.state,
-            key_version=row.keyring_version,
-            messages=row.mailboxusage.messages,
-            bytes=row.mailboxusage.bytes,
-            quota_bytes=row.quota_bytes,
-        )
-        for row in rows
-    ]
+    return [view(row) for row in rows]
+
+
+def view(row: Mailbox) -> MailboxView:
+    """A row, with its tenant and usage, as it is listed."""
+    return MailboxView(
+        address=row.address,
+        tenant=row.tenant.slug,
+        state=row.state,
+        key_version=row.keyring_version,
+        messages=row.mailboxusage.messages,
+        bytes=row.mailboxusage.bytes,
+        quota_bytes=row.quota_bytes,
+    )
 
 
 def delete(address: str, *, blobs: Blobs) -> int:

@@ -15,7 +15,7 @@ from django.db.models import Count, Min, Q, QuerySet
 
 from mailhost.adapters.queueboxes import open_envelope
 from mailhost.adapters.queuekeys import QueueKeys
-from mailhost.models import QueueDestination, QueuedMessage, QueueItem
+from mailhost.models import QueueDestination, QueuedMessage, QueueItem, Tenant
 from mailhost.provision import tenants
 from mailhost.provision.errors import NotFound
 from mailhost.seal import CannotOpen
@@ -46,6 +46,16 @@ class Depth:
     waiting: int
     held: int
     oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """Mail of one tenant, state and last reason (a code, "" before the first attempt); `oldest` down to the hour."""
+
+    state: str
+    reason: str
+    messages: int
+    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,13 @@ def waiting() -> QuerySet[QueueItem]:
 def views(rows: Iterable[QueueItem]) -> list[ItemView]:
     """Rows of `waiting` as an operator may see them."""
     return [_view(row) for row in rows]
+
+
+def by_reason(tenant: Tenant) -> list[ReasonCount]:
+    """How much of a tenant's mail waits, by state and reason, the most first."""
+    rows = QueueItem.objects.filter(message__tenant=tenant).values("state", "reason")
+    counted = rows.annotate(messages=Count("pk"), oldest=Min("queued")).order_by("state", "-messages", "reason")
+    return [ReasonCount(**row) for row in counted]
 
 
 def depth() -> Depth:

@@ -38,6 +38,7 @@ NOUNS = {
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "operator": ("webadmin.cli.operator", "Who may open the operators' pages: add, list, reset, delete."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),
+    "token": ("webadmin.cli.token", "Tokens of the programming interface: add, list, revoke."),
     "policy": ("webadmin.cli.policy", "Where a tenant's mail may lie and who may reach it, with the reasons."),
     "evidence": ("webadmin.cli.evidence", "What shows where this cell's machine is; leases are decided from it."),
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from webadmin.api import tokens
+from webadmin.api.rights import Right
 from webadmin.signup.choices import Choice
 
 _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
@@ -127,3 +129,36 @@ class LeaveForm(forms.Form):
         if typed != self._slug:
             raise forms.ValidationError(_("This is not it: the short name is %(slug)s.") % {"slug": self._slug})
         return typed
+
+
+# What a right is, in words, in the order in which somebody looks for it.
+RIGHTS: Final = {
+    Right.TENANT_READ: _("See the organisation: counts, held mail, operators' access"),
+    Right.MAILBOXES_READ: _("See mailboxes: addresses, states, fill"),
+    Right.MAILBOXES_WRITE: _("Invite people, set quotas, pause"),
+    Right.MAILBOXES_DELETE: _("Delete mailboxes with all their mail"),
+    Right.PASSWORDS_READ: _("See which app passwords there are"),
+    Right.PASSWORDS_WRITE: _("Make and end app passwords with sealed access"),
+    Right.ALIASES_READ: _("See aliases and groups"),
+    Right.ALIASES_WRITE: _("Change aliases and groups"),
+    Right.DOMAINS_READ: _("See domains and their DNS"),
+    Right.DOMAINS_WRITE: _("Add and check domains, set catch-alls"),
+    Right.DOMAINS_DELETE: _("Stop hosting domains without mailboxes"),
+    Right.POLICY_READ: _("See the policy, and what another would mean"),
+    Right.POLICY_WRITE: _("Put another policy in force"),
+    Right.LEDGER_READ: _("See decisions, the log's entries and receipts"),
+}
+
+
+class TokenForm(forms.Form):
+    """A token for one program."""
+
+    name = forms.CharField(
+        label=_("Name"), help_text=_("What it is for, such as invitations."), max_length=tokens.MAX_NAME
+    )
+    days = forms.IntegerField(label=_("Good for how many days"), min_value=1, max_value=tokens.LONGEST.days, initial=90)
+    rights = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        choices=[(right.value, words) for right, words in RIGHTS.items()],
+        widget=forms.CheckboxSelectMultiple,
+    )

@@ -41,6 +41,7 @@ TABS: Final[dict[str, str | Promise]] = {
     "tenant-held": _("On its way out"),
     "tenant-access-log": _("Access"),
     "tenant-log": _("Log"),
+    "tenant-tokens": _("Programs"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from webadmin.tenants.views import aliases, domains, leave, mailboxes, overview, policy, records
+from webadmin.tenants.views import aliases, domains, leave, mailboxes, overview, policy, programs, records
 
 urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/", overview.overview, name="tenant"),
@@ -24,5 +24,8 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/log/receipt", records.receipt, name="tenant-receipt"),
     path("tenants/<slug:tenant>/leave/", leave.leave, name="tenant-leave"),
     path("tenants/<slug:tenant>/stay/", leave.stay, name="tenant-stay"),
+    path("tenants/<slug:tenant>/programs/", programs.listing, name="tenant-tokens"),
+    path("tenants/<slug:tenant>/programs/new/", programs.add, name="tenant-token-add"),
+    path("tenants/<slug:tenant>/programs/<int:number>/revoke/", programs.revoke, name="tenant-token-revoke"),
     path("tenants/<slug:tenant>/settings", records.settings_file, name="tenant-settings-file"),
 ]

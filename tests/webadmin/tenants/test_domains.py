@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from mailhost.dnscheck import Status
 from mailhost.models import DkimKey, Domain, DomainCheck
 from mailhost.provision import domaindns, domains
+from mailhost.provision.domaindns import AGAIN
 from mailhost.provision.errors import NotProven
 from tests.fakedns import FakeDns
 from tests.provision import house
@@ -19,7 +20,6 @@ from tests.provision.fakes import FakeDirectory
 from tests.provision.test_domaindns import answer
 from tests.webadmin.tenants.conftest import number_of
 from webadmin import hosting
-from webadmin.tenants.views.domains import AGAIN
 
 HOME = "/tenants/harbour/domains/"
 QUERIES = 5  # session, account, tenant, count, rows

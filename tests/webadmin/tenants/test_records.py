@@ -32,6 +32,8 @@ PAGES = [
     "outgoing/",
     "access/",
     "log/",
+    "programs/",
+    "programs/new/",
 ]
 
 

@@ -5,9 +5,6 @@ A check is made when somebody asks and by the periodic job; whoever leaves the p
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
@@ -26,9 +23,6 @@ from webadmin import domainwork, hosting, once, typed
 from webadmin.tenants import dnspage
 from webadmin.tenants.forms import DomainForm
 from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
-
-# Between two checks that people ask for: name servers are asked some thirty questions each time.
-AGAIN: Final = timedelta(seconds=10)
 
 
 def domain_of(tenant: Tenant, number: int) -> Domain:
@@ -98,7 +92,7 @@ def _check(request: HttpRequest, domain: Domain, hosted: domaindns.Hosted) -> No
     if resolver is None:
         messages.warning(request, _("This host looks nothing up: whoever runs it has to set a resolver first."))
         return
-    if before is not None and here.now - before.checked < AGAIN:
+    if before is not None and here.now - before.checked < domaindns.AGAIN:
         messages.info(request, _("This was checked a moment ago. Name servers need a little time to show a change."))
         return
     was_proven = domain.verified is not None

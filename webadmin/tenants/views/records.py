@@ -5,10 +5,7 @@ Only counts and reasons of held mail: whose mail it is and to whom is between it
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.paginator import Paginator
-from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,10 +13,10 @@ from django.views.decorators.http import require_safe
 
 from jurisdiction.models import CheckpointRow
 from jurisdiction.notary import Notary
-from jurisdiction.records import ledger, operators, policies
+from jurisdiction.records import egress, ledger, operators, policies
 from mailhost.models import QueueItem
 from mailhost.notices import WHY
-from mailhost.provision import leaving
+from mailhost.provision import leaving, queue
 from webadmin import witnessing
 from webadmin.environ import Environ
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
@@ -30,21 +27,10 @@ from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 def held(request: HttpRequest, tenant: str) -> HttpResponse:
     """How much mail waits on its way out, by state and reason."""
     own = tenant_of(tenant)
-    rows = (
-        QueueItem.objects.filter(message__tenant=own)
-        .values("state", "reason")
-        .annotate(n=Count("pk"), oldest=Min("queued"))
-    )
-    found: list[dict[str, Any]] = [
-        row | {"words": WHY.get(row["reason"], ("", row["reason"]))[1] or _("It has not been tried yet.")}
-        for row in rows.order_by("state", "-n", "reason")
-    ]
-    total = {
-        state: sum(row["n"] for row in found if row["state"] == state)
-        for state in (QueueItem.State.HELD, QueueItem.State.WAITING)
-    }
-    about = {"rows": found, "held": total[QueueItem.State.HELD], "waiting": total[QueueItem.State.WAITING]}
-    return show(request, own, "held", "tenant-held", about)
+    found = queue.by_reason(own)
+    rows = [(one, WHY.get(one.reason, ("", one.reason))[1] or _("It has not been tried yet.")) for one in found]
+    total = {state: sum(one.messages for one in found if one.state == state) for state in QueueItem.State.values}
+    return show(request, own, "held", "tenant-held", {"rows": rows} | total)
 
 
 @require_safe
@@ -90,7 +76,8 @@ def receipt(_request: HttpRequest, tenant: str) -> HttpResponse:
     """The tenant's entries with their proofs, under the newest head: to be checked without this host."""
     own, here = tenant_of(tenant), cell()
     placed = ledger.entries_of(here.notary.tag(policies.TENANT, own.slug))
-    return _file(ledger.receipt_of(placed, here.notary, here.now), f"{own.slug}-receipt.json")
+    text = ledger.receipt_of(placed, here.notary, here.now, egress.batched(own.slug, here.notary))
+    return _file(text, f"{own.slug}-receipt.json")
 
 
 @require_safe

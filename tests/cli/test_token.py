@@ -1,0 +1,69 @@
+"""`skerry token`: made and shown once, listed without secret, revoked; whose it is has to be said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from jurisdiction.records import operators
+from tests.cli.conftest import Skerry
+from webadmin.api.models import ApiToken
+
+
+def test_a_tenants_token_is_made_listed_and_revoked(skerry: Skerry, cell: None) -> None:
+    made = skerry("token", "add", "invitations", "--tenant", "harbour", "--right", "mailboxes:write", "--json").json
+    assert made["token"].startswith("skerry_")
+    assert made["rights"] == ["mailboxes:write"]
+    listed = skerry("token", "list", "--tenant", "harbour", "--json").json
+    assert [one["name"] for one in listed] == ["invitations"]
+    assert made["token"] not in str(listed)
+    number = str(listed[0]["number"])
+    assert skerry("token", "revoke", number, "--tenant", "fjord").code == 1
+    assert skerry("token", "revoke", number, "--tenant", "harbour").code == 0
+    assert skerry("token", "list", "--tenant", "harbour", "--json").json == []
+    assert "token add invitations" in [act.act for act in operators.acts("harbour")]
+
+
+def test_an_operators_token_may_more_and_is_the_operators(skerry: Skerry, cell: None) -> None:
+    made = skerry("token", "add", "watch", "--operator", "--right", "read", "--json").json
+    assert "queue:read" in made["rights"]
+    assert "queue:write" not in made["rights"]
+    assert made["operator"]
+    assert [one["name"] for one in skerry("token", "list", "--operator", "--json").json] == ["watch"]
+    assert skerry("token", "list", "--tenant", "harbour", "--json").json == []
+
+
+def test_wrong_use_says_what_there_is(skerry: Skerry, cell: None) -> None:
+    assert skerry("token", "add", "x").code == 2
+    assert skerry("token", "add", "x", "--tenant", "harbour", "--operator", "--right", "read").code == 2
+    unknown = skerry("token", "add", "x", "--tenant", "harbour", "--right", "queue:read")
+    assert (unknown.code, "mailboxes:read" in unknown.err) == (2, True)
+    assert skerry("token", "add", "x", "--tenant", "nobody", "--right", "read").code == 1
+
+
+def test_a_dry_run_makes_none(skerry: Skerry, cell: None) -> None:
+    tried = skerry("token", "add", "x", "--tenant", "harbour", "--right", "read", "--dry-run", "--json").json
+    assert "token" not in tried
+    assert not ApiToken.objects.exists()
+
+
+IMPORTS = """
+import os, sys, importlib
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+import django
+django.setup()
+importlib.import_module({module!r})
+sys.exit("ninja" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["webadmin.cli.token", "webadmin.cli.mailbox", "webadmin.daemons", "mailhost.wiring.smtpd", "webadmin.worker"],
+)
+def test_nobody_but_the_web_loads_the_interface(module: str) -> None:
+    assert (
+        subprocess.run([sys.executable, "-c", IMPORTS.format(module=module)], check=False, timeout=60).returncode == 0
+    )
