@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
@@ -56,18 +57,4 @@ async def place_payload(blobs: FileBlobs, placement: Placement) -> Placement:
             return blobs.write(payload, arrived)
 
     name = await asyncio.get_running_loop().run_in_executor(None, write)
-    return Placement(
-        mailbox_id=placement.mailbox_id,
-        key_version=placement.key_version,
-        opaque_id=placement.opaque_id,
-        header=placement.header,
-        payload=None,
-        payload_size=placement.payload_size,
-        arrived=arrived,
-        saved=placement.saved,
-        blob=name,
-        folder_id=placement.folder_id,
-        folder=placement.folder,
-        special_use=placement.special_use,
-        flags=placement.flags,
-    )
+    return replace(placement, payload=None, blob=name)

@@ -58,6 +58,7 @@ class Placement:
     folder: str = ""
     special_use: str = "\\Inbox"
     flags: tuple[str, ...] = ()
+    claim_recent: bool = False  # whoever places it has the folder selected and calls it \\Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Folder:
     folder_id: int
     uidnext: int
     modseq: int
+    recent_from: int = 1
 
 
 class NoSuchTarget(StoreError):
@@ -110,6 +112,8 @@ def place(cursor: Cursor, calls: Sequence[Sequence[Placement]]) -> list[Sequence
             word = flag_word(cursor, folder.folder_id, item.flags) if item.flags else 0
             accepted.append((item, folder, folder.uidnext, folder.modseq, word))
             placed.append(Placed(folder.folder_id, folder.uidnext))
+            if item.claim_recent and folder.recent_from == folder.uidnext:
+                folder.recent_from += 1
             folder.uidnext += 1
             box = mailboxes[item.mailbox_id]
             box.bytes += len(item.header) + item.payload_size
@@ -180,7 +184,7 @@ def _lock_folders(
     called = f" OR {one_of('name', 'text')}" if names else ""
     rows = fetch_together(
         cursor,
-        "id, mailbox_id, name, special_use, uidnext, highestmodseq",
+        "id, mailbox_id, name, special_use, uidnext, highestmodseq, recent_from",
         "FROM mailhost_folder"
         f" WHERE {one_of('mailbox_id')}"
         f" AND (name IN ('INBOX', 'Held', 'Junk') OR special_use = '\\Junk' OR {one_of('id')}{called})"
@@ -192,8 +196,8 @@ def _lock_folders(
         ],
     )
     folders: dict[tuple[int, str], _Folder] = {}
-    for folder_id, mailbox_id, name, use, uidnext, modseq in rows:
-        folder = _Folder(folder_id, uidnext, modseq)
+    for folder_id, mailbox_id, name, use, uidnext, modseq, recent_from in rows:
+        folder = _Folder(folder_id, uidnext, modseq, recent_from)
         folders[mailbox_id, str(folder_id)] = folders[mailbox_id, f"={name}"] = folder
         for target in (_BY_NAME.get(name, use), use):
             folders.setdefault((mailbox_id, target), folder)
@@ -311,8 +315,9 @@ def _insert(
 def _move_counters(cursor: Cursor, mailboxes: dict[int, _Mailbox], folders: Iterable[_Folder]) -> None:
     change_together(
         cursor,
-        "UPDATE mailhost_folder SET uidnext = moved.column2, highestmodseq = moved.column3 FROM (",
-        [(folder.folder_id, folder.uidnext, folder.modseq) for folder in folders],
+        "UPDATE mailhost_folder SET uidnext = moved.column2, highestmodseq = moved.column3,"
+        " recent_from = moved.column4 FROM (",
+        [(folder.folder_id, folder.uidnext, folder.modseq, folder.recent_from) for folder in folders],
         ") AS moved WHERE id = moved.column1",
     )
     change_together(

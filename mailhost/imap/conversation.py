@@ -17,7 +17,7 @@ from mailhost.imap.names import decode_name, encode_name
 from mailhost.imap.notify import Notifier
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, OutOfRange, SequenceSet, from_indexes, numbered, with_uids
-from mailhost.imap.store import Account, Accounts, KeepsMetadata, NoSuchFolder, StoreError, View
+from mailhost.imap.store import Account, Accounts, NoSuchFolder, StoreError, View, keeps_metadata
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import Splitter
 
@@ -140,7 +140,7 @@ class Conversation:
     @property
     def keeps_metadata(self) -> bool:
         """Whether the store keeps annotations."""
-        return isinstance(self.account, KeepsMetadata)
+        return keeps_metadata(self.account)
 
     @property
     def login_allowed(self) -> bool:

@@ -13,6 +13,7 @@ what the client does not know yet into untagged responses.
 from __future__ import annotations
 
 import asyncio
+import sys
 import zlib
 from array import array
 from bisect import bisect_left
@@ -23,6 +24,9 @@ from mailhost.imap.store import KEYWORD_SHIFT, SEEN, SYSTEM_FLAGS, Folder, Rests
 
 RECENT = 1 << 63
 FLAGS_MASK = RECENT - 1
+# Where the octet with \\Recent is in a word, and a table that keeps of an octet only whether its highest bit is set.
+_HIGHEST = 7 if sys.byteorder == "little" else 0
+_HIGHEST_BIT = bytes(128) + b"\1" * 128
 # Rendered flag lists kept; a folder rarely has a hundred different ones.
 MAX_TEXTS = 4096
 # EXPUNGE or FETCH lines in one piece of output.
@@ -40,6 +44,7 @@ class Selected:
         "_gone",
         "_new",
         "_packed",
+        "_rest",
         "_texts",
         "_told_keywords",
         "_unwatch",
@@ -82,6 +87,7 @@ class Selected:
         self.own: set[int] = set()  # UIDs that this client put here itself
         self._packed: tuple[bytes, bytes, bytes] | None = None
         self._unwatch: Callable[[], None] | None = None
+        self._rest = folder.rest if isinstance(folder, Rests) else None
 
     @classmethod
     async def select(cls, folder: Folder, *, read_only: bool) -> Selected:
@@ -113,7 +119,8 @@ class Selected:
     @property
     def recent(self) -> int:
         """Messages that are \\Recent in this session."""
-        return sum(word >= RECENT for word in self.flags)
+        # Half a million words are looked through when one message arrives: by their highest octets, not one by one.
+        return self.flags.tobytes()[_HIGHEST::8].translate(_HIGHEST_BIT).count(1)
 
     def first_unseen(self) -> int:
         """Sequence number of the first message without \\Seen, 0 if there is none."""
@@ -204,7 +211,9 @@ class Selected:
             if uid < self.uidnext:
                 return  # it came and went before this client could hear of it
             self.uids.append(uid)
-            self.flags.append(word | RECENT if uid >= recent_from and self.knows_recent else word)
+            # RFC 3501 §2.3.2: what this session put here itself it may call recent whoever else was told.
+            recent = self.knows_recent and (uid >= recent_from or uid in self.own)
+            self.flags.append(word | RECENT if recent else word)
             self.modseqs.append(modseq)
             self._new = True
             self._first_new = self._first_new or uid
@@ -343,8 +352,8 @@ class Selected:
 
     def rest(self) -> bool:
         """The client idles: keep little in memory; whether anything was packed."""
-        if isinstance(self.folder, Rests):
-            self.folder.rest()
+        if self._rest is not None:
+            self._rest()
         return self.pack()
 
     def pack(self) -> bool:

@@ -21,7 +21,7 @@ async def append(conv: Conversation, command: Append) -> Reply:
     name = conv.name(command.mailbox)
     messages = _new_messages(conv, name, command.messages)
     try:
-        uidvalidity, uids = await conv.here.append(name, messages, now=conv.clock())
+        uidvalidity, uids = await conv.here.append(name, messages, now=conv.clock(), claim_recent=_claims(conv, name))
     except NoSuchFolder as error:
         # RFC 9051 §6.3.12: the client may create it and try again.
         return no(error.text, b"TRYCREATE")
@@ -30,6 +30,11 @@ async def append(conv: Conversation, command: Append) -> Reply:
         conv.selected.stale = True
         conv.selected.own.update(uids)
     return ok("Appended", b"APPENDUID %d %b" % (uidvalidity, format_set(uids)))
+
+
+def _claims(conv: Conversation, name: str) -> bool:
+    selected = conv.selected
+    return selected is not None and selected.folder.name == name and not selected.read_only
 
 
 def _new_messages(conv: Conversation, name: str, messages: Sequence[AppendMessage]) -> list[NewMessage]:

@@ -20,7 +20,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from functools import cache
+from typing import Protocol, TypeGuard, runtime_checkable
 
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = (1 << n for n in range(5))
@@ -298,9 +299,12 @@ class Account(Protocol):
 
     async def open(self, name: str) -> Folder: ...
 
-    async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
+    async def append(
+        self, name: str, messages: Sequence[NewMessage], *, now: datetime, claim_recent: bool = False
+    ) -> tuple[int, list[int]]:
         """Store all or none, durable on return: (uidvalidity, uids).
 
+        `claim_recent`: this connection has the folder selected and counts the messages as \\Recent; others need not.
         Raises NoSuchFolder, OverQuota, CannotDo, TryLater.
         """
 
@@ -338,6 +342,16 @@ class Rests(Protocol):
 
     def rest(self) -> None:
         """The client pauses: put away what is kept, without waiting for it."""
+
+
+def keeps_metadata(account: Account | None) -> TypeGuard[KeepsMetadata]:
+    """Whether the account keeps annotations; asked at every login, so it is worked out once for each kind."""
+    return account is not None and _kind_keeps_metadata(type(account))
+
+
+@cache
+def _kind_keeps_metadata(kind: type) -> bool:
+    return issubclass(kind, KeepsMetadata)
 
 
 class Accounts(Protocol):

@@ -26,7 +26,9 @@ GROUPS = (5, 5, 5, 5, 6)
 # What a person may paste: the app password with dashes or spaces in it, and room for some more of those.
 MAX_TYPED_LENGTH = 80
 
-_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_ALPHABET = frozenset(_LETTERS)
+_BASE_32 = str.maketrans(_LETTERS, "0123456789abcdefghijklmnopqrstuv")
 _WRAP_INFO = b"skerry.app.v1"
 _PERSON = b"skerry.app.v1"
 
@@ -54,10 +56,11 @@ def parse_app_password(text: str) -> bytes:
         raise InvalidKey(f"an app password has {LENGTH} letters and digits, this one has {len(letters)}")
     if not _ALPHABET.issuperset(letters):
         raise InvalidKey("an app password holds only the letters a to z and the digits 2 to 7")
-    secret = base64.b32decode(letters.upper() + "======")
-    if app_password_text(secret).replace("-", "") != letters:
+    # The library's base32 takes a sixth of a login; a number in base 32 differs from it only in its digits.
+    number = int(letters.translate(_BASE_32), 32)
+    if number & 3:
         raise InvalidKey("this app password was not made here: its last character is impossible")
-    return secret
+    return (number >> 2).to_bytes(SECRET_SIZE)
 
 
 def app_password_hash(server_key: bytes, secret: bytes) -> bytes:

@@ -13,6 +13,7 @@ between or after. It raises `CannotOpen` and nothing else. It does not know what
 
 import binascii
 import hmac
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ MAX_STANZAS = 64
 _COLUMNS = 64
 _MAC_LENGTH = 43
 _END = b"\n--- "
-_ARGUMENT_BYTES = bytes(range(0x20, 0x7F))
+# Arguments of visible characters divided by single spaces, full lines, and one line that is not full.
+_STANZA = re.compile(rb"-> ([!-~]++(?: [!-~]++)*+)\n((?:[^\n]{64}\n)*+)([^\n]{0,63})\n")
 _BASE64_PADDING = (b"", b"", b"==", b"=")
 # RFC 4648 §3.5: the bits of the last character that belong to no byte are zero.
 _CANONICAL_ENDS = (None, b"", b"AQgw", b"AEIMQUYcgkosw048")
@@ -110,34 +112,26 @@ def parse_header(header: bytes) -> Header:
     """The stanzas of exactly one header, no byte more or less; `CannotOpen` for anything else."""
     if len(header) > MAX_HEADER_SIZE:
         raise CannotOpen
-    lines = header.split(b"\n")
-    if lines[0] != VERSION_LINE or lines.pop():
+    end = len(header) - (len(_END) - 1) - _MAC_LENGTH - 1
+    if not header.startswith(VERSION_LINE + b"\n") or header[end : end + 4] != b"--- " or header[-1:] != b"\n":
         raise CannotOpen
-    mac_line = lines.pop()
-    if mac_line[:4] != b"--- " or len(mac_line) != 4 + _MAC_LENGTH:
-        raise CannotOpen
-    stanzas, place = [], 1
-    while place < len(lines):
-        stanza, place = _parse_stanza(lines, place)
+    stanzas, place = [], len(VERSION_LINE) + 1
+    while place < end:
+        stanza, place = _parse_stanza(header, place)
         stanzas.append(stanza)
-        if len(stanzas) > MAX_STANZAS:
+        if place > end or len(stanzas) > MAX_STANZAS:
             raise CannotOpen
     if not stanzas:
         raise CannotOpen
     authenticated = header[: -(1 + _MAC_LENGTH + 1)]
-    return Header(tuple(stanzas), authenticated, decode_base64(mac_line[4:]))
+    return Header(tuple(stanzas), authenticated, decode_base64(header[end + 4 : -1]))
 
 
-def _parse_stanza(lines: list[bytes], place: int) -> tuple[Stanza, int]:
-    """The stanza whose argument line is `lines[place]`, and the place of the line behind it."""
-    first = lines[place]
-    args = first[3:].split(b" ")
-    if first[:3] != b"-> " or first.translate(None, _ARGUMENT_BYTES) or b"" in args:
+def _parse_stanza(header: bytes, place: int) -> tuple[Stanza, int]:
+    """The stanza that begins at `place`, and the place behind it."""
+    found = _STANZA.match(header, place)
+    if found is None:
         raise CannotOpen
-    end = place + 1
-    while end < len(lines) and len(lines[end]) == _COLUMNS:
-        end += 1
-    if end == len(lines) or len(lines[end]) > _COLUMNS:
-        raise CannotOpen
-    body = decode_base64(b"".join(lines[place + 1 : end + 1]))
-    return Stanza(tuple([arg.decode("ascii") for arg in args]), body), end + 1
+    args, full_lines, last_line = found.groups()
+    body = decode_base64(full_lines.replace(b"\n", b"") + last_line)
+    return Stanza(tuple(args.decode("ascii").split(" ")), body), found.end()

@@ -121,10 +121,6 @@ class HybridIdentity:
         if len(seed) != SEED_SIZE:
             raise InvalidKey(f"a secret key is made of {SEED_SIZE} bytes, not {len(seed)}")
         self._seed = seed
-        expanded = hashlib.shake_256(seed).digest(_MLKEM_SEED_SIZE + 32)
-        self._mlkem_key = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_SIZE])
-        self._x25519_key = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_SIZE:])
-        self._key = MLKEM768X25519PrivateKey(self._mlkem_key, self._x25519_key)
 
     @classmethod
     def generate(cls, random_bytes: RandomBytes = secrets.token_bytes) -> Self:
@@ -146,9 +142,21 @@ class HybridIdentity:
         return bech32.encode("age-secret-key-pq-", self._seed).upper()
 
     @cached_property
+    def _halves(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+        # Expanding the seed is a great part of a login, and many sessions open nothing: it waits until it is needed.
+        expanded = hashlib.shake_256(self._seed).digest(_MLKEM_SEED_SIZE + 32)
+        mlkem_key = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_SIZE])
+        return mlkem_key, X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_SIZE:])
+
+    @cached_property
+    def _key(self) -> MLKEM768X25519PrivateKey:
+        return MLKEM768X25519PrivateKey(*self._halves)
+
+    @cached_property
     def recipient(self) -> HybridRecipient:
-        public = self._mlkem_key.public_key().public_bytes_raw()
-        return HybridRecipient(public + self._x25519_key.public_key().public_bytes_raw())
+        mlkem_key, x25519_key = self._halves
+        public = mlkem_key.public_key().public_bytes_raw()
+        return HybridRecipient(public + x25519_key.public_key().public_bytes_raw())
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         for share, body in _stanzas_of(HYBRID_STANZA, _ENCAPSULATED_SIZE, stanzas):

@@ -325,7 +325,9 @@ class MemoryAccount:
         if too_large or too_many:
             raise OverQuota("The mailbox is full")
 
-    async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
+    async def append(
+        self, name: str, messages: Sequence[NewMessage], *, now: datetime, claim_recent: bool = False
+    ) -> tuple[int, list[int]]:
         box = self.box(name)
         if self.view.name == "sealed":
             raise CannotDo("This access takes sealed messages only")
@@ -334,6 +336,8 @@ class MemoryAccount:
         for message in messages:
             stored = self._store.make_message(bytes(message.content), message.internaldate or now, now)
             uids.append(box.add(stored, message.flags))
+        if claim_recent and uids and box.recent_from == uids[0]:
+            box.recent_from = box.uidnext
         return box.uidvalidity, uids
 
     async def replace(

@@ -55,6 +55,15 @@ class StoreContract(FolderContract, MetadataContract):
         assert snapshot.flags[0] == SEEN | 1 << KEYWORD_SHIFT
         assert snapshot.keywords == ("$Work",)
 
+    async def test_what_its_own_session_calls_recent_is_recent_nowhere_else(self, open_account: OpenAccount) -> None:
+        account = await open_account()
+        await account.append("INBOX", [NewMessage(letter(1)), NewMessage(letter(2))], now=NOW, claim_recent=True)
+        assert (await account.folder("INBOX")).recent == 0
+        await account.append("INBOX", [NewMessage(letter(3))], now=NOW)
+        await account.append("INBOX", [NewMessage(letter(4))], now=NOW, claim_recent=True)
+        # The third message was told to nobody yet, and whoever is told of it is told of what lies behind it.
+        assert (await account.folder("INBOX")).recent == 2
+
     async def test_a_buffer_of_any_kind_can_be_appended(self, open_account: OpenAccount) -> None:
         account = await open_account()
         kinds = (bytes(letter(1)), bytearray(letter(2)), memoryview(letter(3)))

@@ -293,8 +293,14 @@ class DatabaseAccount:
             raise NoSuchFolder("There is no such folder")
         notes.change(cursor, self._mailbox, have[name][0] if name else None, changes)
 
-    async def append(self, name: str, messages: Sequence[NewMessage], *, now: datetime) -> tuple[int, list[int]]:
-        folder, placed = await self.store(name, messages, self._shop.writer.place, now)
+    async def append(
+        self, name: str, messages: Sequence[NewMessage], *, now: datetime, claim_recent: bool = False
+    ) -> tuple[int, list[int]]:
+        async def commit(placements: Sequence[Placement]) -> Sequence[Placed]:
+            claimed = [replace(each, claim_recent=True) for each in placements] if claim_recent else placements
+            return await self._shop.writer.place(claimed)
+
+        folder, placed = await self.store(name, messages, commit, now)
         return folder.uidvalidity, [each.uid for each in placed]
 
     async def replace(
