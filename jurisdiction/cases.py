@@ -222,6 +222,7 @@ def _egress(ask: Fields, atlas: Atlas, _survey: Survey) -> Egress:
         mx_controllers=_countries(ask, "mx_controllers", atlas),
         mode=ask.choice("mode", MODES),
         sender_consent=ask.flag("sender_consent"),
+        standing_consent=ask.flag("standing_consent"),
         tenant_allows_consent=ask.flag("tenant_allows_consent"),
     )
 

@@ -1,8 +1,9 @@
 """May a message go to that server? And the two smaller questions: operator sessions and authorities' requests.
 
 Egress rules are tried in order; the first that applies decides. A message sealed for its reader may go anywhere,
-since the server learns only who writes to whom; that much is always said (`METADATA_EXPOSED`). Nothing is sent
-without TLS. Readable text for a server whose country or owner is not known is held while the policy denies any bloc.
+since the server learns only who writes to whom; that much is always said (`METADATA_EXPOSED`). So may, under TLS, the
+note that a message waits on a page of the cell. Without TLS nothing else is sent. Readable text for a server whose
+country or owner is not known is held while the policy denies any bloc.
 """
 
 from typing import Final
@@ -20,13 +21,19 @@ WHEN_DENIED: Final = {"refuse": r.BOUNCE, "hold": r.HOLD_FOR_SENDER, "link": r.S
 SEALED: Final = Decision(Verdict.ALLOW, (r.EGRESS_E2E_OK, r.METADATA_EXPOSED))
 NO_TLS: Final = Decision(Verdict.DENY, (r.EGRESS_TLS_REQUIRED,), obligations=(r.BOUNCE,))
 NOT_KNOWN: Final = Decision(Verdict.HOLD, (r.LOC_UNKNOWN, r.OFFER_E2E_OR_PORTAL), obligations=(r.HOLD_FOR_SENDER,))
+NOTE: Final = Decision(Verdict.ALLOW, (r.EGRESS_NOTE_OK, r.METADATA_EXPOSED))
 OVERRIDE: Final = Decision(Verdict.ALLOW, (r.EGRESS_OVERRIDE_USED, r.METADATA_EXPOSED), obligations=(r.RECORD_CONSENT,))
+STANDING: Final = Decision(
+    Verdict.ALLOW, (r.EGRESS_STANDING_CONSENT, r.METADATA_EXPOSED), obligations=(r.RECORD_CONSENT,)
+)
 READABLE: Final = Decision(Verdict.ALLOW, (r.EGRESS_TLS_OK, r.METADATA_EXPOSED))
 
 
 def decide_egress(question: Egress, policy: Policy, atlas: Atlas, _survey: Survey, at: Moment) -> Decision:
     if question.mode == "e2e":
         return SEALED
+    if question.mode == "note":
+        return NOTE
     if question.mode != "tls":  # RFC 3207 §5: without TLS anyone on the way reads along
         return NO_TLS
     denied = policy.egress_plain_deny_blocs
@@ -39,8 +46,10 @@ def decide_egress(question: Egress, policy: Policy, atlas: Atlas, _survey: Surve
     found = {bloc for country in countries for bloc in membership.get(country, ())}
     if not found:
         return READABLE
-    if question.sender_consent and question.tenant_allows_consent:
+    if question.tenant_allows_consent and question.sender_consent:
         return OVERRIDE
+    if question.tenant_allows_consent and question.standing_consent:
+        return STANDING
     first = next(bloc for bloc in denied if bloc in found)
     because = (f"{r.EGRESS_PLAINTEXT_DENIED}:{first}",)
     return Decision(Verdict.DENY, because, obligations=(WHEN_DENIED[policy.egress_rule],))

@@ -24,8 +24,7 @@ WIDTH: Final = 100
 EGRESS_RULES: Final = {
     "refuse": "is returned to its sender with the reason",
     "hold": "waits until its sender decides",
-    "link": "stays in the cell, and its reader gets a link to a page of the cell (until the cell offers that page, the "
-    "message is held)",
+    "link": "stays in the cell, and its reader gets a link to a page of the cell, where words from the sender open it",
 }
 
 
@@ -222,6 +221,7 @@ def _sending(writer: _Writer) -> Section:
         section.say(f"{what} {EGRESS_RULES[policy.egress_rule]}.", writer.bloc_sources(denied))
         may = "may" if policy.consent else "may not"
         section.say(f"A sender {may} have it delivered all the same with a recorded consent.")
+        section.say("A sender may have any readable message stay in the cell, for its reader to open there by a link.")
     examples = (
         ("A sealed message to a server in the United States:", Egress("US", ("US",), "e2e")),
         ("A readable message to a server in the United States, over TLS:", Egress("US", ("US",), "tls")),

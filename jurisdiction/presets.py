@@ -84,21 +84,22 @@ PRESETS: Final = {
             "iceland-only",
             "Iceland only",
             "Everything lies in Iceland, on machines that nobody from a Fourteen Eyes country controls; readable mail "
-            "is not handed to servers in the Five Eyes.",
+            "for servers in the Five Eyes stays here, and its readers get a link to open it.",
             _iceland,
         ),
         Preset(
             "outside-five-eyes",
             "Outside Five Eyes",
             "Mail lies in named European countries outside the Five Eyes, on machines without an owner from there; "
-            "readable mail goes to servers there only if its sender agrees.",
+            "readable mail for servers there stays here behind a link, unless its sender agrees to let it go.",
             _outside_five,
         ),
         Preset(
             "outside-fourteen-eyes",
             "Outside Fourteen Eyes",
             "Mail lies in Iceland, Switzerland, Finland or Estonia, on machines without an owner from a Fourteen Eyes "
-            "country; readable mail is not handed to servers in any of the fourteen.",
+            "country; readable mail for servers in any of the fourteen stays here, and its readers get a link to open "
+            "it.",
             _outside_fourteen,
         ),
         Preset(

@@ -73,8 +73,10 @@ def may_leave(
     *,
     mode: str,
     consent: bool = False,
+    standing: bool = False,
 ) -> tuple[Decision, tuple[Finding, ...]]:
-    """Whether a message may be handed to a domain with these mail exchangers, and the decision about each.
+    """Whether a message may be handed to a domain with these mail exchangers, and the decision about each. `consent` is
+    its author's for this message, `standing` for all to its reader.
 
     Where a part is not known, the part that is known is asked about too: it may deny, it cannot allow.
     """
@@ -82,7 +84,7 @@ def may_leave(
     found = []
     for server in servers or (_unknown_server(),):
         decisions = [
-            decide(Egress(country, controllers, mode, consent, policy.consent), policy, atlas, survey, now)
+            decide(Egress(country, controllers, mode, consent, standing, policy.consent), policy, atlas, survey, now)
             for country, controllers in _knowledge(server)
         ]
         found.append(Finding(server, strictest(decisions)))

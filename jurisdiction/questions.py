@@ -39,7 +39,7 @@ KINDS = frozenset(
     ]
 )
 GEO_VERDICTS = frozenset({"agree", "conflict", "unknown", "not_a_country", "anycast"})
-MODES = frozenset({"e2e", "tls", "plain"})
+MODES = frozenset({"e2e", "note", "tls", "plain"})
 CHANNELS = frozenset({"direct", "court", "epoc", "mla"})
 WANTS = frozenset({"metadata", "content"})
 
@@ -80,13 +80,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """May a message be handed to this mail server? mode `e2e`: the server gets ciphertext only; `tls`: it can read
-    the message; `plain`: so can the wire."""
+    """May a message be handed to this mail server? mode `e2e`: the server gets ciphertext only; `note`: under TLS, the
+    word that a message waits in the cell; `tls`: it can read the message; `plain`: so can the wire.
+    `sender_consent` is for this one message, `standing_consent` for all to its reader."""
 
     mx_location: str
     mx_controllers: tuple[str, ...]
     mode: str
     sender_consent: bool = False
+    standing_consent: bool = False
     tenant_allows_consent: bool = False
 
 

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mailhost.handover import Handover, Here
-from mailhost.held import Held, Kept
+from mailhost.leaving import Asked, Leaving
 from mailhost.message.dsn import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
@@ -30,7 +30,7 @@ from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox,
 from mailhost.ports import Metrics, StoreError
 from mailhost.reach import Reach, Unreachable
 from mailhost.stayed import Stayed
-from mailhost.transport import Answer, ConnectionFailed, Decider, Link, Permission, Transaction, Verdict
+from mailhost.transport import Answer, ConnectionFailed, Link, Transaction, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,8 @@ class Dispatcher:
         find: Callable[[str], Awaitable[Walk | Here]],
         here: Callable[[], Link],
         reach: Reach,
-        decider: Decider,
+        leaving: Leaving,
         notices: Notices,
-        held: Held,
         stayed: Stayed,
         metrics: Metrics,
         now: Callable[[], datetime],
@@ -83,9 +82,8 @@ class Dispatcher:
         self._find = find
         self._here = here
         self._reach = reach
-        self._decider = decider
+        self._leaving = leaving
         self._notices = notices
-        self._held = held
         self._stayed = stayed
         self._metrics = metrics
         self._now = now
@@ -170,44 +168,20 @@ class Dispatcher:
                 if ready:
                     await self._send_all(work, ready, targets)
 
-    # The egress decision.
-
     async def _permitted(self, work: _Work, item: Item, targets: Sequence[Target]) -> bool:
-        """Whether the message may go to every host of the destination: a backup hands it on to the first."""
-        found = await self._ask(work, item, targets, secure=True)
-        if found.verdict is Verdict.ALLOW:
+        """Whether the whole item may go now. What may not is settled; what is left of it comes up again by itself."""
+        shares = await self._leaving.shares(item, targets, work.asked)
+        if all(share.goes for share in shares):
             return True
-        if found.verdict is Verdict.HOLD and item.passing is Passing.NO:
-            await self._give_back(work, item, found)
-        elif found.verdict is Verdict.HOLD:
-            await self._fail(work, item, "egress_held", found.said)
-        else:
-            await self._fail(work, item, "egress_denied", found.said)
+        later: dict[Forward, str] = {}
+        fates: list[Fate] = []
+        for share in shares:
+            if share.goes or share.waits:
+                later |= dict.fromkeys(share.recipients, share.reason or "parted")
+            elif share.reason:
+                fates += [fate(each, "failed", share.reason, more=share.more) for each in share.recipients]
+        await self._settle(work, item, later, fates)
         return False
-
-    async def _give_back(self, work: _Work, item: Item, found: Permission) -> None:
-        match await self._held.keep(item, found.said):
-            case Kept.LATER:
-                await self._settle(work, item, dict.fromkeys(item.recipients, "held_waits"), [])
-            case Kept.NOWHERE:
-                await self._fail(work, item, "egress_not_kept", found.said)
-            case Kept.KEPT:
-                self._metrics.count("queue_attempts", "held")
-                await self._fail(work, item, "egress_held", found.said)
-
-    async def _ask(self, work: _Work, item: Item, targets: Sequence[Target], *, secure: bool) -> Permission:
-        key = (item.tenant_id, tuple(targets), secure, item.sealed, item.consent)
-        if key not in work.asked:
-            work.asked[key] = await self._decider.may_leave(
-                item.tenant_id,
-                item.recipients[0].domain,
-                targets,
-                secure=secure,
-                sealed=item.sealed,
-                consent=item.consent,
-                now=self._now(),
-            )
-        return work.asked[key]
 
     # Connections.
 
@@ -272,9 +246,11 @@ class Dispatcher:
     async def _send(self, work: _Work, item: Item, link: Link) -> None:
         # To this very machine there is no wire to read along.
         secure = link.secure or link.target.loopback
-        if not secure and (await self._ask(work, item, [link.target], secure=False)).verdict is not Verdict.ALLOW:
-            await self._no_tls(work, item)
-            return
+        if not secure:
+            found = await self._leaving.ask(item, [link.target], work.asked, secure=False)
+            if found.verdict is not Verdict.ALLOW:
+                await self._no_tls(work, item)
+                return
         content = await self._outbox.content(item)
         if content is None:
             await self._fail(work, item, "content_gone")
@@ -316,8 +292,8 @@ class Dispatcher:
                 later[forward] = "deferred_by_host"
         await self._settle(work, item, later, fates)
 
-    async def _fail(self, work: _Work, item: Item, reason: str, more: str = "") -> None:
-        await self._settle(work, item, {}, [fate(each, "failed", reason, more=more) for each in item.recipients])
+    async def _fail(self, work: _Work, item: Item, reason: str) -> None:
+        await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
 
     async def _settle(self, work: _Work, item: Item, later: dict[Forward, str], fates: Sequence[Fate]) -> None:
         """Write down one attempt: notices first, so that a crash repeats one and never swallows it."""
@@ -394,7 +370,7 @@ class _Work:
         self.left = {item.id: item for item in (*claim.old, *claim.due)}
         self.failures = claim.failures
         self.not_before: datetime | None = None
-        self.asked: dict[tuple[int, tuple[Target, ...], bool, bool, bool], Permission] = {}
+        self.asked: Asked = {}
 
     @property
     def domain(self) -> str:

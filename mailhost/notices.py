@@ -142,6 +142,14 @@ WHY: Final[dict[str, tuple[str, str]]] = {
             " Seal the message for its reader (OpenPGP or S/MIME), or ask your administrator about the policy."
         ),
     ),
+    "link_waits": (
+        "4.2.2",
+        (
+            "It is to stay here for its reader to open by a link, and the words for that could not be given to you yet."
+            " Make room in your mailbox."
+        ),
+    ),
+    "parted": ("4.0.0", "It is sent on its own: other recipients of the same message needed your consent or a link."),
     "held_waits": (
         "4.2.2",
         (

@@ -7,6 +7,7 @@ only ever worked on under a claim on its destination, so one host at a time talk
     WAITING ──not now──▶ WAITING, due later
     WAITING ──egress says hold──▶ gone, sealed into its author's folder Held (`mailhost.held`)
     WAITING, passed on for a mailbox ──refused for good, expired, held──▶ gone, kept by that mailbox (`mailhost.stayed`)
+    WAITING ──egress or its author says link──▶ gone, sealed to words that its author gets (`mailhost.securelinks`)
     WAITING ──the cell is restored from a backup──▶ HELD ──`skerry queue retry`──▶ WAITING
     HELD ──`skerry queue drop`, expired──▶ gone
 
@@ -78,6 +79,8 @@ class Outgoing:
     author: str = ""
     consent: bool = False  # its author consents to what the policy advises against
     passing: Passing = Passing.NO
+    link: bool = False  # its author wants its readers to have a secure link
+    note: bool = False  # the cell's own word that such a link is there
 
 
 class Queue(Protocol):
@@ -111,6 +114,8 @@ class Item:
     content: bytes | None = field(default=None, repr=False)  # where it came with the claim; else `Outbox.content`
     passing: Passing = Passing.NO
     mailbox_id: int = 0
+    link: bool = False
+    note: bool = False
 
 
 @dataclass(frozen=True, slots=True)

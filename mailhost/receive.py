@@ -27,7 +27,7 @@ from mailhost.limits import SmtpLimits
 from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
 from mailhost.message.headers import header_end
-from mailhost.outcomes import Outcome, Reason, outcome
+from mailhost.outcomes import NO_VERDICT, Outcome, Reason, Verdict, outcome
 from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
 from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
@@ -199,9 +199,13 @@ class Receiver:
             return outcome(Reason.STORE_UNAVAILABLE)
         return outcome(report.reason)
 
-    async def give_back(self, envelope: Envelope, content: bytearray, folder: str) -> Outcome:
-        """Store what this host had taken over already: nothing of it is looked at or judged again."""
-        report = await self._deliverer.deliver(envelope, content, now=self._now(), folder=folder)
+    async def give_back(
+        self, envelope: Envelope, content: bytearray, folder: str, verdict: Verdict = NO_VERDICT
+    ) -> Outcome:
+        """Store what this host had taken over already: nothing of it is looked at or judged again. `verdict` is what
+        this host knows of it by other means."""
+        verdicts = {route.tenant_id: verdict for route, _ in envelope.mailboxes().values()}
+        report = await self._deliverer.deliver(envelope, content, now=self._now(), folder=folder, verdicts=verdicts)
         return outcome(report.reason)
 
     async def answer_lost(self, envelope: Envelope, content: bytearray) -> None:

@@ -28,10 +28,10 @@ from datetime import datetime
 from mailhost.deliver import LARGE, Envelope, Recipient
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
-from mailhost.message.consent import without_consent
 from mailhost.message.headers import Headers, read_headers, with_fields
 from mailhost.message.submitted import authors, is_sealed, prepared
 from mailhost.message.trace import received
+from mailhost.message.wishes import Wish, without_wishes
 from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import (
@@ -164,9 +164,10 @@ class Submission:
                 reason = _TALLIED[await at.tally.count(self._account, digests, at.allowance, now=now)]
             if reason is not Reason.OK:
                 return outcome(reason)
-            text, consent = without_consent(prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now))
+            text, wishes = without_wishes(prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now))
             outgoing = self._outgoing(envelope, text, opaque_id, now)
-            return await self._hand_over(envelope, text, replace(outgoing, consent=consent))
+            outgoing = replace(outgoing, consent=Wish.CONSENT in wishes, link=Wish.LINK in wishes)
+            return await self._hand_over(envelope, text, outgoing)
         except StoreFull:
             return outcome(Reason.STORE_FULL)
         except StoreUnavailable:

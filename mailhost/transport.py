@@ -101,6 +101,7 @@ class Verdict(StrEnum):
     ALLOW = "allow"
     DENY = "deny"  # give it back to its sender
     HOLD = "hold"  # give it back to its sender to decide
+    LINK = "link"  # it stays here, and its reader gets a link to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,10 @@ class Decider(Protocol):
         secure: bool,
         sealed: bool,
         consent: bool,
+        note: bool,
         now: datetime,
     ) -> Permission:
         """Whether a tenant's message for `domain` may be handed to any of these hosts; `secure`: under TLS, `sealed`:
-        unreadable there, `consent`: its author's, for what the tenant leaves to him. Raises StoreUnavailable.
+        unreadable there, `consent`: its author's, for what the tenant leaves to him, `note`: it says that a message
+        waits here and nothing of it. Raises StoreUnavailable.
         """

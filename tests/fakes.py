@@ -22,6 +22,7 @@ from mailhost.ports import (
     Tallied,
 )
 from mailhost.rules.standing import Standing
+from mailhost.securelinks import LinkRules, NewLink
 from webadmin.metrics import COUNTERS
 
 
@@ -257,6 +258,8 @@ class MemoryOutbox:
                 consent=message.consent,
                 passing=message.passing,
                 mailbox_id=message.mailbox_id,
+                link=message.link,
+                note=message.note,
             )
             self.items[item.id] = _Queued(item, message.content, now)
 
@@ -313,3 +316,24 @@ class MemoryOutbox:
     async def tell(self, item: Item) -> None:
         row = self.items[item.id]
         row.item = replace(row.item, told=True)
+
+
+class MemoryLinks:
+    """Secure links in a dictionary. `failure` is raised by `add` when set."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, NewLink] = {}
+        self.chosen: dict[int, LinkRules] = {}
+        self.failure: Exception | None = None
+
+    async def rules(self, tenant_id: int) -> LinkRules:
+        return self.chosen.get(tenant_id, LinkRules("Harbour"))
+
+    async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.kept |= {link.token: link for link in links}
+
+    async def remove(self, tokens: Collection[bytes]) -> None:
+        for token in tokens:
+            self.kept.pop(token, None)

@@ -9,17 +9,20 @@ from datetime import datetime, timedelta
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
+from mailhost.leaving import Leaving
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices
 from mailhost.outbox import Forward, Outgoing, Passing, TlsNeed
 from mailhost.reach import Reach
 from mailhost.seal import open_header, open_payload
+from mailhost.seal.password import Argon2Parameters
+from mailhost.securelinks import SecureLinks
 from mailhost.stayed import Stayed
 from mailhost.tlscounts import Session
 from mailhost.tlspolicy.requirement import Barred, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, ConnectionFailed, Permission, Transaction, Verdict
-from tests.fakes import MemoryOutbox, MemoryWishCounts
+from tests.fakes import MemoryLinks, MemoryOutbox, MemoryWishCounts
 from tests.people import identity
 from tests.smtp.talk import HOST, Talk
 
@@ -43,6 +46,7 @@ class FakeLink:
     async def send(self, transaction: Transaction, content: bytes) -> list[Answer]:
         await asyncio.sleep(0)
         recipients = tuple(forward.address for forward in transaction.recipients)
+        self._network.heard(content)
         self._network.sent.append((self.target.name, transaction.sender, recipients, transaction.smtputf8))
         if self._network.breaks:
             raise ConnectionFailed(self._network.breaks)
@@ -67,6 +71,7 @@ class Network:
         self.sent: list[tuple[str, str, tuple[str, ...], bool]] = []
         self.connected: list[str] = []
         self.closed = 0
+        self.heard: Callable[[bytes], None] = lambda _content: None
 
     async def connect(self, target: Target, requirement: Requirement) -> FakeLink:
         self.connected.append(target.name)
@@ -88,6 +93,7 @@ class Office:
         self.walk: Walk | Here = Targets((MX, BACKUP))
         self.requirement: Requirement | Barred = Requirement(MX.name)
         self.sessions: list[Session] = []
+        self.links = MemoryLinks()
         self.rule: Callable[[Target, bool, bool], Verdict] = lambda _target, secure, sealed: (
             Verdict.ALLOW if secure or sealed else Verdict.DENY
         )
@@ -105,8 +111,23 @@ class Office:
             reach=Reach(
                 transport=self.network, rules=self, counts=self, metrics=self.talk.metrics, now=lambda: self.now
             ),
-            decider=self,
-            held=held,
+            leaving=Leaving(
+                decider=self,
+                held=held,
+                links=SecureLinks(
+                    hostname=HOST,
+                    address="https://cell.example.is",
+                    key=bytes(32),
+                    receiver=self.talk.house.receiver,  # type: ignore[arg-type]
+                    outbox=self.outbox,
+                    queue=self.outbox,
+                    store=self.links,
+                    now=lambda: self.now,
+                    parameters=Argon2Parameters.insecure_for_tests(),
+                ),
+                metrics=self.talk.metrics,
+                now=lambda: self.now,
+            ),
             stayed=Stayed(held=held, counts=self.counts, now=lambda: self.now),
             notices=Notices(
                 hostname=HOST,
@@ -145,10 +166,12 @@ class Office:
         secure: bool,
         sealed: bool,
         consent: bool,
+        note: bool,
         now: datetime,
     ) -> Permission:
-        found = [Verdict.ALLOW if consent else self.rule(target, secure, sealed) for target in targets]
-        verdict = next(one for one in (Verdict.DENY, Verdict.HOLD, Verdict.ALLOW) if one in found)
+        allowed = consent or (note and secure)
+        found = [Verdict.ALLOW if allowed else self.rule(target, secure, sealed) for target in targets]
+        verdict = next(one for one in (Verdict.DENY, Verdict.HOLD, Verdict.LINK, Verdict.ALLOW) if one in found)
         return Permission(verdict, ("LOC_UNKNOWN",), "d" * 32, "Nobody knows where it stands.")
 
     async def put(
@@ -162,6 +185,7 @@ class Office:
         hold_until: datetime | None = None,
         consent: bool = False,
         passing: Passing = Passing.NO,
+        link: bool = False,
     ) -> None:
         forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
         message = Outgoing(
@@ -179,6 +203,7 @@ class Office:
             author="ada@example.is",
             consent=consent,
             passing=passing,
+            link=link,
         )
         await self.outbox.put(message, now=self.now)
 

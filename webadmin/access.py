@@ -131,8 +131,14 @@ TABLE: Final[dict[str, Row]] = {
     "signup-keys": EVERYBODY,
     "signup-done": OWNER,
     "invite": EVERYBODY,
+    # What waits behind a secure link: its own words open it, no account does.
+    "secure-link": EVERYBODY,
+    "secure-link-open": EVERYBODY,
+    "secure-link-answer": EVERYBODY,
     # One's own mailbox.
     "mailbox": OWNER,
+    "own-links": OWNER,
+    "own-link-end": OWNER,
     "keyring": OWNER,
     "app-passwords": OWNER,
     "app-password-add": OWNER,
@@ -170,6 +176,7 @@ TABLE: Final[dict[str, Row]] = {
     "tenant-policy-change": with_sudo(TENANT),
     "tenant-decisions": TENANT,
     "tenant-held": TENANT,
+    "tenant-links": TENANT,
     "tenant-access-log": TENANT,
     "tenant-log": TENANT,
     "tenant-receipt": TENANT,

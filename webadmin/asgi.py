@@ -12,14 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from django.core.asgi import get_asgi_application
 
 from mailhost.adapters.blobs import FileBlobs
+from webadmin.bodies import Bodies
 from webadmin.challenge import Challenge
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
 _django = get_asgi_application()
 
 
-def _checked() -> Challenge:
-    """Django's application behind static files and the challenge, once this process is of the right cell."""
+def _checked() -> Bodies:
+    """Django's application behind static files, challenge and limits, once this process is of the right cell."""
     # Imported here because Django's models need the line above.
     from django.conf import settings  # noqa: PLC0415
 
@@ -27,7 +28,8 @@ def _checked() -> Challenge:
 
     daemons.begin(settings.ENVIRON, ready_fd=None, supervisor=None)
     statics.collect(settings.STATIC_ROOT)
-    return Challenge(statics.serving(_django, settings.STATIC_ROOT), FileBlobs(settings.ENVIRON.blobs))
+    pages = statics.serving(_django, settings.STATIC_ROOT)
+    return Bodies(Challenge(pages, FileBlobs(settings.ENVIRON.blobs)))
 
 
 with ThreadPoolExecutor(1) as _edge:

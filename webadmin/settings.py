@@ -14,6 +14,7 @@ from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
 from webadmin import environ as _environ
+from webadmin.bodies import MAX_ANSWER
 from webadmin.keyfiles import KeyFileDamaged, read_or_make
 
 # Whatever a process of ours writes (database, journal, counters) is for its own user only.
@@ -106,6 +107,7 @@ INSTALLED_APPS = [
     "webadmin.signup",
     "webadmin.tenants",
     "webadmin.owner",
+    "webadmin.reading",
     "webadmin.console",
     "webadmin.api",
     # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
@@ -209,6 +211,10 @@ ASGI_APPLICATION = "webadmin.asgi.application"
 # Largest form, in octets: what arrives beyond it is refused before it is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+# Whatever `webadmin.bodies` lets through stays in memory: no temporary file holds what somebody wrote.
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_ANSWER
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"

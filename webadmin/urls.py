@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webadmin.signup.urls")),
     path("", include("webadmin.tenants.urls")),
     path("", include("webadmin.owner.urls")),
+    path("", include("webadmin.reading.urls")),
     path("console/", include("webadmin.console.urls")),
     path("rows/", rows.site.urls),
     path("api/v1/", urls_of_api.urls),

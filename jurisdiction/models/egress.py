@@ -26,7 +26,7 @@ class EgressDecision(models.Model):
     public_id = models.CharField(max_length=32, unique=True)  # random; queue items and bounces name it
     tenant = models.CharField(max_length=40, db_index=True)
     destination = models.BinaryField(max_length=16)  # keyed hash of the domain
-    mode = models.CharField(max_length=5)  # e2e, tls, plain
+    mode = models.CharField(max_length=5)  # e2e, note, tls, plain
     verdict = models.CharField(max_length=8)
     because = models.CharField(max_length=400)  # reason codes, one space between
     policy = models.CharField(max_length=64)  # digest

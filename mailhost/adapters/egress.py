@@ -78,11 +78,13 @@ class DatabaseDecider:
         secure: bool,
         sealed: bool,
         consent: bool,
+        note: bool,
         now: datetime,
     ) -> Permission:
         # To this very machine there is no wire to read along.
         on_wire = secure or all(target.loopback for target in targets)
-        mode = "e2e" if sealed else "tls" if on_wire else "plain"
+        readable = "note" if note else "tls"
+        mode = "e2e" if sealed else readable if on_wire else "plain"
         asked = (tenant_id, domain, tuple(sorted(targets, key=lambda one: (one.name, one.address))), mode, consent)
         current = await self._readers.run(_current_policy, tenant_id)
         kept = self._kept.get(asked)
@@ -145,14 +147,17 @@ def _good_until(decision: Decision, now: datetime) -> datetime:
     return min(now + GOOD_FOR, midnight)
 
 
-# What a denial obliges to; the secure link is not there yet, so its mail goes back to its sender.
-_HELD: Final = frozenset({reasons.HOLD_FOR_SENDER, reasons.SECURE_LINK})
-
+# What a denial obliges to.
+_DENIED: Final = {reasons.HOLD_FOR_SENDER: Verdict.HOLD, reasons.SECURE_LINK: Verdict.LINK}
 
 # Who may agree is told how; what nobody knows, and what has no TLS, no consent lets through.
 CONSENT: Final = (
     "Your organisation lets you agree to this delivery: send the message again with [consent] as the first word of its"
     " subject. The word is removed before it leaves, and that somebody agreed is recorded, without names."
+)
+LINK: Final = (
+    "Or send it again with [link] as the first word of its subject: it stays here then, sealed, and its reader gets a"
+    " link to read it by."
 )
 
 
@@ -165,11 +170,14 @@ def _permission(made: _Made, public_id: str) -> Permission:
     verdict = Verdict.HOLD
     if decision.verdict is Decided.ALLOW:
         verdict = Verdict.ALLOW
-    elif decision.verdict is Decided.DENY and not _HELD.intersection(decision.obligations):
-        verdict = Verdict.DENY
+    elif decision.verdict is Decided.DENY:
+        verdict = next((_DENIED[duty] for duty in decision.obligations if duty in _DENIED), Verdict.DENY)
     # What the sender can do about it stands in the notice.
     codes = [code for code in decision.because if code != reasons.OFFER_E2E_OR_PORTAL]
     words = " ".join(reason_sentence(code, made.notary.atlas) for code in codes)
     if decision.verdict is Decided.DENY and made.policy.consent and _by_bloc(decision):
         words = f"{words} {CONSENT}"
+    # The note of a link needs TLS like everything else.
+    if verdict in {Verdict.DENY, Verdict.HOLD} and reasons.EGRESS_TLS_REQUIRED not in decision.because:
+        words = f"{words} {LINK}"
     return Permission(verdict, decision.because, public_id, words)

@@ -189,6 +189,8 @@ class DatabaseQueue:
             consent=values.get("consent", False),
             passing=Passing(values.get("passing", "")),
             mailbox_id=mailbox_id,
+            link=values.get("link", False),
+            note=values.get("note", False),
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),
@@ -282,7 +284,7 @@ class DatabaseQueue:
             )
 
         await self._writer.change(work)
-        await self._readers.run(remove_strays, self._blobs, "mailhost_queuedmessage", now)
+        await self._readers.run(remove_strays, self._blobs, ("mailhost_queuedmessage",), now)
         days = await self._readers.run(_days_in_use)
         await asyncio.to_thread(self._keys.bury, days, now.astimezone(UTC).date())
 

@@ -39,6 +39,8 @@ def seal_envelope(box: CellBox, message: Outgoing | Item, recipients: Sequence[F
         "author": message.author,
         "consent": message.consent,
         "passing": message.passing,
+        "link": message.link,
+        "note": message.note,
         "queued": queued.isoformat(),
     }
     return box.seal(json.dumps(values).encode(), _about("envelope", message.opaque_id))

@@ -9,6 +9,7 @@ their old content, is emptied. What imports remember is forgotten when its time 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -23,6 +24,8 @@ from mailhost.adapters.writer import Writer
 ORPHAN_GRACE: Final = timedelta(days=1)
 BLOB_GRACE: Final = timedelta(days=2)
 BATCH: Final = 500
+# Who names files of the cell's store.
+NAMING_BLOBS: Final = ("mailhost_sealedmessage", "mailhost_securelink")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ async def sweep(writer: Writer, readers: Readers, blobs: FileBlobs, now: datetim
                 blobs.remove(name)
                 removed += 1
         messages += len(gone)
-    removed += await readers.run(remove_strays, blobs, "mailhost_sealedmessage", now)
+    removed += await readers.run(remove_strays, blobs, NAMING_BLOBS, now)
     while await writer.change(partial(_forget_imports, today=now.date())):
         pass
     await readers.run(_give_back)
@@ -82,13 +85,14 @@ def _forget_imports(cursor: Cursor, today: date) -> int:
     return cursor.rowcount
 
 
-def remove_strays(blobs: FileBlobs, table: str, now: datetime) -> int:
-    """Remove files that no row of `table` names in its column `blob`; how many."""
+def remove_strays(blobs: FileBlobs, tables: Sequence[str], now: datetime) -> int:
+    """Remove files that no row of these tables names in its column `blob`; how many."""
     removed = 0
+    question = " UNION ALL ".join([f"SELECT 1 FROM {table} WHERE blob = %s" for table in tables])
     for name, _, modified in blobs.names():
         if now - modified > BLOB_GRACE:
             with statements() as cursor:
-                cursor.execute(f"SELECT 1 FROM {table} WHERE blob = %s", [name])
+                cursor.execute(question, [name] * len(tables))
                 if cursor.fetchone() is None:
                     blobs.remove(name)
                     removed += 1

@@ -17,6 +17,7 @@ from mailhost.models.mail import (
 )
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
 from mailhost.models.reports import ReceivedReport, ReportedMail, ReportedSessions
+from mailhost.models.securelinks import Consent, LinkChoice, SecureLink
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, Suspension, Tenant
@@ -29,6 +30,7 @@ __all__ = [
     "AppPassword",
     "BroughtIn",
     "CellIdentity",
+    "Consent",
     "Departure",
     "DkimKey",
     "Domain",
@@ -38,6 +40,7 @@ __all__ = [
     "IndexSegment",
     "Job",
     "KeyringWrap",
+    "LinkChoice",
     "LostAnswer",
     "Mailbox",
     "MailboxKey",
@@ -53,6 +56,7 @@ __all__ = [
     "ReportedSessions",
     "RouteVersion",
     "SealedMessage",
+    "SecureLink",
     "SeenSender",
     "SenderGrant",
     "SendingLimit",

@@ -114,17 +114,22 @@ def normalize_password(password: str) -> bytes:
         raise InvalidKey("the password holds half of a character; type it again") from None
 
 
-def derive_keys(password: str, salt: bytes, parameters: Argon2Parameters) -> PasswordKeys:
-    """The slow step: about a fifth of a second and 64 MiB with the default parameters."""
+def derive_root(password: str, salt: bytes, parameters: Argon2Parameters) -> bytes:
+    """The slow step, 32 bytes: about a fifth of a second and 64 MiB with the default parameters."""
     if len(salt) != SALT_SIZE:
         raise ValueError(f"a salt has {SALT_SIZE} bytes, not {len(salt)}")
-    root = argon2id.kdf(
+    return argon2id.kdf(
         _ROOT_SIZE,
         normalize_password(password),
         salt,
         opslimit=parameters.passes,
         memlimit=parameters.memory_kib * 1024,
     )
+
+
+def derive_keys(password: str, salt: bytes, parameters: Argon2Parameters) -> PasswordKeys:
+    """What the root of an account password gives."""
+    root = derive_root(password, salt, parameters)
     return PasswordKeys(hkdf(root, b"", _AUTH_INFO), hkdf(root, b"", _WRAP_INFO))
 
 

@@ -26,12 +26,20 @@ WORDS = 24
 MAX_TYPED_LENGTH = 1000
 
 _WRAP_INFO = b"skerry.recovery.v1"
+_WORD_BITS = 11  # 2,048 words
 
 
 @cache
 def _bip39() -> Mnemonic:
     """The English word list, read once when first needed."""
     return Mnemonic("english")
+
+
+def random_words(count: int, random_bytes: RandomBytes = secrets.token_bytes) -> tuple[str, ...]:
+    """Words of the list drawn alone, eleven bits each and no checksum: for passphrases that are spoken."""
+    drawn = int.from_bytes(random_bytes(-(-count * _WORD_BITS // 8)))
+    known = _bip39().wordlist
+    return tuple([known[drawn >> place * _WORD_BITS & (1 << _WORD_BITS) - 1] for place in range(count)])
 
 
 def new_phrase(random_bytes: RandomBytes = secrets.token_bytes) -> str:

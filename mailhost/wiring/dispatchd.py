@@ -13,24 +13,29 @@ from dataclasses import dataclass
 from mailhost.adapters.egress import DatabaseDecider
 from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.adapters.queue import DatabaseQueue
+from mailhost.adapters.securelinks import DatabaseLinks
 from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.adapters.wishcounts import DatabaseWishCounts
+from mailhost.adapters.workshop import Workshop
 from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
+from mailhost.leaving import Leaving
 from mailhost.message.address import parse_address
 from mailhost.mxwalk import Later, Target, Targets, Walk, walk
 from mailhost.notices import Notices
 from mailhost.ports import StoreError, StoreUnavailable
 from mailhost.reach import Reach
+from mailhost.receive import Receiver
 from mailhost.routing import NotLocal, RouteCache
+from mailhost.securelinks import SecureLinks
 from mailhost.smtp.client import Dialer
 from mailhost.smtp.handshake import tls
 from mailhost.stayed import Stayed
 from mailhost.stspolicies import StsPolicies
 from mailhost.tlscounts import NotCounted
 from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
-from mailhost.wiring.intake import intake, outgoing_queue
+from mailhost.wiring.intake import intake, outgoing_queue, signing_queue
 from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings, now, run, smtp_limits, stop_on_signals, workshop
 
@@ -65,8 +70,7 @@ async def _dispatchd(around: Surroundings) -> None:
                 metrics=around.metrics,
                 now=now,
             ),
-            decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
-            held=held,
+            leaving=_leaving(around, shop, receiver, queue, held),
             stayed=Stayed(held=held, counts=DatabaseWishCounts(shop.writer), now=now),
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
@@ -83,6 +87,26 @@ async def _dispatchd(around: Surroundings) -> None:
                 task.cancel()
             with suppress(StoreError):
                 await counts.flush()
+
+
+def _leaving(around: Surroundings, shop: Workshop, receiver: Receiver, queue: DatabaseQueue, held: Held) -> Leaving:
+    settings = around.settings
+    return Leaving(
+        decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
+        held=held,
+        links=SecureLinks(
+            hostname=settings.hostname,
+            address=settings.web_address,
+            key=around.secrets.correspondent,
+            receiver=receiver,
+            outbox=queue,
+            queue=signing_queue(around, shop),
+            store=DatabaseLinks(shop.writer, shop.readers, shop.blobs, cell=settings.cell),
+            now=now,
+        ),
+        metrics=around.metrics,
+        now=now,
+    )
 
 
 async def _sweep(queue: DatabaseQueue, policies: DatabasePolicyCache) -> None:

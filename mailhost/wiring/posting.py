@@ -1,10 +1,14 @@
-"""Letters of the cell's own to people hosted here: sealed and stored like any mail, without a port or a queue."""
+"""What the cell itself brings to people hosted here: sealed and stored like any mail, without a port or a queue.
+
+Letters of its own, and answers that a reader wrote on the page of a secure link.
+"""
 
 from __future__ import annotations
 
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import parse_address
-from mailhost.outcomes import Deferred
+from mailhost.outcomes import Deferred, Verdict
+from mailhost.ports import INBOX
 from mailhost.wiring.intake import intake
 from mailhost.wiring.surroundings import Surroundings, run, smtp_limits, workshop
 
@@ -26,6 +30,31 @@ def post(around: Surroundings, to: str, text: bytes) -> bool:
                 return
             envelope = Envelope(None, Client("", settings.hostname, "LMTP"), recipients=[Recipient(address, routes)])
             taken.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))
+
+    run(deliver())
+    return taken[0]
+
+
+def hand_in(around: Surroundings, mailbox: str, text: bytes, results: str) -> bool:
+    """Deliver what was written on a page of ours to that mailbox and to no other behind its address; False: not now.
+
+    `results` is what this host found out about its author (RFC 8601). For a process with no event loop of its own.
+    """
+    taken: list[bool] = []
+
+    async def deliver() -> None:
+        settings, limits = around.settings, smtp_limits(around.settings)
+        async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, _, _plain):
+            address = parse_address(mailbox)
+            routes = await receiver.recipient(address, len(text))
+            own = tuple(route for route in routes if route.address == mailbox) if isinstance(routes, tuple) else ()
+            if not own:
+                taken.append(False)
+                return
+            client = Client("", settings.hostname, "HTTPS")
+            envelope = Envelope(None, client, recipients=[Recipient(address, own)])
+            found = await receiver.give_back(envelope, bytearray(text), INBOX, Verdict(results))
+            taken.append(found.code < 300)
 
     run(deliver())
     return taken[0]

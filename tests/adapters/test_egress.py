@@ -13,7 +13,7 @@ from jurisdiction.models import EgressDecision, PolicyVersion
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
-from mailhost.adapters.egress import CONSENT, GOOD_FOR, DatabaseDecider
+from mailhost.adapters.egress import CONSENT, GOOD_FOR, LINK, DatabaseDecider
 from mailhost.mxwalk import Target
 from mailhost.transport import Permission, Verdict
 from tests.adapters.conftest import NOW, Cell
@@ -64,6 +64,7 @@ async def asked(
     secure: bool = True,
     sealed: bool = False,
     consent: bool = False,
+    note: bool = False,
 ) -> Permission:
     if policy is not None:
         await adopt(cell, policy)
@@ -74,6 +75,7 @@ async def asked(
         secure=secure,
         sealed=sealed,
         consent=consent,
+        note=note,
         now=NOW,
     )
 
@@ -93,15 +95,31 @@ async def test_a_host_in_denied_hands_is_refused_with_the_reason_in_words(cell: 
     assert (await asked(cell, None, GOOGLE, sealed=True)).verdict is Verdict.ALLOW
 
 
-@pytest.mark.parametrize("rule", ["hold", "link"])
-async def test_what_the_policy_wants_held_is_held_and_not_returned(cell: Cell, rule: str) -> None:
-    assert (await asked(cell, replace(DENIES, egress_rule=rule), GOOGLE)).verdict is Verdict.HOLD
+@pytest.mark.parametrize(("rule", "verdict"), [("hold", Verdict.HOLD), ("link", Verdict.LINK)])
+async def test_what_the_policy_wants_kept_is_kept_and_not_returned(cell: Cell, rule: str, verdict: Verdict) -> None:
+    assert (await asked(cell, replace(DENIES, egress_rule=rule), GOOGLE)).verdict is verdict
+
+
+async def test_the_note_of_a_link_may_go_anywhere_under_tls_and_is_on_record(cell: Cell) -> None:
+    linking = replace(DENIES, egress_rule="link")
+    for target in (GOOGLE, UNHEARD, PRIVATE):
+        found = await asked(cell, linking, target, note=True)
+        assert (found.verdict, found.because) == (Verdict.ALLOW, ("EGRESS_NOTE_OK", "METADATA_EXPOSED"))
+    assert (await asked(cell, None, GOOGLE, note=True, secure=False)).verdict is Verdict.DENY
+    assert (await asked(cell, None, GOOGLE)).verdict is Verdict.LINK, "a note shares no answer with a message"
+
+
+async def test_who_is_held_or_refused_is_told_of_the_link_unless_it_could_not_go_either(cell: Cell) -> None:
+    assert (await asked(cell, DENIES, GOOGLE)).words.endswith(LINK)
+    assert (await asked(cell, None, UNHEARD)).words.endswith(LINK)
+    assert LINK not in (await asked(cell, None, GOOGLE, secure=False)).words
+    assert LINK not in (await asked(cell, replace(DENIES, egress_rule="link"), GOOGLE)).words
 
 
 async def test_consent_lets_through_what_the_policy_leaves_to_its_author_and_nothing_else(cell: Cell) -> None:
     agreeing = replace(DENIES, consent=True)
     denied = await asked(cell, agreeing, GOOGLE)
-    assert denied.words.endswith(CONSENT)
+    assert CONSENT in denied.words
     agreed = await asked(cell, None, GOOGLE, consent=True)
     assert (agreed.verdict, agreed.because) == (Verdict.ALLOW, ("EGRESS_OVERRIDE_USED", "METADATA_EXPOSED"))
     assert (await cell.shop.readers.run(rows))[-1] == (agreed.decision, "allow", "example")
@@ -197,7 +215,7 @@ async def test_an_answer_is_kept_for_minutes_until_midnight_and_under_its_policy
 
     async def ask(later: timedelta = timedelta()) -> Verdict:
         found = await one.may_leave(
-            tenant, "other.test", [UNHEARD], secure=True, sealed=False, consent=False, now=NOW + later
+            tenant, "other.test", [UNHEARD], secure=True, sealed=False, consent=False, note=False, now=NOW + later
         )
         return found.verdict
 

@@ -67,3 +67,17 @@ async def test_what_may_not_leave_is_not_even_announced_whoever_sends_it(verdict
     assert office.network.sent == []
     assert not office.outbox.items
     assert all("High at noon" not in text for text in office.notices() if "multipart/report" in text)
+
+
+async def test_of_what_waits_behind_a_link_only_the_note_is_announced_and_sent() -> None:
+    office = Office()
+    office.rule = lambda *_: Verdict.LINK
+    said: list[bytes] = []
+    office.network.heard = said.append
+    await office.put("cleo@other.test")
+    await office.put("cleo@other.test", sender="")
+    for _ in range(3):
+        await office.work()
+        office.later(days=2)
+    assert [text.count(b"High at noon") + text.count(b"Tides") for text in said] == [0]
+    assert not office.outbox.items

@@ -3,13 +3,16 @@
 Planted: recipients and their domains, display names, subject, body, attachment name and content, HELO name, the mail
 program, client address, what another host answers, and whom a filter names and forwards to. Driven: a delivery with its
 signatures, a refusal and its notice, a message that waits in the queue, a forward and its bounce, a message and a
-forward that are held, one with its author's consent, and a kill -9.
+forward that are held, one with its author's consent, one that stays behind a link and is opened and answered there, and
+a kill -9.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import secrets
 import signal
 import smtplib
@@ -17,11 +20,16 @@ import tempfile
 import time
 from email.message import EmailMessage
 
+import httpx2
 import pytest
 
+from mailhost.seal import open_file
+from mailhost.seal.link import link_keys
+from mailhost.seal.password import Argon2Parameters
 from tests.journeys.house import PASSWORD, House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_canary import CLIENT, _files, _found_in, _scan_can_fail, _temporary
+from tests.journeys.test_jurisdiction import HOLDING
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import texts, wait_for_texts
 
@@ -36,6 +44,9 @@ def _marks() -> dict[str, str]:
         "waiting",
         "held",
         "agreed",
+        "linked",
+        "written",
+        "file",
         "domain",
         "display",
         "subject",
@@ -114,7 +125,7 @@ def _answers(marks: dict[str, str], recipient: str) -> str:
     return f"451 4.2.0 {marks['answer']}" if recipient.startswith(marks["waiting"]) else ""
 
 
-def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> None:
+def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> dict[str, str]:
     other.refuse = lambda recipient: _answers(marks, recipient)
     _submit(cell, password, marks, "recipient")
     other.wait_for(1, 60)
@@ -128,7 +139,9 @@ def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) 
     deadline = time.monotonic() + 60
     while not any(row["reason"] == "deferred_by_host" for row in cell.skerry("queue", "list")):
         assert time.monotonic() < deadline
-    cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
+    rules = cell.home.parent / "policy.toml"
+    rules.write_text(HOLDING)
+    cell.skerry("policy", "set", "example", "--file", str(rules), "--yes")
     _arrive(cell, marks, f"{marks['stranger']}@{marks['domain']}.test", "ada@example.is")
     _submit(cell, password, marks, "held")
     wait_for_texts(cell, "ada@example.is", password, 4, 60)
@@ -137,6 +150,34 @@ def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) 
     other.wait_for(4, 60)
     # Of what was forwarded after the policy changed nothing was sent.
     assert [f"{marks['forwarded']}@{marks['domain']}.test" in one.recipients for one in other.arrived].count(True) == 1
+    return _drive_link(cell, other, password, marks)
+
+
+def _drive_link(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> dict[str, str]:
+    """A link, opened and answered by a reader that is no browser; what opens it."""
+    cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
+    _submit(cell, password, marks, "linked")
+    other.wait_for(5, 60)
+    assert marks["body"].encode() not in other.arrived[4].content
+    letter = wait_for_texts(cell, "ada@example.is", password, 5, 60)[4]
+    words = re.findall(rb"\r\n    ([a-z]+(?: [a-z]+){6})\r\n", letter)[0].decode()
+    token = re.findall(rb"/l/([A-Za-z0-9_-]{43})", other.arrived[4].content)[0].decode()
+    origin = f"http://localhost:{cell.ports['WEB']}/l/{token}"
+    with httpx2.Client(timeout=60) as reader:
+        page = reader.get(origin).text
+        salt = base64.b64decode(re.findall(r'data-salt="([^"]+)"', page)[0])
+        keys = link_keys(words, salt, Argon2Parameters())
+        sealed = reader.post(f"{origin}/open", json={"auth": keys.auth_key.hex()}).content
+        assert marks["body"].encode() in open_file([keys.identity], sealed)
+        assert reader.post(f"{origin}/open", json={"auth": "0" * 64}).status_code == 403
+        # Larger than what Django would keep in memory by itself.
+        files = {"files": (f"{marks['file']}.bin", marks["file"].encode() * 200_000)}
+        data = {"auth": keys.auth_key.hex(), "text": marks["written"], "subject": marks["subject"]}
+        assert reader.post(f"{origin}/answer", data=data, files=files).status_code == 200
+    assert marks["written"].encode() in base64.b64decode(
+        texts(cell, "ada@example.is", password)[5].split(b"base64\r\n")[1].split(b"\r\n\r\n")[1]
+    )
+    return {"link": token, "words": words, "link's key": keys.auth_key.hex()}
 
 
 @pytest.mark.journey
@@ -151,11 +192,11 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()
-        _drive(cell, other, password, marks)
+        opens = _drive(cell, other, password, marks)
         for pid, line in cell.children().items():
             if "dispatchd" in line or "smtpd" in line:
                 os.kill(pid, signal.SIGKILL)
         cell.stop()
-        hidden = marks | {"client": CLIENT, "account password": PASSWORD, "app password": password}
+        hidden = marks | opens | {"client": CLIENT, "account password": PASSWORD, "app password": password}
         assert list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], hidden)) == []
         _scan_can_fail(cell)

@@ -1,7 +1,8 @@
 """When the law's answer is no: readable mail for a Five Eyes host never leaves, and its author knows why and what to do.
 
 Two hosts on loopback stand for the world: one that the operator declares to be in Germany and in American hands, one
-in Germany and in German hands. The tenant's policy is the preset "Outside Five Eyes", then one that refuses.
+in Germany and in German hands. The tenant's policy holds, with its authors' consent, then it refuses. What stays here
+behind a link is the journey of `test_secure_link`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ from tests.journeys.test_sending import mail, populated, submit, texts, wait_for
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 AMERICAN, GERMAN = "127.0.0.2", "127.0.0.3"
+HOLDING = """
+allow = ["IS"]
+backup_allow = ["IS"]
+operator_allow = ["IS"]
+egress_plain_deny_blocs = ["FVEY"]
+egress_rule = "hold"
+consent = true
+"""
 REFUSING = """
 allow = ["IS"]
 backup_allow = ["IS"]
@@ -67,7 +76,9 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
         prepared(SKERRY_PLACES=places) as cell,
     ):
         ada, _ben = populated(cell)
-        cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
+        rules = tmp_path / "policy.toml"
+        rules.write_text(HOLDING)
+        cell.skerry("policy", "set", "example", "--file", str(rules), "--yes")
         towards(cell, AMERICAN, american)
 
         submit(cell, ada, mail("Charts"), "cleo@other.test", "blind@other.test")
@@ -82,6 +93,7 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
             b"Seal it for its reader",
             b"ask your administrator",
             b"[consent] as the first word of its subject",
+            b"[link] as the first word of its subject",
             b"Decision ",
         ):
             assert expected in said, expected
@@ -107,7 +119,6 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
         assert b"skerry-held" not in agreed.lower()
 
         # A policy that refuses gives nothing back but the reason.
-        rules = tmp_path / "policy.toml"
         rules.write_text(REFUSING)
         cell.skerry("policy", "set", "example", "--file", str(rules), "--yes")
         submit(cell, ada, mail("Soundings"), "cleo@other.test")

@@ -5,6 +5,7 @@ import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { bech32 } from "@scure/base";
 import * as age from "age-encryption";
 import { decompress } from "fzstd";
 import { argon2id } from "hash-wasm";
@@ -69,9 +70,9 @@ export async function seal(recipient, body, summary) {
 }
 
 /** The two keys of an account password. */
-export async function passwordKeys(password, salt, parameters) {
+function slowRoot(password, salt, parameters) {
   const [, memory, passes] = /^argon2id,m=(\d+),t=(\d+),p=1$/.exec(parameters);
-  const root = await argon2id({
+  return argon2id({
     password: password.replace(/\p{Zs}/gu, " ").normalize("NFC"),
     salt,
     memorySize: Number(memory),
@@ -80,7 +81,20 @@ export async function passwordKeys(password, salt, parameters) {
     hashLength: 32,
     outputType: "binary",
   });
+}
+
+export async function passwordKeys(password, salt, parameters) {
+  const root = await slowRoot(password, salt, parameters);
   return { authKey: derive(root, "skerry.auth.v1"), wrapKey: derive(root, "skerry.wrap.v1") };
+}
+
+/** A secret key's text of its 32 bytes. */
+export const secretText = (seed) => bech32.encode("age-secret-key-pq-", bech32.toWords(seed), false).toUpperCase();
+
+/** What a secure link's words give: a key to send, and an identity. */
+export async function linkKeys(words, salt, parameters) {
+  const root = await slowRoot(words, salt, parameters);
+  return { authKey: derive(root, "skerry.link.auth.v1"), identity: secretText(derive(root, "skerry.link.identity.v1")) };
 }
 
 /** A wrap or a keyring: version byte, 24-byte nonce, XSalsa20-Poly1305. */

@@ -79,6 +79,22 @@ await each("app-passwords", (vector) => {
   assert.equal(keyed(fromHex(vector.server_key), fromHex(secret), "skerry.app.v1"), vector.hash);
 });
 
+await each("links", async (vector) => {
+  const spelled = vector.typed.toLowerCase().split(/[\s.,-]+/).filter(Boolean).join(" ");
+  assert.equal(spelled, vector.words);
+  const { authKey, identity } = await sealed.linkKeys(spelled, fromHex(vector.salt), vector.parameters);
+  assert.equal(toHex(authKey), vector.auth_key);
+  assert.equal(identity, vector.identity);
+  const serverKey = fromHex(vector.server_key);
+  assert.equal(keyed(serverKey, authKey, "skerry.link.au.1"), vector.verifier);
+  assert.equal(keyed(serverKey, utf8.encode(vector.token), "skerry.link.to.1").slice(0, 32), vector.token_digest);
+  const body = await sealed.openAge([identity], fromBase64(vector.file));
+  assert.equal(Buffer.from(sealed.openBody(body)).toString("base64"), vector.message);
+  assert.equal(sealed.secretText(sealed.derive(authKey, "skerry.link.record.v1")), vector.record_identity);
+  const record = await sealed.openAge([vector.record_identity], fromBase64(vector.record));
+  assert.equal(Buffer.from(record).toString("base64"), vector.record_plaintext);
+});
+
 await each("keyrings", async (vector) => {
   const keyringKey = sealed.unbox(fromHex(vector.wrap_key), fromBase64(vector.wrap));
   assert.equal(toHex(keyringKey), vector.keyring_key);

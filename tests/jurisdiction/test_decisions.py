@@ -51,8 +51,9 @@ egresses = st.builds(
     Egress,
     mx_location=st.sampled_from(COUNTRIES),
     mx_controllers=countries,
-    mode=st.sampled_from(("e2e", "tls", "plain")),
+    mode=st.sampled_from(("e2e", "note", "tls", "plain")),
     sender_consent=st.booleans(),
+    standing_consent=st.booleans(),
     tenant_allows_consent=st.booleans(),
 )
 operators = st.builds(

@@ -21,6 +21,15 @@ from mailhost.seal.age import encrypt
 from mailhost.seal.apppassword import app_password_hash, app_password_text, app_password_wrap_key
 from mailhost.seal.header import Stanza, encode_header, parse_header
 from mailhost.seal.keyring import Keyring, seal_keyring, wrap_for_tenant, wrap_keyring_key
+from mailhost.seal.link import (
+    link_keys,
+    link_verifier,
+    new_salt,
+    new_token,
+    new_words,
+    record_identity,
+    token_digest,
+)
 from mailhost.seal.padding import body_pieces
 from mailhost.seal.password import Argon2Parameters, auth_verifier, derive_keys, fake_salt
 from mailhost.seal.phrase import phrase_text, phrase_wrap_key
@@ -243,6 +252,42 @@ def app_passwords() -> list[Json]:
     ]
 
 
+def links() -> list[Json]:
+    """Words as they are made, and as somebody types them who heard them; a message sealed to them; the link's record."""
+    server_key, random_bytes = stream("server key")(32), stream("link")
+    found = []
+    for parameters in (Argon2Parameters(), Argon2Parameters.insecure_for_tests(64, 1)):
+        words, salt, token = new_words(random_bytes), new_salt(random_bytes), new_token(random_bytes)
+        keys = link_keys(words, salt, parameters)
+        sealed = seal(
+            keys.identity.recipient,
+            LETTER,
+            Summary(size=len(LETTER), internaldate=1_780_000_000),
+            random_bytes=random_bytes,
+        )
+        record = encrypt([record_identity(keys.auth_key).recipient], b"a record", random_bytes=random_bytes)
+        found.append(
+            {
+                "words": words,
+                "typed": f"  {words.title().replace(' ', ', ')}. ",
+                "salt": salt.hex(),
+                "parameters": parameters.text,
+                "auth_key": keys.auth_key.hex(),
+                "identity": keys.identity.secret_text,
+                "server_key": server_key.hex(),
+                "token": token,
+                "token_digest": token_digest(server_key, token).hex(),
+                "verifier": link_verifier(server_key, keys.auth_key).hex(),
+                "file": text64(sealed.header + sealed.payload),
+                "message": text64(LETTER),
+                "record_identity": record_identity(keys.auth_key).secret_text,
+                "record": text64(record),
+                "record_plaintext": text64(b"a record"),
+            }
+        )
+    return found
+
+
 def keyrings() -> list[Json]:
     random_bytes = stream("keyring")
     keyring, keyring_key = Keyring.generate(random_bytes).rotated(random_bytes), random_bytes(32)
@@ -312,6 +357,7 @@ def main() -> None:
     write("phrases", phrases())
     write("app-passwords", app_passwords())
     write("keyrings", keyrings())
+    write("links", links())
     record = encrypt([identity("ada").recipient], b"a record", random_bytes=stream("record"))
     write(
         "records", [{"identity": identity("ada").secret_text, "file": text64(record), "plaintext": text64(b"a record")}]

@@ -25,6 +25,7 @@ from mailhost.seal.apppassword import (
     parse_app_password,
 )
 from mailhost.seal.keyring import open_keyring, unwrap_as_tenant, unwrap_keyring_key
+from mailhost.seal.link import link_keys, link_verifier, record_identity, token_digest
 from mailhost.seal.password import Argon2Parameters, auth_verifier, derive_keys, fake_salt
 from mailhost.seal.phrase import parse_phrase, phrase_text, phrase_wrap_key
 from mailhost.seal.segment import SegmentPlace, open_segment
@@ -142,3 +143,20 @@ def test_segments(vector: Vector) -> None:
     assert [entry._asdict() for entry in entries] == [
         {**each, "file_key": bytes.fromhex(each["file_key"].decode())} for each in texts
     ]
+
+
+@pytest.mark.parametrize("vector", vectors("links"), ids=lambda vector: vector["parameters"])
+def test_links(vector: Vector) -> None:
+    _, memory, passes, _ = vector["parameters"].split(",")
+    parameters = Argon2Parameters.insecure_for_tests(int(memory[2:]), int(passes[2:]))
+    salt, server_key = hexed(vector, "salt", "server_key")
+    for words in (vector["words"], vector["typed"]):
+        keys = link_keys(words, salt, parameters)
+        assert keys.auth_key.hex() == vector["auth_key"]
+        assert keys.identity.secret_text == vector["identity"]
+    assert token_digest(server_key, vector["token"]).hex() == vector["token_digest"]
+    assert link_verifier(server_key, keys.auth_key).hex() == vector["verifier"]
+    assert open_file([keys.identity], base64.b64decode(vector["file"])) == base64.b64decode(vector["message"])
+    record = record_identity(keys.auth_key)
+    assert record.secret_text == vector["record_identity"]
+    assert decrypt([record], base64.b64decode(vector["record"])) == base64.b64decode(vector["record_plaintext"])

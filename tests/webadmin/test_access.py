@@ -21,7 +21,7 @@ ADMIN = Caller(frozenset({Role.OWNER, Role.TENANT_ADMIN}), "harbour")
 CLEO = Caller(frozenset({Role.OWNER, Role.TENANT_ADMIN, Role.TENANT_OWNER}), "fjord")
 MO = Caller(frozenset({Role.OPERATOR}), stated=True)
 # A value for each word in an address: of harbour, so that nobody of fjord may pass.
-WORDS = {"tenant": "harbour", "key": "0" * 64, "number": 1, "object_id": "1", "app_label": "mailhost", "url": "x",
+WORDS = {"token": "a" * 43, "tenant": "harbour", "key": "0" * 64, "number": 1, "object_id": "1", "app_label": "mailhost", "url": "x",
          "content_type_id": 1, "password": 1}  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "..", "static", "js");
-const ENTRIES = ["keys.js", "work.js"];
+const ENTRIES = ["keys.js", "link.js", "work.js"];
 
 mkdirSync(out, { recursive: true });
 const { metafile, outputFiles } = await build({

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webadmin.owner.views import apppasswords, home, keys, passwords, programs, recovering
+from webadmin.owner.views import apppasswords, home, keys, links, passwords, programs, recovering
 
 urlpatterns = [
     path("mailbox/", home.home, name="mailbox"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("mailbox/app-passwords/", apppasswords.listing, name="app-passwords"),
     path("mailbox/app-passwords/new/", apppasswords.add, name="app-password-add"),
     path("mailbox/app-passwords/<int:number>/revoke/", apppasswords.revoke, name="app-password-revoke"),
+    path("mailbox/links/", links.listing, name="own-links"),
+    path("mailbox/links/<int:number>/end/", links.end, name="own-link-end"),
     path("mailbox/password/", passwords.change, name="change-password"),
     path("mailbox/programs/", programs.programs, name="mail-programs"),
     path("mailbox/programs/mail.mobileconfig", programs.profile, name="mail-profile"),

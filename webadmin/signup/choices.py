@@ -107,8 +107,8 @@ def costs(policy: Policy, atlas: Atlas) -> str:
         "refuse": _("Readable mail to servers in the %(blocs)s comes back to you."),
         "hold": _("Readable mail to servers in the %(blocs)s waits until you decide."),
         "link": _(
-            "Mail for readers whose mailbox lies with a server in the %(blocs)s is kept here: it comes back to you with"
-            " the reason and what to do."
+            "Mail for readers whose mailbox lies with a server in the %(blocs)s stays here: they get a link, and you"
+            " tell them the words that open it."
         ),
     }[policy.egress_rule] % {"blocs": blocs}
     consent = _("You may agree to ordinary delivery for single mails.") if policy.consent else ""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from mailhost.securelinks import MAX_DAYS
 from webadmin.api import tokens
 from webadmin.api.rights import Right
 from webadmin.signup.choices import Choice
@@ -85,7 +86,7 @@ class PolicyForm(forms.Form):
         choices=[
             ("refuse", _("comes back to its sender with the reason")),
             ("hold", _("waits until its sender decides")),
-            ("link", _("stays here (until readers can open it on a page of ours, it comes back to its author)")),
+            ("link", _("stays here, and its reader gets a link that opens with words from its sender")),
         ],
         widget=forms.RadioSelect,
     )
@@ -162,3 +163,20 @@ class TokenForm(forms.Form):
         choices=[(right.value, words) for right, words in RIGHTS.items()],
         widget=forms.CheckboxSelectMultiple,
     )
+
+
+class LinksForm(forms.Form):
+    """How long secure links live, and what may come back by them."""
+
+    days = forms.IntegerField(
+        label=_("Days for which a link opens"),
+        help_text=_("Then link and message are removed. At most %(days)s.") % {"days": MAX_DAYS},
+        min_value=1,
+        max_value=MAX_DAYS,
+    )
+    answers = forms.BooleanField(
+        label=_("Readers may answer on the page"),
+        help_text=_("An answer is sealed into the author's mailbox at once."),
+        required=False,
+    )
+    attachments = forms.BooleanField(label=_("Answers may have files"), required=False)

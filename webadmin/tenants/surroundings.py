@@ -39,6 +39,7 @@ TABS: Final[dict[str, str | Promise]] = {
     "tenant-aliases": _("Aliases and groups"),
     "tenant-policy": _("Law"),
     "tenant-held": _("On its way out"),
+    "tenant-links": _("Secure links"),
     "tenant-access-log": _("Access"),
     "tenant-log": _("Log"),
     "tenant-tokens": _("Programs"),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from webadmin.tenants.views import aliases, domains, leave, mailboxes, overview, policy, programs, records
+from webadmin.tenants.views import aliases, domains, leave, links, mailboxes, overview, policy, programs, records
 
 urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/", overview.overview, name="tenant"),
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/law/change/", policy.change, name="tenant-policy-change"),
     path("tenants/<slug:tenant>/law/decisions/", policy.decisions, name="tenant-decisions"),
     path("tenants/<slug:tenant>/outgoing/", records.held, name="tenant-held"),
+    path("tenants/<slug:tenant>/links/", links.links, name="tenant-links"),
     path("tenants/<slug:tenant>/access/", records.access_log, name="tenant-access-log"),
     path("tenants/<slug:tenant>/log/", records.log, name="tenant-log"),
     path("tenants/<slug:tenant>/log/receipt", records.receipt, name="tenant-receipt"),

@@ -71,13 +71,17 @@ export class PasswordKeys {
 
 /** The slow step, a second at most: `salt` is 16 bytes or base64, `parameters` what the server names. */
 export async function deriveAuthKey(password, salt, parameters = DEFAULT_PARAMETERS) {
-  const cost = parseParameters(parameters);
-  const saltBytes = typeof salt === "string" ? fromBase64(salt) : salt;
-  if (saltBytes.length !== SALT_SIZE) throw new CannotOpen();
-  const root = await slowRoot({ password: normalizePassword(password), salt: saltBytes, ...cost });
+  const root = await deriveRoot(password, typeof salt === "string" ? fromBase64(salt) : salt, parameters);
   const keys = new PasswordKeys(root);
   wipe(root);
   return keys;
+}
+
+/** The 32 bytes that everything else is derived from. */
+export function deriveRoot(password, salt, parameters) {
+  const cost = parseParameters(parameters);
+  if (salt.length !== SALT_SIZE) throw new CannotOpen();
+  return slowRoot({ password: normalizePassword(password), salt, ...cost });
 }
 
 export const newSalt = () => random(SALT_SIZE);

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.message.consent import without_consent
 from mailhost.message.encodedwords import encode_words
 from mailhost.message.headers import read_headers
+from mailhost.message.wishes import Wish, without_wishes
+
+
+def without_consent(message: bytes) -> tuple[bytes, bool]:
+    text, wishes = without_wishes(message)
+    return text, Wish.CONSENT in wishes
+
 
 REST = b"To: cleo@other.test\r\n\r\n[consent] in the body stays\r\n"
 
@@ -67,3 +73,26 @@ def test_whatever_follows_the_word_is_what_is_left(text: str) -> None:
 def test_whatever_comes_nothing_is_raised_and_the_field_goes(noise: bytes) -> None:
     text, _ = without_consent(b"Skerry-Consent: yes\r\n" + noise)
     assert not read_headers(text).has_any({b"skerry-consent"})
+
+
+@pytest.mark.parametrize(
+    "subject", [b"[link] [consent] Tides", b"[consent][LINK]Tides", b"=?utf-8?Q?=5Blink=5D_?= [consent] Tides"]
+)
+def test_both_words_may_stand_there_in_either_order(subject: bytes) -> None:
+    text, wishes = without_wishes(b"Subject: %b\r\n" % subject + REST)
+    assert wishes == {Wish.CONSENT, Wish.LINK}
+    assert text == b"Subject: Tides\r\n" + REST
+
+
+def test_a_link_is_asked_for_by_word_or_field_and_by_itself_is_no_consent() -> None:
+    assert without_wishes(b"Subject: [link] Tides\r\n" + REST) == (b"Subject: Tides\r\n" + REST, frozenset({Wish.LINK}))
+    assert without_wishes(b"Skerry-Link: yes\r\nSubject: x\r\n" + REST) == (
+        b"Subject: x\r\n" + REST,
+        frozenset({Wish.LINK}),
+    )
+
+
+def test_a_subject_of_nothing_but_words_comes_to_an_end() -> None:
+    left, wishes = without_wishes(b"Subject: %b\r\n" % (b"[link]" * 20_000) + REST)
+    assert wishes == {Wish.LINK}
+    assert left.count(b"[link]") == 20_000 - len(Wish)
