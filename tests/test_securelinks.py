@@ -123,7 +123,7 @@ async def test_the_letter_says_what_to_do_and_why() -> None:
 
 async def test_what_is_passed_on_for_a_mailbox_has_no_author_to_tell_and_stays_with_its_mailbox() -> None:
     office = linking()
-    await office.put("cleo@other.test", passing=Passing.FORWARD)
+    await office.put("cleo@other.test", passing=Passing.ONLY)
     await office.work()
     assert office.links.kept == {}
     assert not notes(office)

@@ -13,7 +13,17 @@ from typing import Protocol
 
 from django.db import transaction
 
-from mailhost.models import Folder, Mailbox, MailboxUsage, Message, QueuedMessage, SealedMessage, Tenant, Vanished
+from mailhost.models import (
+    Folder,
+    Mailbox,
+    MailboxUsage,
+    Message,
+    QueuedMessage,
+    SealedMessage,
+    SecureLink,
+    Tenant,
+    Vanished,
+)
 
 BATCH = 500  # rows a transaction: a few milliseconds of other writers' time
 
@@ -42,6 +52,9 @@ def remove_mailbox(box: Mailbox, *, blobs: Blobs) -> int:
         for _pk, blob in sealed:
             if blob:
                 blobs.remove(blob)
+    for blob in SecureLink.objects.filter(mailbox=box).exclude(blob="").values_list("blob", flat=True):
+        # A link whose file is gone before its row opens nothing, which is what is wanted here.
+        blobs.remove(blob)
     with transaction.atomic():
         Vanished.objects.filter(folder__mailbox=box).delete()
         Folder.objects.filter(mailbox=box).delete()

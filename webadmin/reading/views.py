@@ -35,7 +35,7 @@ from mailhost.message.answer import answer as made_answer
 from mailhost.provision import securelinks
 from mailhost.provision.errors import WrongSecret
 from mailhost.provision.securelinks import AnswersClosed, Opened
-from mailhost.seal.link import AUTH_KEY_SIZE, WORDS
+from mailhost.seal.link import AUTH_KEY_SIZE
 from mailhost.wiring.posting import hand_in
 from webadmin import daemons
 from webadmin.accounts import entry, throttle
@@ -67,9 +67,9 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     """The same page for every token: it says nothing about what is there before the words are."""
     today = timezone.now().date()
     offer = securelinks.offer(token, key=_key(), fake_key=entry.key("fake-salt.key"), today=today)
-    about = {"salt": base64.b64encode(offer.salt).decode(), "parameters": offer.parameters, "token": token}
-    answer = render(request, "reading/page.html", about | {"words": WORDS, "max_files": MAX_FILES})
-    return _unseen(answer)
+    salt = base64.b64encode(offer.salt).decode()
+    about = {"salt": salt, "parameters": offer.parameters, "token": token, "max_files": MAX_FILES}
+    return _unseen(render(request, "reading/page.html", about))
 
 
 @csrf_exempt

@@ -74,10 +74,10 @@ async function open() {
 function show(message, headers) {
   part("subject").textContent = message.subject || says.noSubject;
   for (const name of ["from", "to"]) part(name).textContent = message[name];
-  part("date").textContent = message.date ? new Date(message.date).toLocaleString(document.documentElement.lang) : "";
+  part("date").textContent = dateInWords(message.date);
   part("reference").textContent = headers.get("Skerry-Reference");
   part("last-day").textContent = headers.get("Skerry-Last-Day");
-  part("text").textContent = message.text;
+  part("text").textContent = message.text.trimEnd();
   part("was-html").hidden = !message.fromHtml;
   part("file-list").replaceChildren(...message.attachments.map(fileLine));
   part("files").hidden = !message.attachments.length;
@@ -87,6 +87,13 @@ function show(message, headers) {
   part("opened").hidden = false;
   document.title = part("subject").textContent;
   part("subject").focus();
+}
+
+/** In the page's language; what is no date stays away. */
+function dateInWords(text) {
+  const moment = new Date(text);
+  const form = { dateStyle: "long", timeStyle: "short" };
+  return Number.isNaN(moment.getTime()) ? "" : moment.toLocaleString(document.documentElement.lang, form);
 }
 
 /** A file to be saved. Its type is always that of plain bytes, so that nothing of it is shown or run here. */

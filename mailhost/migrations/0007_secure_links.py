@@ -32,7 +32,7 @@ def take_down(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mailhost", "0005_departures"),
+        ("mailhost", "0006_wish_counts"),
     ]
 
     operations = [
