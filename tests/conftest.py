@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.db import connection
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
+
+from tests import migrated
 
 # Where bytecode is not kept (the Makefile says why it should be), rewriting assertions is half of a run.
 sys.dont_write_bytecode = False
@@ -23,11 +26,24 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Whether the test database has been migrated in an earlier run."""
+    if connection.vendor != "sqlite":
+        return False
+    return migrated.begin_with_a_copy(Path(connection.creation._get_test_db_name()))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
     """The test database, told its cell the way `skerry` tells a real one."""
     from mailhost.models import CellIdentity
 
     with django_db_blocker.unblock():
+        if connection.vendor == "sqlite" and not django_db_keepdb:
+            connection.ensure_connection()
+            migrated.keep(connection.connection)
         if connection.vendor == "postgresql":
             name = connection.ops.quote_name(connection.settings_dict["NAME"])
             with connection.cursor() as cursor:

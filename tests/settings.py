@@ -19,10 +19,11 @@ if _url := os.environ.get("SKERRY_TEST_DATABASE_URL"):
     os.environ["SKERRY_DATABASE_URL"] = _url
 
 from webadmin.settings import *  # noqa: E402, F403
-from webadmin.settings import DATABASES, ENVIRON  # noqa: E402
+from webadmin.settings import DATABASES, ENVIRON, INSTALLED_APPS  # noqa: E402
 
 if not os.environ.get("SKERRY_TEST_DATABASE_URL"):
     DATABASES["default"]["TEST"] = {"NAME": str(ENVIRON.cell_dir / "test.sqlite3")}
 
 # Names as they stand: what collecting does to them is tested where it is done (tests/webadmin/test_statics.py).
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.emptying"]

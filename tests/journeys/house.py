@@ -48,6 +48,7 @@ class House:
     process: subprocess.Popen[str] | None = None
     loaded: bool = False  # whether `skerry` is loaded once for all commands
     commands: subprocess.Popen[str] | None = None
+    commands_environment: Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"  # where it listens
 
     def __post_init__(self) -> None:
@@ -94,6 +95,10 @@ class House:
     def leave(self) -> None:
         """End everything that was started here."""
         self.stop()
+        self.forget_commands()
+
+    def forget_commands(self) -> None:
+        """Load `skerry` anew for the next command."""
         if self.commands is not None:
             with self.commands:
                 assert self.commands.stdin is not None
@@ -132,7 +137,10 @@ class House:
 
     def _ask_loaded(self, words: Sequence[str], answer: str | None) -> dict[str, Any]:
         """The same without loading the program for each command: see `tests.journeys.commands`."""
+        if self.commands_environment != self.environment:
+            self.forget_commands()
         if self.commands is None:
+            self.commands_environment = self.environment
             self.commands = subprocess.Popen(
                 [sys.executable, "-m", "tests.journeys.commands"],
                 cwd=ROOT,
