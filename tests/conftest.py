@@ -30,7 +30,7 @@ def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
     """Whether the test database has been migrated in an earlier run."""
     if connection.vendor != "sqlite":
         return False
-    return migrated.begin_with_a_copy(Path(connection.creation._get_test_db_name()))
+    return migrated.begin_with_a_copy(Path(connection.settings_dict["TEST"]["NAME"]))
 
 
 @pytest.fixture(scope="session")

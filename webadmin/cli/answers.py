@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Answer in one line of JSON.")]
 
@@ -44,19 +43,23 @@ def answer_list(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Se
     if as_json:
         say_json(rows)
         return
-    console = Console()
     if not rows:
         print(empty, file=sys.stderr)
-    elif not console.is_terminal:
+    elif not sys.stdout.isatty():
         for row in rows:
             print("\t".join(_cell_text(row[column]) for column in columns))
     else:
-        table = Table(box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell_text(row[column]) for column in columns))
-        console.print(table, markup=False)
+        _print_table([[_cell_text(row[column]) for column in columns] for row in rows], columns)
+
+
+def _print_table(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+    # Imported for the one who looks at a table: a twentieth of every command otherwise.
+    table = import_module("rich.table").Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    import_module("rich.console").Console().print(table, markup=False)
 
 
 def _cell_text(value: Any) -> str:
