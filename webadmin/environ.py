@@ -190,6 +190,11 @@ class Environ(BaseSettings):
         description="Why the operator works on tenants. Empty: each session states its own; a cell that serves"
         " loopback only is its operator's own box and needs none.",
     )
+    second_person: Literal["auto", "needed", "delay"] = Field(
+        "auto",
+        description="What a dangerous act of an operator needs: another operator who agrees, or (delay, for a cell with"
+        " one operator) an hour. auto: nothing on a cell that serves loopback only, else another operator.",
+    )
     broker_url: str = Field(
         "", description="Broker of background work, such as redis://127.0.0.1:6379/0; empty: files in <home>/<cell>."
     )
@@ -372,6 +377,13 @@ class Environ(BaseSettings):
     def shared_domain(self) -> str:
         """Where first mailboxes are; empty where there is none."""
         return self.signup_domain or (f"{self.cell}.test" if self.serves_loopback_only else "")
+
+    @property
+    def second_person_rule(self) -> Literal["none", "needed", "delay"]:
+        """What a dangerous act waits for."""
+        if self.second_person != "auto":
+            return self.second_person
+        return "none" if self.serves_loopback_only else "needed"
 
     @property
     def web_address(self) -> str:

@@ -29,6 +29,8 @@ from webadmin.api import admission
 VERIFIED: Final = "verified"  # key of the session: the second factor was proven in it
 SUDO_UNTIL: Final = "sudo_until"  # key of the session: POSIX time
 
+# Pages of one act, which stands in the tenant's list with its reason once it is done (`console.views.deeds`).
+SELF_TOLD: Final = frozenset({"console-tenant-state", "console-tenant-delete"})
 # Where a verdict leads, by the name of the address.
 _LEADS: Final = {
     Verdict.SECOND_FACTOR: "second-factor",
@@ -110,15 +112,20 @@ def safe_next(request: HttpRequest, otherwise: str = "/") -> str:
 
 
 def _told_to_the_tenant(request: HttpRequest, tenant: str) -> HttpResponse | None:
-    """An operator at a tenant's address: the tenant's policy is asked, and the tenant reads that it was."""
+    """An operator at a tenant's address: the tenant's policy is asked, and the tenant reads that it was.
+
+    A page that writes its own act down when it is done is only asked about, so that one act is one line.
+    """
     account = account_of(request)
     if not tenant or not account.is_operator:
         return None
     now, match = timezone.now(), request.resolver_match
     notary = notarial.notary(settings.ENVIRON, today=now.date())
+    if match and match.view_name in SELF_TOLD and operating.may_see_stated(str(account.name), notary, now, tenant):
+        return None
     what = f"{'look at' if request.method in {'GET', 'HEAD'} else 'send'} {match.view_name if match else ''}"
     try:
-        operating.act_stated(str(account.name), settings.ENVIRON, notary, now, tenant, what)
+        operating.act_stated(str(account.name), notary, now, tenant, what)
     except policies.NoPolicy:
         raise Http404 from None
     except operators.Refused as refused:

@@ -15,7 +15,7 @@ from typing import Final
 
 from jurisdiction.models import OperatorSession, PolicyVersion
 from jurisdiction.notary import Notary
-from jurisdiction.records import operators
+from jurisdiction.records import operators, proposals
 from webadmin.environ import Environ
 
 OWN_BOX: Final = "the operator's own box: this cell serves loopback only"
@@ -39,8 +39,25 @@ def person(environ: Environ) -> Person:
 
 def act(environ: Environ, notary: Notary, now: datetime, tenant: str, what: str, *, dangerous: bool = False) -> None:
     """Ask whether this may be done to a tenant, and write it down. Raises operators.Refused, policies.NoPolicy."""
-    session = _session(environ, notary, now, tenant)
-    operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
+    _act(_session(environ, notary, now, tenant), environ, notary, now, tenant, what, dangerous=dangerous)
+
+
+def _act(
+    session: OperatorSession,
+    environ: Environ,
+    notary: Notary,
+    now: datetime,
+    tenant: str,
+    what: str,
+    *,
+    dangerous: bool,
+) -> None:
+    """A dangerous act needs what the settings say: another operator who agreed to the session, or an hour's wait."""
+    rule = environ.second_person_rule
+    if dangerous and rule == "delay" and now < session.opened + proposals.ALONE_AFTER:
+        until = f"{session.opened + proposals.ALONE_AFTER:%H:%M} UTC"
+        raise operators.Refused(f"this cannot be undone, and this cell has one operator: wait until {until}")
+    operators.act(session, tenant, what, notary, now, dangerous=dangerous and rule == "needed")
 
 
 def may_see(environ: Environ, notary: Notary, now: datetime, tenant: str) -> bool:
@@ -48,14 +65,22 @@ def may_see(environ: Environ, notary: Notary, now: datetime, tenant: str) -> boo
     return operators.allows(person(environ).country, tenant, notary, now)
 
 
-def act_stated(
-    name: str, environ: Environ, notary: Notary, now: datetime, tenant: str, what: str, *, dangerous: bool = False
-) -> None:
+def act_stated(name: str, notary: Notary, now: datetime, tenant: str, what: str) -> None:
     """As `act`, for an operator on the web, who has stated country and reason there. Raises Refused, NoPolicy."""
+    operators.act(stated(name, now, tenant), tenant, what, notary, now)
+
+
+def stated(name: str, now: datetime, tenant: str = "") -> OperatorSession:
+    """The session of an operator on the web. Raises Refused where nothing was stated."""
     session = operators.current(name, now, tenant)
     if session is None:
         raise operators.Refused("say first from where and why you work; what you do then is shown to the tenant")
-    operators.act(session, tenant, what, notary, now, dangerous=dangerous and not environ.serves_loopback_only)
+    return session
+
+
+def may_see_stated(name: str, notary: Notary, now: datetime, tenant: str) -> bool:
+    """As `may_see`, for an operator on the web; nothing is written down. Raises NoPolicy."""
+    return operators.allows(stated_country(name, now), tenant, notary, now)
 
 
 def act_by_token(
@@ -65,7 +90,7 @@ def act_by_token(
     if environ.serves_loopback_only and operators.current(name, now, tenant) is None:
         country = environ.operator_country or environ.country
         operators.open_session(secrets.token_hex(16), name, country, OWN_BOX, notary, now)
-    act_stated(name, environ, notary, now, tenant, what, dangerous=dangerous)
+    _act(stated(name, now, tenant), environ, notary, now, tenant, what, dangerous=dangerous)
 
 
 def has_stated(name: str, environ: Environ, now: datetime) -> bool:

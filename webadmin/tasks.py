@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jurisdiction.notary import Notary
-from jurisdiction.records import egress, leases
+from jurisdiction.records import egress, leases, proposals
 from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
@@ -24,6 +24,7 @@ from webadmin import domainwork, evidence, notarial, reporting, witnessing
 from webadmin.accounts import sessions
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
+from webadmin.tenants import journal
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +74,10 @@ def remove_departed(environ: Environ, notary: Notary, _job: Job, now: datetime) 
 
 
 def sweep_sessions(_environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Forget browsers whose session has ended."""
+    """Forget browsers whose session has ended, and what tenants' own people did long ago."""
     sessions.sweep(now)
+    journal.sweep(now)
+    proposals.sweep(now)
 
 
 KINDS: Final[dict[str, Kind]] = {

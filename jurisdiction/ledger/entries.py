@@ -160,6 +160,19 @@ class Departure:
     content: str
 
 
+@dataclass(frozen=True, slots=True)
+class GraveAct:
+    """An operator's act that cannot be undone, by whom it was proposed and who agreed, as hashes. `second` is that of
+    `first` in a cell with one operator, where an hour had to pass instead. `tenant` is empty for the cell's own."""
+
+    on: str
+    tenant: str
+    act: str
+    reason: str
+    first: str
+    second: str
+
+
 type Entry = (
     PolicyVersion
     | Placement
@@ -174,6 +187,7 @@ type Entry = (
     | FactsBundle
     | Restore
     | Departure
+    | GraveAct
 )
 
 TYPES: Final[dict[str, type[Entry]]] = {
@@ -190,6 +204,7 @@ TYPES: Final[dict[str, type[Entry]]] = {
     "facts": FactsBundle,
     "restore": Restore,
     "departure": Departure,
+    "grave": GraveAct,
 }
 NAMES: Final = {kind: name for name, kind in TYPES.items()}
 

@@ -8,7 +8,7 @@ from jurisdiction.models.decisions import DecisionRecord
 from jurisdiction.models.egress import EgressDecision
 from jurisdiction.models.evidence import EvidenceItem, Incident, LeaseRow
 from jurisdiction.models.ledger import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode, WitnessedLog
-from jurisdiction.models.operators import OperatorAct, OperatorSession
+from jurisdiction.models.operators import OperatorAct, OperatorSession, Proposal
 from jurisdiction.models.policies import AcceptedFacts, PolicyVersion
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "OperatorAct",
     "OperatorSession",
     "PolicyVersion",
+    "Proposal",
     "WitnessedLog",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -48,3 +49,35 @@ class OperatorAct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} of {self.tenant}"
+
+
+class Proposal(models.Model):
+    """A dangerous act that was proposed and waits: for another operator, or in a cell with one, for its hour."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        WITHDRAWN = "withdrawn"
+
+    KEPT: ClassVar[timedelta] = timedelta(days=731)
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(
+        clear="session tenant kind about why at from_then_alone expires state second settled act"
+    )
+
+    session = models.ForeignKey(OperatorSession, on_delete=models.PROTECT)  # of whoever proposed it
+    tenant = models.CharField(max_length=40, blank=True, db_index=True)
+    kind = models.CharField(max_length=40)  # a code of the console's table of grave acts
+    about = models.CharField(max_length=64, blank=True)  # a number or a slug
+    why = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    from_then_alone = models.DateTimeField(null=True)  # where there is one operator: when they may do it themselves
+    expires = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    second = models.CharField(max_length=64, blank=True)
+    settled = models.DateTimeField(null=True)
+    act = models.OneToOneField(OperatorAct, on_delete=models.SET_NULL, null=True)  # as the tenant reads it
+
+    def __str__(self) -> str:
+        return f"proposal {self.pk}: {self.kind}"

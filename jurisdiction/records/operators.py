@@ -161,7 +161,7 @@ def _get(public_id: str) -> OperatorSession:
 
 def act(
     session: OperatorSession, tenant: str, what: str, notary: Notary, now: datetime, *, dangerous: bool = False
-) -> None:
+) -> OperatorAct:
     """Ask whether a session may do this to a tenant now, and write it down either way. Raises Refused, NoPolicy."""
     policy = policies.in_force(tenant, notary.key.verify_key)
     decision = _decide(session.country, session.reason, policy, notary, now)
@@ -169,13 +169,14 @@ def act(
     if decision.verdict is Verdict.ALLOW:
         codes, words = _further(session, tenant, now, dangerous=dangerous)
     with transaction.atomic():
-        OperatorAct.objects.create(
+        made = OperatorAct.objects.create(
             cell=notary.home.cell, session=session, tenant=tenant, act=what[:60], at=now, refused=codes
         )
         if decision.verdict is not Verdict.ALLOW:
             _record(decision, what, session.country, policy, notary, tenant, now)
     if codes:
         raise Refused(words)
+    return made
 
 
 def _further(session: OperatorSession, tenant: str, now: datetime, *, dangerous: bool) -> tuple[str, str]:
@@ -249,7 +250,7 @@ def acts(tenant: str) -> list[ActView]:
 
 def acts_of(tenant: str) -> QuerySet[OperatorAct]:
     """Rows of the same, for `view_of`, a page at a time."""
-    return OperatorAct.objects.filter(tenant=tenant).select_related("session").order_by("-id")
+    return OperatorAct.objects.filter(tenant=tenant).select_related("session", "proposal__session").order_by("-id")
 
 
 def view_of(row: OperatorAct) -> ActView:
@@ -260,6 +261,13 @@ def view_of(row: OperatorAct) -> ActView:
         row.session.operator,
         row.session.country,
         row.session.reason,
-        row.session.second,
+        _with(row),
         row.refused,
     )
+
+
+def _with(row: OperatorAct) -> str:
+    """Who else stands behind an act: who proposed it, or who agreed to the session."""
+    if hasattr(row, "proposal"):
+        return str(row.proposal.session.operator)
+    return row.session.second

@@ -28,6 +28,7 @@ from jurisdiction.models import (
     OperatorAct,
     OperatorSession,
     PolicyVersion,
+    Proposal,
 )
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy, PolicyForged, SignedPolicy, sign, verify
@@ -203,7 +204,7 @@ def problems(tenant: str, notary: Notary) -> list[str]:
 
 def forget(tenant: str, now: datetime) -> None:
     """Remove what is on record about a tenant that is deleted; the ledger keeps its hashes."""
-    for model in (PolicyVersion, DecisionRecord, EgressDecision, LeaseRow, Incident, OperatorAct):
+    for model in (PolicyVersion, DecisionRecord, EgressDecision, LeaseRow, Incident, Proposal, OperatorAct):
         model.objects.filter(tenant=tenant).delete()
     # A session for this tenant alone must not become one for any: it ends as it loses the name.
     OperatorSession.objects.filter(tenant=tenant).update(tenant="", closed=now)

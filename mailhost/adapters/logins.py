@@ -11,7 +11,9 @@ from typing import Final
 
 from mailhost.adapters.apppasswords import Door, behind
 from mailhost.adapters.database import Readers
+from mailhost.adapters.signins import SignInBook
 from mailhost.ports import Account
+from mailhost.signins import Program
 
 _DOOR: Final = Door("m.id, m.tenant_id, m.address", tenant="t.state = 'active'")
 
@@ -19,11 +21,19 @@ _DOOR: Final = Door("m.id, m.tenant_id, m.address", tenant="t.state = 'active'")
 class DatabaseLogins:
     """`ports.Logins` over the cell's database. `key` is the cell's secret for hashing app passwords."""
 
-    def __init__(self, readers: Readers, *, key: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, readers: Readers, *, key: bytes, now: Callable[[], datetime], book: SignInBook | None = None
+    ) -> None:
         self._readers = readers
         self._key = key
         self._now = now
+        self._book = book
 
     async def login(self, username: str, password: str) -> Account | None:
         found = await behind(self._readers, _DOOR, username, password, key=self._key, today=self._now().date())
-        return Account(*found.row) if found is not None else None
+        if found is None:
+            return None
+        account = Account(*found.row)
+        if self._book is not None:
+            await self._book.note(account.mailbox_id, Program.SENDING)
+        return account

@@ -20,6 +20,7 @@ from mailhost.models.reports import ReceivedReport, ReportedMail, ReportedSessio
 from mailhost.models.securelinks import Consent, LinkChoice, SecureLink
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
+from mailhost.models.signins import SignIn
 from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, Suspension, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
 from mailhost.models.wishes import OwnerWishes, WishCount
@@ -61,6 +62,7 @@ __all__ = [
     "SenderGrant",
     "SendingLimit",
     "SentToday",
+    "SignIn",
     "StsPolicy",
     "Subscription",
     "Suspension",

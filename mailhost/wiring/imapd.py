@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mailhost.adapters.imapstore.accounts import DatabaseAccounts
+from mailhost.adapters.signins import SignInBook
 from mailhost.imap.limits import Limits
 from mailhost.imap.server import Listener, serve
 from mailhost.ports import Metrics
+from mailhost.wiring.placing import country_of
 from mailhost.wiring.sealing import SEALING_THREADS, sealing_on
 from mailhost.wiring.surroundings import Surroundings, bound, now, run, stop_on_signals, workshop
 
@@ -29,6 +31,7 @@ async def _imapd(around: Surroundings) -> None:
                 seal_to=sealing_on(threads),
                 append_limit=settings.max_message_size,
                 now=now,
+                book=SignInBook(shop.writer, shop.readers, country=country_of(around), now=now),
             )
             listeners = [
                 *(Listener(each, around.tls(), clear_on_loopback=settings.imap_clear_on_loopback) for each in clear),

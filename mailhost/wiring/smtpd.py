@@ -8,6 +8,7 @@ from dataclasses import replace
 from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.lost_answers import DatabaseLostAnswers
+from mailhost.adapters.signins import SignInBook
 from mailhost.adapters.tally import DatabaseTally
 from mailhost.limits import FailedLogins
 from mailhost.ports import Allowance
@@ -45,7 +46,12 @@ async def _smtpd(around: Surroundings) -> None:
         lost = DatabaseLostAnswers(shop.writer, shop.readers)
         shop.changes.on_any(lost.refresh)
         desk = Desk(
-            DatabaseLogins(shop.readers, key=around.secrets.app_password, now=now),
+            DatabaseLogins(
+                shop.readers,
+                key=around.secrets.app_password,
+                now=now,
+                book=SignInBook(shop.writer, shop.readers, country=None, now=now),
+            ),
             Submitter(
                 hostname=settings.hostname,
                 routes=routes,

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from jurisdiction.models import LedgerEntry, OperatorSession
+from jurisdiction.records import proposals
 from tests.cli.conftest import Skerry
 
 Setting = Callable[..., None]
@@ -39,7 +41,8 @@ def test_on_a_host_nothing_is_done_without_a_reason(skerry: Skerry, cell: None, 
     assert (refused.code, "skerry session open --reason" in refused.json["error"]) == (1, True)
     opened = skerry("session", "open", "--reason", "complaint 4711", "--json").json
     assert (opened["operator"], opened["country"], opened["reason"]) == ("mo", "IS", "complaint 4711")
-    assert skerry("tenant", "suspend", "harbour", "--yes").code == 0
+    assert "second person has to agree" in skerry("tenant", "suspend", "harbour", "--yes", "--json").json["error"]
+    assert skerry("tenant", "trust", "harbour").code == 0
     skerry("session", "close", opened["session"][:8])
     assert skerry("tenant", "resume", "harbour").code == 1
 
@@ -55,6 +58,14 @@ def test_deleting_needs_somebody_else_to_agree(skerry: Skerry, cell: None, host:
     assert skerry("session", "approve", one[:8], "--json").json["second"] == "ada"
     host()
     assert skerry("policy", "set", "harbour", "--preset", "iceland-only", "--yes").code == 0
+
+
+def test_where_there_is_one_operator_an_hour_passes_first(skerry: Skerry, cell: None, host: Setting) -> None:
+    host(second_person="delay")
+    skerry("session", "open", "--reason", "complaint 4711", "--json")
+    assert "one operator: wait until" in skerry("tenant", "suspend", "harbour", "--yes", "--json").json["error"]
+    OperatorSession.objects.update(opened=timezone.now() - proposals.ALONE_AFTER)
+    assert skerry("tenant", "suspend", "harbour", "--yes").code == 0
 
 
 def test_from_a_country_the_tenant_does_not_allow_it_is_neither_shown_nor_touched(

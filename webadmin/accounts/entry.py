@@ -17,8 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailhost.provision import leaving
+from mailhost.signins import Result
 from webadmin import gate, typed
-from webadmin.accounts import throttle
+from webadmin.accounts import ownlog, throttle
 from webadmin.accounts.models import Account
 from webadmin.keyfiles import read_or_make
 
@@ -41,11 +42,19 @@ def begin(request: HttpRequest, account: Account) -> HttpResponse:
     if gate.lacks_factor(request, account):
         request.session["onward"] = onward
         return redirect("second-factor")
-    proven_now(request)
-    _tell_of_departure(request, account)
+    _entered(request, account)
     answer = redirect(onward)
     throttle.remember(answer, account)
     return answer
+
+
+def _entered(request: HttpRequest, account: Account) -> None:
+    """The session is whole: the ten minutes begin, the owner's log has a line, and a departure is told."""
+    proven_now(request)
+    if account.mailbox is not None:
+        failures = int(request.session.pop(ownlog.FAILURES, 0))
+        ownlog.note(request, account.mailbox, Result.IN, timezone.now(), failures=failures)
+    _tell_of_departure(request, account)
 
 
 def _tell_of_departure(request: HttpRequest, account: Account) -> None:
@@ -63,8 +72,7 @@ def factor_proven(request: HttpRequest, account: Account) -> HttpResponse:
     """The second factor was right: the session is whole."""
     request.session.cycle_key()
     request.session[gate.VERIFIED] = True
-    proven_now(request)
-    _tell_of_departure(request, account)
+    _entered(request, account)
     answer = redirect(request.session.pop("onward", home_of(account)))
     throttle.remember(answer, account)
     return answer
@@ -76,5 +84,5 @@ def proven_now(request: HttpRequest) -> None:
 
 
 def home_of(_account: Account) -> str:
-    """Where somebody is led who did not want to go anywhere."""
+    """Where somebody is led who did not want to go anywhere: their own account, whatever they are."""
     return "/account/"

@@ -72,6 +72,11 @@ def pause(failures: int) -> timedelta:
     return min(doubled, LONGEST)
 
 
+def count_of(which: Counter, now: datetime) -> int:
+    """How many failures are remembered."""
+    return Failures.objects.filter(digest=which.digest, forget_at__gt=now).values_list("count", flat=True).first() or 0
+
+
 def succeeded(which: Counter) -> None:
     """Forget the failures."""
     Failures.objects.filter(digest=which.digest).delete()

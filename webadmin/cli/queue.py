@@ -67,7 +67,7 @@ def retry(item: ItemId, *, dry_run: DryRunFlag = False, as_json: JsonFlag = Fals
 def drop(item: ItemId, *, yes: YesFlag = False, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Remove an item; its author is not told."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
-        cell.act(queue.tenant_of(item), "queue drop")
+        cell.act(queue.tenant_of(item), "queue drop", dangerous=not dry_run)
         if not dry_run:
             confirm(f"Remove item {item}? Its author will not be told.", yes=yes)
         found = queue.drop(item)

@@ -82,7 +82,7 @@ def suspend(
     """Put mail off and refuse logins for a tenant; nothing is removed."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         view = tenants.show(slug)
-        cell.act(view.slug, "tenant suspend")
+        cell.act(view.slug, "tenant suspend", dangerous=not dry_run)
         if not dry_run:
             confirm(f"Suspend {view.slug} with {view.mailboxes} mailboxes?", yes=yes)
         view = tenants.set_state(slug, Tenant.State.SUSPENDED, now=cell.now, reason=reason)

@@ -44,7 +44,7 @@ class Desk:
     def act(self, tenant: str, what: str, why: str = "") -> None:
         """Ask the tenant's policy and write the act down for it. Raises operators.Refused, policies.NoPolicy."""
         words = f"{what}: {why}" if why else what
-        operating.act_stated(self.name, self.environ, self.notary, self.now, tenant, words)
+        operating.act_stated(self.name, self.notary, self.now, tenant, words)
 
 
 def desk(request: HttpRequest) -> Desk:

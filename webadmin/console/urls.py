@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from webadmin.console import views
-from webadmin.console.views import queue, tenants, work
+from webadmin.console.views import queue, tenants, waiting, work
 
 urlpatterns: list[URLPattern] = [
     path("", views.overview, name="console"),
@@ -13,6 +13,10 @@ urlpatterns: list[URLPattern] = [
     path("tenants/", tenants.listing, name="console-tenants"),
     path("tenants/<slug:tenant>/", tenants.show, name="console-tenant"),
     path("tenants/<slug:tenant>/state/", tenants.state, name="console-tenant-state"),
+    path("tenants/<slug:tenant>/delete/", tenants.delete, name="console-tenant-delete"),
+    path("waiting/", waiting.listing, name="console-waiting"),
+    path("waiting/<int:number>/agree/", waiting.agree, name="console-agree"),
+    path("waiting/<int:number>/withdraw/", waiting.withdraw, name="console-withdraw"),
     path("jobs/", work.listing, name="console-jobs"),
     path("jobs/<int:number>/again/", work.again, name="console-job-again"),
     path("laws/", work.laws, name="console-laws"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webadmin.owner.views import apppasswords, home, keys, links, passwords, programs, recovering
+from webadmin.owner.views import apppasswords, home, keys, links, log, passwords, programs, recovering
 
 urlpatterns = [
     path("mailbox/", home.home, name="mailbox"),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("mailbox/programs/mail.mobileconfig", programs.profile, name="mail-profile"),
     path("mailbox/keys/", keys.keys, name="own-keys"),
     path("mailbox/keys/receipt.json", keys.receipt, name="key-receipt"),
+    path("mailbox/sign-ins/", log.log, name="sign-ins"),
+    path("mailbox/sign-ins/notes.json", log.notes, name="sign-in-notes"),
     path("recover/", recovering.recover, name="recover"),
     path("recover/keyring", recovering.keyring, name="recover-keyring"),
 ]

@@ -18,11 +18,13 @@ from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sealer import MailboxSealer, SealTo
 from mailhost.adapters.imapstore.sessionview import SessionView
+from mailhost.adapters.signins import SignInBook
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import LoginRefused
 from mailhost.seal import CannotOpen, HybridIdentity
 from mailhost.seal.apppassword import app_password_wrap_key
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
+from mailhost.signins import Program
 
 REFUSED: Final = "Wrong address or app password; make a new app password if this one was lost"
 
@@ -52,15 +54,23 @@ class DatabaseAccounts:
     """`imap.store.Accounts`. `key` is the cell's secret for hashing app passwords."""
 
     def __init__(
-        self, shop: Workshop, *, key: bytes, seal_to: SealTo, append_limit: int, now: Callable[[], datetime]
+        self,
+        shop: Workshop,
+        *,
+        key: bytes,
+        seal_to: SealTo,
+        append_limit: int,
+        now: Callable[[], datetime],
+        book: SignInBook | None = None,
     ) -> None:
         self._shop = shop
         self._key = key
         self._seal_to = seal_to
         self._append_limit = append_limit
         self._now = now
+        self._book = book
 
-    async def login(self, username: str, password: str, *, source: str) -> DatabaseAccount:  # noqa: ARG002
+    async def login(self, username: str, password: str, *, source: str) -> DatabaseAccount:
         with imap_answers():
             found = await behind(self._shop.readers, _DOOR, username, password, key=self._key, today=self._now().date())
         if found is None:
@@ -70,6 +80,9 @@ class DatabaseAccounts:
         view = (
             self._session(row, found.secret) if row.access == "session" else SealedView(row.address, self._append_limit)
         )
+        if self._book is not None:
+            program = Program.SESSION if row.access == "session" else Program.SEALED
+            await self._book.note(row.mailbox_id, program, source)
         sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
         return DatabaseAccount(self._shop, row.mailbox_id, view, sealer, tenant=str(tenant))
 

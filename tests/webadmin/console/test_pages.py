@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,11 @@ def keep_out(tenant: str) -> None:
 
 def text(answer: Any) -> str:
     return str(answer.content.decode())
+
+
+def acts_in(page: str) -> str:
+    """What a page says between its last table's tags."""
+    return re.sub(r"<[^>]*>", " ", page.rpartition("<table")[2])
 
 
 def acts(tenant: str) -> list[str]:
@@ -216,9 +222,12 @@ def test_a_tenant_is_suspended_and_resumed_with_a_reason_it_can_read(mo: Client)
         answer = mo.post("/console/tenants/harbour/state/", {"why": "unpaid, then paid"})
         assert answer.headers["Location"] == "/console/tenants/harbour/"
         assert Tenant.objects.get(slug="harbour").state == state
-        assert f"tenant {word}: unpaid, then paid" in acts("harbour")
+        assert acts("harbour")[0] == f"tenant {word}: unpaid, then paid"
+    assert len(acts("harbour")) == 2, "one act is one line"
     shown = text(mo.get("/console/tenants/harbour/"))
-    assert "look at console-tenant" in shown
+    assert "suspended your organisation" in shown
+    assert "opened the page about your organisation" in shown
+    assert "console-tenant" not in acts_in(shown)
     assert "ada@example.is" not in shown
 
 

@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
+from mailhost.signins import Result
 from webadmin import gate
-from webadmin.accounts import entry, factors, signin, throttle
+from webadmin.accounts import entry, factors, ownlog, signin, throttle
 from webadmin.accounts.forms import Code, FirstCode, OwnerSignIn, Password
 from webadmin.accounts.models import Account, Authenticator, RecoveryCode
 from webadmin.accounts.views.signing_in import WITH_KEYS
@@ -36,8 +37,11 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if not has_factor(account):
         return redirect("set-up")
     form = Code(request.POST or None)
-    if request.method == "POST" and form.is_valid() and check_code(form, account):
-        return entry.factor_proven(request, account)
+    if request.method == "POST" and form.is_valid():
+        if check_code(form, account):
+            return entry.factor_proven(request, account)
+        if account.mailbox is not None:
+            ownlog.note(request, account.mailbox, Result.WRONG_FACTOR, timezone.now())
     about = {"form": form, "passkeys": account.passkey_set.exists(), "authenticator": _authenticator(account)}
     return render(request, "accounts/second_factor.html", about, status=422 if form.is_bound else 200)
 
@@ -193,7 +197,7 @@ def _is_proof(form: Password | OwnerSignIn, account: Account) -> bool:
             server_key, cell = entry.key("app-password.key"), settings.ENVIRON.cell
             address, auth_key = account.shown_name, form.cleaned_data["auth_key"]
             signin.owner(address, auth_key, server_key=server_key, cell=cell, today=now.date())
-    except signin.WrongProof:
+    except (signin.WrongProof, signin.ShutOut):
         throttle.failed(counter, now)
         form.add_error(None, _("This is not your password."))
         return False

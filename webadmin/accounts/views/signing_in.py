@@ -24,7 +24,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST
 
 from webadmin import gate, typed
-from webadmin.accounts import entry, signin, throttle
+from webadmin.accounts import entry, ownlog, signin, throttle
 from webadmin.accounts.forms import OperatorSignIn, OwnerSignIn
 from webadmin.accounts.models import Account
 
@@ -70,6 +70,9 @@ def _owner(request: HttpRequest, form: OwnerSignIn) -> Account | None:
     except signin.ShutOut as shut:
         form.add_error(None, _shut_out(shut))
         return None
+    # Strangers' failures stand under the name alone, those of a browser it knows under both.
+    stranger = throttle.counter(address, entry.key("fake-salt.key"))
+    request.session[ownlog.FAILURES] = max(throttle.count_of(one, now) for one in (counter, stranger))
     throttle.succeeded(counter)
     return account
 

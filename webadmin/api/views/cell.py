@@ -129,7 +129,7 @@ def show_item(request: HttpRequest, number: int) -> Any:
 @router.delete(ITEM, url_name="queue-item", tags=["queue"], response=of(shapes.ItemOut))
 def drop_item(request: HttpRequest, number: int) -> Any:
     """Remove an item for good; its author is not told."""
-    admission.act(request, queue.tenant_of(number), f"queue drop {number}")
+    admission.act(request, queue.tenant_of(number), f"queue drop {number}", dangerous=True)
     return asdict(queue.drop(number))
 
 

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 
 from jurisdiction.records import operators, policies
 from webadmin import problems, typed
+from webadmin.console import grave
 from webadmin.console.desk import Desk
 from webadmin.console.forms import Why
 
@@ -26,8 +27,10 @@ class Deed:
     danger: bool
     tenant: str  # whose; empty: the cell's own, which nobody else has to be told of
     what: str  # as the tenant reads it
-    do: Callable[[str], str]  # takes the reason
     back: str
+    do: Callable[[str], str] | None = None  # takes the reason; None for what stands in the table of grave acts
+    grave: str = ""  # code there: it waits for a second person
+    about: str = ""  # what a grave act is about
     template: str = "console/deed.html"
 
 
@@ -37,13 +40,33 @@ def page(request: HttpRequest, at: Desk, deed: Deed, about: dict[str, object] | 
     form = kind(request.POST) if request.method == "POST" else kind(initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
         why = str(form.cleaned_data.get("why", ""))
+        if deed.grave and at.environ.second_person_rule != "none":
+            return _proposed(request, at, deed, why)
         refused = asked(request, at, deed.tenant, deed.what, why)
         if refused is not None:
             return refused
-        messages.success(request, deed.do(why))
+        messages.success(request, _done(at, deed, why))
         return redirect(deed.back)
     status = 422 if form.errors else 200
-    return render(request, deed.template, {"deed": deed, "form": form} | (about or {}), status=status)
+    waits = bool(deed.grave) and at.environ.second_person_rule
+    return render(request, deed.template, {"deed": deed, "form": form, "waits": waits} | (about or {}), status=status)
+
+
+def _done(at: Desk, deed: Deed, why: str) -> str:
+    if deed.do is not None:
+        return deed.do(why)
+    return grave.KINDS[deed.grave].do(at, grave.Wanted(deed.grave, deed.tenant, deed.about, why))
+
+
+def _proposed(request: HttpRequest, at: Desk, deed: Deed, why: str) -> HttpResponse:
+    """Nothing is done: another operator has to agree first, or an hour to pass."""
+    try:
+        messages.warning(request, grave.wait(at, grave.Wanted(deed.grave, deed.tenant, deed.about, why)))
+    except policies.NoPolicy:
+        raise Http404 from None
+    except operators.Refused as refused:
+        return problems.kept_out(request, str(refused))
+    return redirect("console-waiting")
 
 
 def asked(request: HttpRequest, at: Desk, tenant: str, what: str, why: str = "") -> HttpResponse | None:

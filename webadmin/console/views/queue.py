@@ -81,10 +81,6 @@ def item(request: HttpRequest, number: int) -> HttpResponse:
 def drop(request: HttpRequest, number: int) -> HttpResponse:
     """Remove one item for good."""
 
-    def gone(_why: str) -> str:
-        queue.drop(number)
-        return _("Item %(number)d is removed. Its author was not told.") % {"number": number}
-
     deed = deeds.Deed(
         title=_("Drop item %(number)d") % {"number": number},
         text=_("This copy of the message is removed for good and never sent. Its author is not told: tell them."),
@@ -92,7 +88,8 @@ def drop(request: HttpRequest, number: int) -> HttpResponse:
         danger=True,
         tenant=_tenant(number),
         what=f"queue drop {number}",
-        do=gone,
+        grave="queue-drop",
+        about=str(number),
         back=reverse("console-queue"),
     )
     return deeds.page(request, desk(request), deed)

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from jurisdiction.records import leases, operators
 from mailhost.models import Tenant
-from mailhost.provision import tenants
+from mailhost.provision import leaving, tenants
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
+from webadmin.tenants import journal
 
 LAST_ACTS: Final = 20
 MAX_SEARCH: Final = 120
@@ -54,7 +55,7 @@ def show(request: HttpRequest, tenant: str) -> HttpResponse:
         "tenant": tenants.show(tenant),
         "leases": leases.listing(tenant),
         "incidents": leases.incidents(tenant)[:LAST_ACTS],
-        "acts": operators.acts(tenant)[:LAST_ACTS],
+        "acts": [journal.operators_line(act) for act in operators.acts(tenant)[:LAST_ACTS]],
     }
     return render(request, "console/tenant.html", about)
 
@@ -68,10 +69,9 @@ def state(request: HttpRequest, tenant: str) -> HttpResponse:
         messages.info(request, _("It is leaving: keep it first, then suspend it."))
         return redirect("console-tenant", tenant=tenant)
     suspended = view.state == Tenant.State.SUSPENDED
-    to = Tenant.State.ACTIVE if suspended else Tenant.State.SUSPENDED
 
-    def change(why: str) -> str:
-        now = tenants.set_state(tenant, to, now=at.now, reason="" if suspended else why)
+    def resume(_why: str) -> str:
+        now = tenants.set_state(tenant, Tenant.State.ACTIVE, now=at.now)
         return _("%(tenant)s is %(state)s.") % {"tenant": now.slug, "state": now.state}
 
     counts = {"tenant": view.slug, "mailboxes": view.mailboxes}
@@ -80,14 +80,47 @@ def state(request: HttpRequest, tenant: str) -> HttpResponse:
         text=(
             _("Its %(mailboxes)d mailboxes take mail and logins again.")
             if suspended
-            else _("Its %(mailboxes)d mailboxes refuse mail and logins at once. Nothing is removed; you can undo it.")
+            else _("Its %(mailboxes)d mailboxes put mail off and refuse logins. Nothing is removed; you can undo it.")
         )
         % counts,
         button=_("Resume") if suspended else _("Suspend"),
         danger=not suspended,
         tenant=tenant,
         what="tenant resume" if suspended else "tenant suspend",
-        do=change,
+        do=resume if suspended else None,
+        grave="" if suspended else "tenant-suspend",
+        back=reverse("console-tenant", kwargs={"tenant": tenant}),
+    )
+    return deeds.page(request, at, deed)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def delete(request: HttpRequest, tenant: str) -> HttpResponse:
+    """Begin the cooling-off at whose end the tenant is gone; take it back while it lasts."""
+    at, view = desk(request), tenants.show(tenant)
+    is_leaving = view.gone_after is not None
+
+    def restore(_why: str) -> str:
+        leaving.restore(tenant, by_operator=True, notary=at.notary, now=at.now)
+        return _("%(tenant)s stays.") % {"tenant": tenant}
+
+    counts = {"tenant": view.slug, "mailboxes": view.mailboxes, "days": at.environ.cooling_off_days}
+    text = (
+        _("It is kept, as it was before.")
+        if is_leaving
+        else _("In %(days)d days its %(mailboxes)d mailboxes and all it has are removed. Until then its people read"
+               " and export, nothing new is stored, and you can take it back.")
+    )  # fmt: skip
+    deed = deeds.Deed(
+        title=(_("Keep %(tenant)s") if is_leaving else _("Delete %(tenant)s")) % counts,
+        text=text % counts,
+        button=_("Keep it") if is_leaving else _("Delete it"),
+        danger=not is_leaving,
+        tenant=tenant,
+        what="tenant restore" if is_leaving else "tenant delete",
+        do=restore if is_leaving else None,
+        grave="" if is_leaving else "tenant-delete",
         back=reverse("console-tenant", kwargs={"tenant": tenant}),
     )
     return deeds.page(request, at, deed)

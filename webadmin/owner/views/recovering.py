@@ -24,7 +24,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailhost.provision import passwords
 from mailhost.provision.errors import WrongSecret
 from mailhost.seal.password import WeakParameters
-from webadmin.accounts import entry, sessions, signin, throttle
+from mailhost.signins import Result
+from webadmin.accounts import entry, ownlog, sessions, signin, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
 from webadmin.owner.forms import Recovered
 from webadmin.owner.views.passwords import in_json
@@ -39,7 +40,7 @@ _SALT: Final = "webadmin.owner.recovering"
 def recover(request: HttpRequest) -> HttpResponse:
     """The form, and what it leads to: a new password, no session, and the sign-in."""
     form = Recovered(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid() and _recovered(form):
+    if request.method == "POST" and form.is_valid() and _recovered(request, form):
         messages.success(request, _("Your new password is set. Sign in with it."))
         return redirect("sign-in")
     return render(request, "owner/recover.html", {"form": form}, status=422 if form.is_bound else 200)
@@ -61,7 +62,7 @@ def keyring(request: HttpRequest) -> HttpResponse:
     return JsonResponse(material | {"address": address, "challenge": challenge})
 
 
-def _recovered(form: Recovered) -> bool:
+def _recovered(request: HttpRequest, form: Recovered) -> bool:
     """Whether the new password is in force; what is wrong stands in the form."""
     data, now = form.cleaned_data, timezone.now()
     address, key = signin.normal_address(data["address"]), entry.key("fake-salt.key")
@@ -83,6 +84,7 @@ def _recovered(form: Recovered) -> bool:
         form.add_error(None, _("These are not the recovery words of this address. Compare both with your paper."))
     else:
         throttle.succeeded(counter)
+        ownlog.note(request, box, Result.RECOVERED, now)
         sessions.end_others(signin.of_mailbox(box, cell=settings.ENVIRON.cell, today=now.date()), None)
         return True
     return False

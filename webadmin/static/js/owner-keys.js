@@ -1,4 +1,5 @@
-// An owner's pages that open the keyring: a new app password, another account password, the 24 recovery words.
+// An owner's pages that open the keyring: a new app password, another account password, the 24 recovery words, and
+// the log of sign-ins, whose lines are sealed to the owner.
 //
 // Passwords and words stand in fields without a name, so that they are never sent. What is sent is the auth key, which
 // proves the password, and what `keys.js` made: boxes, and of an app password the secret that the server hashes.
@@ -35,7 +36,7 @@ form.addEventListener("submit", async (event) => {
   part("working").hidden = false;
   try {
     await library;
-    await { "app-password": appPassword, password: otherPassword, recover }[form.dataset.owner]();
+    await { "app-password": appPassword, password: otherPassword, recover, "sign-ins": signIns }[form.dataset.owner]();
   } catch (problem) {
     say(inWords(problem));
   }
@@ -133,6 +134,52 @@ async function recover() {
   form.elements.made.value = made;
   unlocked.wipe();
   send();
+}
+
+async function signIns() {
+  const { stored, derived } = await proven();
+  const unlocked = await keys.unlockKeyring(stored, derived);
+  derived.wipe();
+  const answer = await fetch(form.dataset.notes, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Refusal(words.offline);
+  const rows = document.querySelector("[data-lines]");
+  const named = rows.dataset.names.split("|");
+  rows.replaceChildren();
+  for (const file of (await answer.json()).notes) rows.append(line(await opened(unlocked, file), named));
+  unlocked.wipe();
+  part("secret").value = "";
+  form.hidden = true;
+  document.querySelector("[data-opened]").hidden = false;
+  document.querySelector("[data-opened] h2").focus();
+  say("");
+}
+
+/** What stands in a sealed note; null for one that these keys do not open. */
+async function opened(unlocked, file) {
+  try {
+    const { message } = await keys.openMessage(unlocked, file);
+    return JSON.parse(new TextDecoder().decode(message));
+  } catch {
+    return null;
+  }
+}
+
+/** A row of the table. The texts come from a sealed note: set as text, never as markup. */
+function line(note, named) {
+  const told = form.querySelector("template[data-log]");
+  const say = (code) => told.getAttribute(`data-${code}`) ?? String(code);
+  const cells = note
+    ? [new Date(note.at).toLocaleString(), say(note.program), note.country || say("here"), say(note.result), String(note.failures)]
+    : ["–", say("closed"), "–", "–", "–"];
+  const row = document.createElement("tr");
+  cells.forEach((text, place) => {
+    const cell = document.createElement(place ? "td" : "th");
+    if (place) cell.dataset.label = named[place];
+    else cell.scope = "row";
+    cell.textContent = text;
+    row.append(cell);
+  });
+  return row;
 }
 
 function send() {

@@ -17,8 +17,9 @@ from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import aliases, domains
 from mailhost.provision.errors import CannotProvision
 from webadmin import once, typed
+from webadmin.tenants import journal
 from webadmin.tenants.forms import AliasForm
-from webadmin.tenants.surroundings import PAGE, sentence, show, tenant_of
+from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
 from webadmin.tenants.views.domains import domain_of
 from webadmin.tenants.views.mailboxes import proven_domains
 
@@ -34,7 +35,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     form = AliasForm(request.POST if request.method == "POST" else None, domains=names, initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
         try:
-            return once.run(request, lambda: _add(form, own))
+            return once.run(request, lambda: _add(request, form, own))
         except CannotProvision as problem:
             form.add_error("local", sentence(problem))
     addresses = (
@@ -54,10 +55,12 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     return show(request, own, "aliases", "tenant-aliases", about, form)
 
 
-def _add(form: AliasForm, tenant: Tenant) -> str:
+def _add(request: HttpRequest, form: AliasForm, tenant: Tenant) -> str:
     typed_ = form.cleaned_data
     member = own_address(tenant, typed_["member"])
-    aliases.add(f"{typed_['local']}@{typed_['domain']}", member, cell=tenant.cell)
+    alias = f"{typed_['local']}@{typed_['domain']}"
+    aliases.add(alias, member, cell=tenant.cell)
+    journal.done(request, tenant, "alias-added", cell().now, about=f"{alias} → {member}")
     return reverse("tenant-aliases", kwargs={"tenant": tenant.slug})
 
 
@@ -72,9 +75,11 @@ def own_address(tenant: Tenant, address: str) -> str:
 @never_cache
 def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     """Take one member out of an alias; the alias goes with its last one."""
-    row = Alias.objects.select_related("mailbox").filter(domain__tenant=tenant_of(tenant), pk=number).first()
+    row = Alias.objects.select_related("mailbox__tenant").filter(domain__tenant=tenant_of(tenant), pk=number).first()
     if row is not None:
         aliases.delete(row.address, row.mailbox.address)
+        about = f"{row.address} → {row.mailbox.address}"
+        journal.done(request, row.mailbox.tenant, "alias-removed", cell().now, about=about)
         messages.success(
             request,
             _("%(alias)s no longer leads to %(address)s.") % {"alias": row.address, "address": row.mailbox.address},
@@ -94,6 +99,7 @@ def catch_all(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     except CannotProvision as problem:
         messages.error(request, sentence(problem))
     else:
+        journal.done(request, own, "catch-all", cell().now, about=f"{domain.name} → {wanted or '–'}")
         text = (
             _("Mail for unknown names of %(domain)s arrives at %(address)s.")
             if wanted

@@ -20,7 +20,7 @@ from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
 from mailhost.provision.errors import BadName, CannotProvision, StillInUse
 from webadmin import domainwork, hosting, once, typed
-from webadmin.tenants import dnspage
+from webadmin.tenants import dnspage, journal
 from webadmin.tenants.forms import DomainForm
 from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
 
@@ -41,7 +41,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     form = DomainForm(request.POST if request.method == "POST" else None, initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
         try:
-            return once.run(request, lambda: _bring(form.cleaned_data["domain"], own))
+            return once.run(request, lambda: _bring(request, form.cleaned_data["domain"], own))
         except CannotProvision as problem:
             form.add_error("domain", sentence(problem))
     rows = (
@@ -54,11 +54,12 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     return show(request, own, "domains", "tenant-domains", {"page": page}, form)
 
 
-def _bring(name: str, tenant: Tenant) -> str:
+def _bring(request: HttpRequest, name: str, tenant: Tenant) -> str:
     """The new domain's page."""
     here = cell()
     made = domains.bring(name, tenant.slug)
     domainwork.begin_keys(here.environ, made, here.now.date())
+    journal.done(request, tenant, "domain-brought", here.now, about=made.name)
     return reverse("domain", kwargs={"tenant": tenant.slug, "number": made.pk})
 
 
@@ -103,6 +104,7 @@ def _check(request: HttpRequest, domain: Domain, hosted: domaindns.Hosted) -> No
         messages.error(request, sentence(problem))
         return
     if domain.verified and not was_proven:
+        journal.done(request, domain.tenant, "domain-proven", here.now, about=domain.name)
         messages.success(request, _("%(domain)s is yours: we take mail for it from now on.") % {"domain": domain.name})
 
 
@@ -134,6 +136,7 @@ def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
             return redirect("domain", tenant=tenant, number=number)
         except BadName:
             raise Http404 from None
+        journal.done(request, domain.tenant, "domain-removed", here.now, about=domain.name)
         messages.success(request, _("%(domain)s is no longer hosted here.") % {"domain": domain.name})
         return redirect("tenant-domains", tenant=tenant)
     about = {"domain": domain, "mailboxes": domain.mailbox_set.count(), "aliases": domain.alias_set.count()}

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailhost.provision import leaving, tenants
 from mailhost.provision.errors import CannotProvision
 from webadmin import departures, typed
+from webadmin.tenants import journal
 from webadmin.tenants.forms import LeaveForm
 from webadmin.tenants.surroundings import cell, sentence, show, tenant_of
 
@@ -30,6 +31,7 @@ def leave(request: HttpRequest, tenant: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         wish = leaving.Wish(by_operator=False, why=form.cleaned_data["why"], cooling_off=timedelta(days=days))
         leaving.ask(own.slug, wish, notary=here.notary, now=here.now)
+        journal.done(request, own, "leave", here.now, why=wish.why)
         messages.success(request, _("It is decided. Keep the receipt: it is yours when nothing else is left."))
         return redirect("tenant-leave", tenant=tenant)
     about = {
@@ -51,6 +53,7 @@ def stay(request: HttpRequest, tenant: str) -> HttpResponse:
     except CannotProvision as problem:
         messages.error(request, sentence(problem))
         return redirect("tenant-leave", tenant=tenant)
+    journal.done(request, tenant_of(tenant), "stay", here.now)
     messages.success(request, _("You stay: mail flows again as before."))
     return redirect("tenant", tenant=tenant)
 

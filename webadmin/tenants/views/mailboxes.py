@@ -16,6 +16,7 @@ from mailhost.provision import mailboxes
 from mailhost.provision.errors import CannotProvision
 from webadmin import gate, once, typed
 from webadmin.signup import inviting
+from webadmin.tenants import journal
 from webadmin.tenants.forms import MIB, InviteForm, QuotaForm
 from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
 
@@ -45,7 +46,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     form = InviteForm(request.POST if request.method == "POST" else None, domains=names, initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
         try:
-            return once.run(request, lambda: _invite(form, own))
+            return once.run(request, lambda: _invite(request, form, own))
         except CannotProvision as problem:
             form.add_error("local", sentence(problem))
     rows = Mailbox.objects.filter(tenant=own).select_related("mailboxusage").order_by("address")
@@ -53,11 +54,12 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     return show(request, own, "mailboxes", "tenant-mailboxes", {"page": page, "domains": names}, form)
 
 
-def _invite(form: InviteForm, tenant: Tenant) -> str:
+def _invite(request: HttpRequest, form: InviteForm, tenant: Tenant) -> str:
     here, typed_ = cell(), form.cleaned_data
     address = f"{typed_['local']}@{typed_['domain']}"
     quota = here.environ.default_quota_bytes
     made = mailboxes.invite(address, notary=here.notary, now=here.now, quota_bytes=quota)
+    journal.done(request, tenant, "mailbox-invited", here.now, about=made.address)
     number = Mailbox.objects.get(address=made.address).pk
     return reverse("tenant-mailbox", kwargs={"tenant": tenant.slug, "number": number})
 
@@ -92,22 +94,27 @@ def _shown(request: HttpRequest, path: str) -> str:
 
 def _do(request: HttpRequest, box: Mailbox, form: QuotaForm) -> None:
     """What a button of the page asks for."""
+    now = cell().now
     if form.is_bound:
         mailboxes.set_quota(box, form.cleaned_data["quota"] * MIB)
+        journal.done(request, box.tenant, "mailbox-quota", now, about=box.address)
         messages.success(request, _("The quota is changed."))
         return
     match request.POST.get("act"):
         case "invite-again":
-            mailboxes.invite_again(box, now=cell().now)
+            mailboxes.invite_again(box, now=now)
+            journal.done(request, box.tenant, "mailbox-invited-again", now, about=box.address)
             messages.success(request, _("There is a new link; the old one leads nowhere any more."))
         case "pause" if gate.account_of(request).mailbox_id == box.pk:
             messages.error(request, _("This is your own mailbox: you would lock yourself out. Ask another admin."))
         case "pause":
             mailboxes.pause(box)
+            journal.done(request, box.tenant, "mailbox-paused", now, about=box.address)
             messages.success(
                 request,
                 _("%(address)s is paused: mail to it is put off, and nobody signs in.") % {"address": box.address},
             )
         case "resume":
             mailboxes.resume(box)
+            journal.done(request, box.tenant, "mailbox-resumed", now, about=box.address)
             messages.success(request, _("%(address)s takes mail again.") % {"address": box.address})

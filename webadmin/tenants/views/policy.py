@@ -28,6 +28,7 @@ from mailhost.models import AppPassword, Tenant
 from mailhost.provision import policy as provisioned
 from mailhost.provision.errors import CannotProvision
 from webadmin.signup import choices
+from webadmin.tenants import journal
 from webadmin.tenants.forms import PolicyForm
 from webadmin.tenants.surroundings import PAGE, Cell, cell, sentence, show, tenant_of
 
@@ -124,6 +125,7 @@ def _adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Polic
     except CannotProvision as problem:
         form.add_error(None, sentence(problem))
         return False
+    journal.done(request, tenant, "policy-changed", here.now, about=str(made.policy.version))
     text = _("Policy version %(version)s is in force, signed and in the log.") % {"version": made.policy.version}
     if made.revoked:
         text += " " + _("App passwords that ended with it: %(n)s.") % {"n": made.revoked}

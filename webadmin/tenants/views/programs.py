@@ -17,6 +17,7 @@ from mailhost.models import Tenant
 from webadmin import once, typed
 from webadmin.accounts import entry, factors
 from webadmin.api import rights, tokens
+from webadmin.tenants import journal
 from webadmin.tenants.forms import TokenForm
 from webadmin.tenants.surroundings import cell, show, tenant_of
 
@@ -61,6 +62,7 @@ def _make(request: HttpRequest, form: TokenForm, tenant: Tenant) -> str:
         today=here.now.date(),
         key=entry.key(tokens.KEY_FILE),
     )
+    journal.done(request, tenant, "token-made", here.now, about=wanted["name"])
     request.session[WAITING] = factors.locked(made.text, entry.key("factor.key"))
     return reverse("tenant-tokens", kwargs={"tenant": tenant.slug})
 
@@ -69,6 +71,8 @@ def _make(request: HttpRequest, form: TokenForm, tenant: Tenant) -> str:
 @never_cache
 def revoke(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     """End one at once."""
-    if tokens.revoke(number, tenant_of(tenant).slug):
+    own = tenant_of(tenant)
+    if tokens.revoke(number, own.slug):
+        journal.done(request, own, "token-revoked", cell().now, about=str(number))
         messages.success(request, _("The token is revoked: its program is refused from now on."))
     return redirect("tenant-tokens", tenant=tenant)

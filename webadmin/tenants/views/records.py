@@ -13,12 +13,13 @@ from django.views.decorators.http import require_safe
 
 from jurisdiction.models import CheckpointRow
 from jurisdiction.notary import Notary
-from jurisdiction.records import egress, ledger, operators, policies
+from jurisdiction.records import egress, ledger, policies
 from mailhost.models import QueueItem
 from mailhost.notices import WHY
 from mailhost.provision import leaving, queue
 from webadmin import witnessing
 from webadmin.environ import Environ
+from webadmin.tenants import journal
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 
 
@@ -36,9 +37,9 @@ def held(request: HttpRequest, tenant: str) -> HttpResponse:
 @require_safe
 @never_cache
 def access_log(request: HttpRequest, tenant: str) -> HttpResponse:
-    """Who of this host's operators did what here, from where and why; refused acts as well."""
+    """Who did what here, the tenant's own people and this host's operators; refused acts as well."""
     own = tenant_of(tenant)
-    page = Paginator(operators.acts(own.slug), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(journal.lines(own), PAGE).get_page(request.GET.get("page"))
     return show(request, own, "access_log", "tenant-access-log", {"page": page})
 
 
@@ -82,9 +83,10 @@ def receipt(_request: HttpRequest, tenant: str) -> HttpResponse:
 
 @require_safe
 @never_cache
-def settings_file(_request: HttpRequest, tenant: str) -> HttpResponse:
+def settings_file(request: HttpRequest, tenant: str) -> HttpResponse:
     """Everything the tenant set, as JSON: to keep, to compare, to take elsewhere."""
     own, here = tenant_of(tenant), cell()
+    journal.done(request, own, "settings-taken", here.now)
     return _file(leaving.settings_text(own, here.notary, here.now), f"{own.slug}-settings.json")
 
 

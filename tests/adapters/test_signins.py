@@ -1,0 +1,104 @@
+"""Notes of sign-ins: sealed to the owner, bounded, and never a reason to refuse a login."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from mailhost.adapters import signins
+from mailhost.adapters.signins import SignInBook
+from mailhost.models import SignIn
+from mailhost.seal.identity import HybridIdentity
+from mailhost.seal.sealed import open_file
+from mailhost.signins import AGAIN_AFTER, KEPT, Note, Program, Result, sealed
+from tests.adapters.conftest import Cell
+
+AT = datetime(2027, 3, 14, 9, 26, 53, tzinfo=UTC)
+NOTE = Note(AT, Program.BROWSER, Result.IN, "IS", 3)
+
+
+def test_only_the_owner_opens_a_note() -> None:
+    owner = HybridIdentity.generate()
+    file = sealed(NOTE, owner.recipient.text)
+    assert json.loads(open_file([owner], file)) == {
+        "at": "2027-03-14T09:26:53+00:00",
+        "program": "browser",
+        "result": "in",
+        "country": "IS",
+        "failures": 3,
+    }
+    assert b"browser" not in file
+
+
+@pytest.mark.parametrize("country", ["is", "ISL", "<b>", "I"])
+def test_what_is_no_country_is_left_out(country: str) -> None:
+    owner = HybridIdentity.generate()
+    note = Note(AT, Program.SEALED, Result.IN, country)
+    assert json.loads(open_file([owner], sealed(note, owner.recipient.text)))["country"] == ""
+
+
+def test_what_a_note_says_moves_its_size_by_a_step_of_the_padding_at_most() -> None:
+    owner = HybridIdentity.generate().recipient.text
+    notes = (NOTE, Note(AT, Program.SESSION, Result.WRONG_FACTOR, "", 0), Note(AT, Program.SEALED, Result.IN))
+    sizes = {len(sealed(note, owner)) for note in notes}
+    assert max(sizes) - min(sizes) <= 16
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = AT
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def book(cell: Cell, clock: Clock) -> SignInBook:
+    return SignInBook(
+        cell.shop.writer, cell.shop.readers, country=lambda address, _today: {"a": "IS"}.get(address, "NO"), now=clock
+    )
+
+
+async def count() -> int:
+    return await sync_to_async(SignIn.objects.count)()
+
+
+async def test_a_program_is_noted_once_in_some_hours_for_each_country(
+    cell: Cell, book: SignInBook, clock: Clock
+) -> None:
+    box = cell.ada.mailbox.pk
+    for source in ("a", "a", "b", "a"):
+        await book.note(box, Program.SEALED, source)
+    assert await count() == 2
+    clock.now += AGAIN_AFTER
+    await book.note(box, Program.SEALED, "a")
+    assert await count() == 3
+
+
+async def test_the_oldest_notes_go(cell: Cell, book: SignInBook, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signins, "KEPT", 3)
+    for _number in range(5):
+        await book.note(cell.ada.mailbox.pk, Program.SEALED, "a")
+        clock.now += AGAIN_AFTER
+    assert await count() == 3
+    note = Note(AT + timedelta(days=30), Program.BROWSER, Result.IN)
+    assert await sync_to_async(signins.keep)(cell.ada.mailbox, note)
+    assert await count() == 3
+    newest = await sync_to_async(SignIn.objects.latest)("pk")
+    assert newest.day == note.at.date()
+
+
+async def test_a_mailbox_without_keys_has_no_notes(cell: Cell, book: SignInBook) -> None:
+    await book.note(10**6, Program.SEALED, "a")
+    assert await count() == 0
+    assert KEPT == 100

@@ -1,0 +1,101 @@
+"""Who did what: the tenant's own admins and the operators in one list, in words that are nobody's code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from jurisdiction.records import operators
+from mailhost.models import Tenant
+from tests.provision import house
+from tests.webadmin import people
+from tests.webadmin.tenants.conftest import number_of
+from tests.webadmin.tenants.test_people import box
+from webadmin import access
+from webadmin.tenants import journal
+from webadmin.tenants.models import OwnAct
+
+AT = "/tenants/harbour"
+
+
+def told() -> list[tuple[str, str]]:
+    return [(row.act, row.about) for row in OwnAct.objects.order_by("pk")]
+
+
+def test_what_an_admin_changes_is_written_down_with_what_it_is_about(ada: Client) -> None:
+    ben = box("ben@example.is")
+    ada.post(f"{AT}/mailboxes/{ben.pk}/", {"act": "pause"})
+    ada.post(f"{AT}/mailboxes/{ben.pk}/", {"act": "resume"})
+    ada.post(f"{AT}/mailboxes/{ben.pk}/", {"quota": "512"})
+    ada.post(f"{AT}/aliases/", {"local": "sales", "domain": "example.is", "member": "ben@example.is"})
+    ada.post(f"{AT}/domains/{number_of('example.is')}/catch-all/", {"member": "ben@example.is"})
+    assert told() == [
+        ("mailbox-paused", "ben@example.is"),
+        ("mailbox-resumed", "ben@example.is"),
+        ("mailbox-quota", "ben@example.is"),
+        ("alias-added", "sales@example.is → ben@example.is"),
+        ("catch-all", "example.is → ben@example.is"),
+    ]
+    page = ada.get(f"{AT}/access/").content.decode()
+    assert "ada@example.is" in page
+    assert "paused a mailbox" in page
+
+
+def test_what_is_refused_is_not_written_down(ada: Client) -> None:
+    ada.post(f"{AT}/aliases/", {"local": "sales", "domain": "example.is", "member": "cleo@example.no"})
+    ada.post(f"{AT}/mailboxes/{box('ada@example.is').pk}/", {"act": "pause"})
+    assert told() == []
+
+
+def test_taking_the_settings_and_leaving_are_acts(ada: Client) -> None:
+    ada.get(f"{AT}/settings")
+    ada.post(f"{AT}/leave/", {"slug": "harbour", "why": "we move"})
+    ada.post(f"{AT}/stay/")
+    assert [act for act, _about in told()] == ["settings-taken", "leave", "stay"]
+    assert OwnAct.objects.get(act="leave").why == "we move"
+
+
+def test_both_sides_stand_in_one_list_the_newest_first(ada: Client) -> None:
+    tenant, now = Tenant.objects.get(slug="harbour"), timezone.now()
+    journal.note(tenant, "ada@example.is", "mailbox-paused", now - timedelta(hours=2), about="ben@example.is")
+    session = operators.open_session("ab" * 16, "mo", "IS", "a full disk", house.NOTARY, now - timedelta(hours=1))
+    operators.act(session, "harbour", "queue drop 7: asked by Ada", house.NOTARY, now - timedelta(hours=1))
+    first, second = journal.lines(tenant)
+    assert (str(first.what), first.about, first.who, first.why) == (
+        "removed mail from the queue for good",
+        "7",
+        "mo",
+        "a full disk · asked by Ada",
+    )
+    assert second.is_own
+
+
+@pytest.mark.parametrize("name", [name for name in access.TABLE if name.startswith("console-tenant")])
+def test_no_tenant_reads_the_name_of_an_address(name: str) -> None:
+    for what in (f"look at {name}", f"send {name}"):
+        assert "console" not in str(journal.words_of(what))
+
+
+def test_what_nobody_wrote_words_for_is_shown_as_it_is() -> None:
+    assert journal.words_of("weigh anchor") == "weigh anchor"
+
+
+def test_a_code_without_words_is_a_mistake(ada: Client) -> None:
+    with pytest.raises(KeyError):
+        journal.note(Tenant.objects.get(slug="harbour"), "ada@example.is", "sang", timezone.now())
+
+
+def test_after_two_years_it_is_forgotten(ada: Client) -> None:
+    tenant, now = Tenant.objects.get(slug="harbour"), timezone.now()
+    journal.note(tenant, "ada@example.is", "stay", now - OwnAct.KEPT - timedelta(days=1))
+    journal.note(tenant, "ada@example.is", "stay", now - OwnAct.KEPT + timedelta(days=1))
+    assert journal.sweep(now) == 1
+
+
+def test_another_tenant_reads_nothing_of_it(cleo: Client, ada: Client) -> None:
+    ada.post(f"{AT}/mailboxes/{box('ben@example.is').pk}/", {"act": "pause"})
+    assert "ben@example.is" not in cleo.get("/tenants/fjord/access/").content.decode()
+    assert people.web().get(f"{AT}/access/").status_code == 302
