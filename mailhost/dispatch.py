@@ -53,6 +53,9 @@ class DispatchLimits:
     lease: timedelta = timedelta(seconds=30)
     renewal: float = 10.0
     poll: float = 0.5
+    # Between looks for what is overdue: its end and its notices are hours and days away, and items whose notice finds
+    # no room are passed over one by one.
+    overdue: timedelta = timedelta(seconds=30)
     farewell: float = 1.0
 
 
@@ -89,6 +92,7 @@ class Dispatcher:
         self._now = now
         self._limits = limits
         self._stopping = False
+        self._looked: datetime | None = None  # for what is overdue
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then what is in flight gets `farewell` seconds to be answered."""
@@ -114,12 +118,18 @@ class Dispatcher:
         free = self._limits.destinations - working
         if free <= 0:
             return ()
+        now = self._now()
+        overdue = self._looked is None or now - self._looked >= self._limits.overdue
         try:
-            return await self._outbox.claim(
-                now=self._now(), lease=self._limits.lease, destinations=free, items=self._limits.items
+            claims = await self._outbox.claim(
+                now=now, lease=self._limits.lease, destinations=free, items=self._limits.items, overdue=overdue
             )
         except StoreError:
             return ()
+        # A full batch of it says that there is more.
+        if overdue and sum(len(claim.old) for claim in claims) < self._limits.items:
+            self._looked = now
+        return claims
 
     async def _safely(self, claim: Claim) -> None:
         try:

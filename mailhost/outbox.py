@@ -136,8 +136,10 @@ class Claim:
 class Outbox(Queue, Protocol):
     """The queue as dispatch sees it. Every call is durable on return and raises StoreFull, StoreUnavailable."""
 
-    async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
-        """Claim destinations with items that are due, or overdue for their end or their delay notice."""
+    async def claim(
+        self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True
+    ) -> Sequence[Claim]:
+        """Claim destinations with items that are due, or with `overdue` for their end or their delay notice."""
 
     async def renew(self, destination: bytes, *, until: datetime) -> None:
         """Hold a claim for longer."""

@@ -263,7 +263,9 @@ class MemoryOutbox:
             )
             self.items[item.id] = _Queued(item, message.content, now)
 
-    async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
+    async def claim(
+        self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True
+    ) -> Sequence[Claim]:
         found: list[Claim] = []
         for destination in sorted({self._destination(row) for row in self.items.values()}):
             if self.claims.get(destination, now) > now or len(found) >= destinations:
@@ -274,7 +276,8 @@ class MemoryOutbox:
             old = [
                 r.item
                 for r in rows
-                if now - r.item.queued >= GIVE_UP or (not r.item.told and now - r.item.queued >= DELAY_NOTICE)
+                if overdue
+                and (now - r.item.queued >= GIVE_UP or (not r.item.told and now - r.item.queued >= DELAY_NOTICE))
             ]
             if due or old:
                 self.claims[destination] = now + lease

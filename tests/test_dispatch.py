@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
 from mailhost.mxwalk import Later, NoMail, Target, Targets
-from mailhost.outbox import Item, TlsNeed
+from mailhost.outbox import Claim, Item, TlsNeed
 from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.tlspolicy.requirement import Barred
 from mailhost.tlspolicy.tlsrpt import ResultType
@@ -276,3 +279,23 @@ async def test_no_answer_about_a_certificate_is_no_refusal_of_requiretls() -> No
     [row] = office.outbox.items.values()
     assert row.item.reason == "dane_unknown"
     assert office.notices() == []
+
+
+async def test_what_is_overdue_is_looked_for_now_and_then() -> None:
+    office = Office()
+    asked: list[bool] = []
+    claim = office.outbox.claim
+
+    async def remembering(*, overdue: bool = True, **more: Any) -> Sequence[Claim]:
+        asked.append(overdue)
+        if len(asked) == 3:
+            office.later(seconds=DispatchLimits().overdue.total_seconds())
+        if len(asked) == 5:
+            stop.set()
+        return await claim(overdue=overdue, **more)
+
+    office.outbox.claim = remembering  # type: ignore[method-assign]
+    stop = asyncio.Event()
+    office.dispatcher._limits = replace(DispatchLimits(), poll=0.001)
+    await office.dispatcher.run(stop)
+    assert asked == [True, False, False, True, False]

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
@@ -129,23 +129,37 @@ class DatabaseQueue:
         except OSError as error:
             raise StoreFull("no space left for the queue") if is_full(error) else StoreUnavailable("queue") from None
 
-    async def claim(self, *, now: datetime, lease: timedelta, destinations: int, items: int) -> Sequence[Claim]:
+    async def claim(
+        self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True
+    ) -> Sequence[Claim]:
         moment, until = stored(now), stored(now + lease)
         ended, late = stored(now - GIVE_UP), stored(now - DELAY_NOTICE)
 
+        def look(cursor: Cursor) -> dict[int, list[int]]:
+            found: dict[int, list[int]] = {each: [] for each in _due(cursor, moment, destinations)}
+            if overdue:
+                for destination_id, item_id in _overdue(cursor, moment, ended, late, items):
+                    if destination_id in found or len(found) < destinations:
+                        found.setdefault(destination_id, []).append(item_id)
+            return found
+
         def work(cursor: Cursor) -> list[_Rows]:
             claimed = []
-            for destination_id, old in _candidates(cursor, moment, ended, late, destinations).items():
+            for destination_id, old in look(cursor).items():
                 cursor.execute(
                     f"UPDATE mailhost_queuedestination SET claimed_until = %s WHERE id = %s AND {_FREE}",
                     [until, destination_id, moment],
                 )
                 if cursor.rowcount:
-                    claimed.append(_items(cursor, destination_id, moment, ended, late, items, old=old))
+                    claimed.append(_items(cursor, destination_id, moment, ended, items, old))
             return claimed
 
+        def any_work() -> bool:
+            with statements() as cursor:
+                return bool(look(cursor))
+
         # A look without writing first: an idle queue costs no transaction.
-        if not await self._readers.run(_any_work, moment, ended, late):
+        if not await self._readers.run(any_work):
             return []
         claimed = await self._writer.change(work)
         return [await self._opened(rows, now + lease) for rows in claimed]
@@ -302,28 +316,33 @@ async def _aside[T](size: int, work: Callable[[CellBox, str, bytes], T], box: Ce
     return work(box, about, data) if size <= LARGE else await asyncio.to_thread(work, box, about, data)
 
 
-def _candidates(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> dict[int, bool]:
-    """Destinations with work, and whether some of it is too old or its author is to be told that it is late."""
+def _due(cursor: Cursor, moment: Any, limit: int) -> list[int]:
+    """Free destinations that are due."""
     cursor.execute(
         f"SELECT id FROM mailhost_queuedestination WHERE due <= %s AND {_FREE} ORDER BY due LIMIT %s",
         [moment, moment, limit],
     )
-    found = {row[0]: False for row in cursor.fetchall()}
-    for condition, before in (
-        ("i.queued <= %s AND i.due <= %s", ended),
-        ("i.told = %s AND i.queued <= %s AND i.due <= %s", late),
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _overdue(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> list[Any]:
+    """Items of free destinations, oldest first, that are past their end, or whose author is to hear that they are late;
+    each with its destination."""
+    found: dict[int, int] = {}
+    for condition, values in (
+        ("i.queued <= %s AND i.due <= %s", [ended, moment]),
+        ("i.told = %s AND i.queued <= %s AND i.due <= %s", [False, late, moment]),
     ):
-        values = [before, moment] if before is ended else [False, before, moment]
         cursor.execute(
-            "SELECT i.destination_id FROM mailhost_queueitem i JOIN mailhost_queuedestination d"
+            "SELECT i.id, i.destination_id FROM mailhost_queueitem i JOIN mailhost_queuedestination d"
             f" ON d.id = i.destination_id WHERE {condition} AND {_FREE} ORDER BY i.queued LIMIT %s",
             [*values, moment, limit],
         )
-        found |= {row[0]: True for row in cursor.fetchall()}
-    return dict(list(found.items())[:limit])
+        found |= dict(cursor.fetchall())
+    return [(destination, item) for item, destination in found.items()]
 
 
-def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: Any, limit: int, *, old: bool) -> _Rows:
+def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, limit: int, old: Collection[int]) -> _Rows:
     cursor.execute("SELECT digest, failures, due FROM mailhost_queuedestination WHERE id = %s", [destination_id])
     digest, failures, due_at = cursor.fetchone()
     due: list[Any] = []
@@ -336,12 +355,7 @@ def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, late: A
         due = cursor.fetchall()
     if not old:
         return _Rows(bytes(digest), failures, due, [])
-    # In no order: a sort would look at everything that waits for the destination.
-    cursor.execute(
-        f"SELECT {_ITEM} WHERE i.destination_id = %s AND i.due <= %s"
-        " AND (i.queued <= %s OR (i.told = %s AND i.queued <= %s)) LIMIT %s",
-        [destination_id, moment, ended, False, late, limit],
-    )
+    cursor.execute(f"SELECT {_ITEM} WHERE {one_of('i.id')}", [listed(old)])
     return _Rows(bytes(digest), failures, due, cursor.fetchall())
 
 
@@ -361,11 +375,6 @@ def _delete(cursor: Cursor, ids: Collection[int]) -> list[str]:
     return blobs
 
 
-def _any_work(moment: Any, ended: Any, late: Any) -> bool:
-    with statements() as cursor:
-        return bool(_candidates(cursor, moment, ended, late, 1))
-
-
 def _content(message_id: int) -> Any:
     with statements() as cursor:
         cursor.execute("SELECT content, queued, blob FROM mailhost_queuedmessage WHERE id = %s", [message_id])
@@ -373,6 +382,16 @@ def _content(message_id: int) -> Any:
 
 
 def _days_in_use() -> set[date]:
+    """The days that something waits since: one step of an index for each, whatever waits."""
+    found: set[date] = set()
+    after = ""
     with statements() as cursor:
-        cursor.execute("SELECT DISTINCT queued FROM mailhost_queuedmessage")
-        return {read_moment(row[0]).date() for row in cursor.fetchall()}
+        while True:
+            condition, values = ("WHERE queued >= %s", [after]) if found else ("", [])
+            cursor.execute(f"SELECT MIN(queued) FROM mailhost_queueitem {condition}", values)
+            [first] = cursor.fetchone()
+            if first is None:
+                return found
+            day = read_moment(first).date()
+            found.add(day)
+            after = stored(datetime.combine(day + timedelta(days=1), time(), UTC))

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from django.db import connection
 
+from mailhost.adapters import queue as queue_module
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
+from mailhost.adapters.database import statements, stored
 from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.queue import DatabaseQueue
@@ -27,7 +30,7 @@ from mailhost.models import (
     Tenant,
     WrittenTo,
 )
-from mailhost.outbox import Forward, Outbox, Outgoing, TlsNeed
+from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
 from mailhost.ports import Account, Allowance, Tallied, Tally
 from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
@@ -35,6 +38,9 @@ from mailhost.seal.apppassword import app_password_hash, new_app_password, parse
 from tests.adapters.conftest import NOW, Cell
 from tests.fakes import MemoryOutbox, MemoryTally
 from webadmin.keyfiles import read_or_make
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LEASE = timedelta(seconds=30)
 
@@ -207,15 +213,48 @@ async def test_a_long_queue_for_one_destination_costs_a_batch(real: DatabaseQueu
     [other] = await claimed(real, items=20)
     assert other.due[0].recipients[0].domain == "third.test"
 
-    def plan() -> str:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "EXPLAIN QUERY PLAN SELECT id FROM mailhost_queueitem WHERE destination_id = 1 AND state = 'waiting' AND due <= '2026' ORDER BY due LIMIT 20"
-            )
-            return str(cursor.fetchall())
 
-    if connection.vendor == "sqlite":
-        assert "queue_by_destination" in await cell.shop.readers.run(plan)
+async def test_no_statement_of_a_claim_looks_at_the_whole_queue(real: DatabaseQueue, cell: Cell) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL reads a table this small as a whole, whatever indexes it has")
+    box = cell.ada.mailbox
+    await real.put(letter(0, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+
+    def plans() -> list[tuple[str, str]]:
+        said: list[str] = []
+        at, ended, late = stored(NOW), stored(NOW - GIVE_UP), stored(NOW - DELAY_NOTICE)
+        with statements() as cursor:
+            driver = cast("sqlite3.Connection", connection.connection)
+            driver.set_trace_callback(said.append)
+            [destination] = queue_module._due(cursor, at, 20)
+            queue_module._overdue(cursor, at, ended, late, 100)
+            queue_module._items(cursor, destination, at, ended, 100, [1, 2])
+            queue_module._days_in_use()
+            driver.set_trace_callback(None)
+            found = []
+            for sql in said:
+                cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+                found += [(sql, str(row[3])) for row in cursor.fetchall()]
+        return found
+
+    steps = await cell.shop.readers.run(plans)
+    assert len({sql for sql, _ in steps}) == 8
+    for sql, step in steps:
+        # Everything is found by an index, in its order; what is scanned is the list of ids in the statement.
+        assert "TEMP B-TREE" not in step, (sql, step)
+        assert step.startswith(("SEARCH", "LIST SUBQUERY", "SCAN json_each")), (sql, step)
+
+
+async def test_what_is_overdue_is_looked_for_only_when_asked(outbox: tuple[Outbox, Callable[..., Outgoing]]) -> None:
+    queue, write = outbox
+    await queue.put(write(1, "cleo@other.test"), now=NOW)
+    [claim] = await claimed(queue)
+    ended = NOW + GIVE_UP + timedelta(hours=1)
+    await queue.postpone(claim.due, due=ended, reason="refused")
+    await queue.release(claim.destination, failures=1, not_before=ended + timedelta(hours=2))
+    assert await queue.claim(now=ended, lease=LEASE, destinations=10, items=100, overdue=False) == []
+    [claim] = await claimed(queue, ended)
+    assert (len(claim.due), len(claim.old)) == (0, 1)
 
 
 async def test_sweeping_forgets_destinations_that_nothing_waits_for(real: DatabaseQueue, cell: Cell) -> None:
