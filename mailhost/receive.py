@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -28,7 +29,7 @@ from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
 from mailhost.message.headers import header_end
 from mailhost.outcomes import NO_VERDICT, Outcome, Reason, Verdict, outcome
-from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreUnavailable
+from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreError, StoreUnavailable
 from mailhost.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
 from mailhost.returns import ReturnDesk, is_way_back
@@ -197,6 +198,11 @@ class Receiver:
                 await self._remember(envelope, content, report.stored | stored)
         except StoreUnavailable:
             return outcome(Reason.STORE_UNAVAILABLE)
+        if report.reason is Reason.OK and self._reports is not None:
+            # It is delivered: what becomes of the counts changes nothing about that.
+            with suppress(StoreError):
+                to = [recipient.address for recipient in envelope.recipients if recipient.routes]
+                await self._reports.read_along(to, content, proven=bool(ruling.proven), now=self._now())
         return outcome(report.reason)
 
     async def give_back(

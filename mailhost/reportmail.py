@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from ipaddress import ip_address, ip_network
@@ -82,15 +82,26 @@ class Received:
 class ReportBook(Protocol):
     """Where counts are kept; only of domains that are hosted here."""
 
-    async def enter(self, received: Sequence[Received], *, proven: bool, now: datetime) -> int:
-        """Keep the counts, each report once; how many were about domains hosted here. Raises StoreUnavailable."""
+    async def enter(
+        self, received: Sequence[Received], *, proven: bool, now: datetime, tenant: int | None = None
+    ) -> int:
+        """Keep the counts, each report once; how many were about domains hosted here, with `tenant` about its own only.
+
+        Raises StoreUnavailable.
+        """
+
+    async def tenants_of(self, addresses: Collection[str]) -> frozenset[int]:
+        """Tenants that want reports counted which come to one of these addresses (in normal form) of theirs.
+
+        Raises StoreUnavailable.
+        """
 
 
 class ReportDesk:
-    """The mailbox-less address that takes reports."""
+    """The address without a mailbox that takes reports (None: there is none), and those whose mail it reads along."""
 
-    def __init__(self, address: Address, book: ReportBook) -> None:
-        self._lookup = address.lookup
+    def __init__(self, address: Address | None, book: ReportBook) -> None:
+        self._lookup = address.lookup if address else None
         self._book = book
 
     def takes(self, address: Address) -> bool:
@@ -105,6 +116,20 @@ class ReportDesk:
         except NotAReport:
             return Reason.NOT_A_REPORT
         return Reason.OK if await self._book.enter(found, proven=proven, now=now) else Reason.NOT_A_REPORT
+
+    async def read_along(
+        self, addresses: Collection[Address], content: bytearray, *, proven: bool, now: datetime
+    ) -> None:
+        """Count what is a report in delivered mail, where its reader asked for that. Raises StoreUnavailable."""
+        tenants = await self._book.tenants_of({address.lookup for address in addresses})
+        if not tenants:
+            return
+        try:
+            found = await asyncio.to_thread(read, content)
+        except NotAReport:
+            return
+        for tenant in sorted(tenants):
+            await self._book.enter(found, proven=proven, now=now, tenant=tenant)
 
 
 def read(content: bytes | bytearray) -> tuple[Received, ...]:

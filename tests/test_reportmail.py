@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from email.message import EmailMessage
@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.message.address import parse_address
+from mailhost.ports import StoreUnavailable
 from mailhost.reportmail import MailRow, NotAReport, Received, ReportDesk, SessionRow, read
 from tests.reputation.court import MAIL_HOST, Court
 from tests.smtp.talk import Talk
@@ -143,10 +144,15 @@ class Book:
     def __init__(self) -> None:
         self.entered: list[tuple[Received, bool]] = []
 
-    async def enter(self, received: Sequence[Received], *, proven: bool, now: datetime) -> int:
-        ours = [one for one in received if one.domain == "example.is"]
+    async def enter(
+        self, received: Sequence[Received], *, proven: bool, now: datetime, tenant: int | None = None
+    ) -> int:
+        ours = [one for one in received if one.domain == "example.is" and tenant in {None, 1}]
         self.entered += [(one, proven) for one in ours]
         return len(ours)
+
+    async def tenants_of(self, addresses: Collection[str]) -> frozenset[int]:
+        return frozenset({1} if "ben@example.is" in addresses else ())
 
 
 async def offer(talk: Talk, content: bytes, *to: str, peer: str = "192.0.2.25", sender: str = "r@large.test") -> str:
@@ -198,3 +204,25 @@ async def test_a_report_whose_author_is_proven_is_marked_so() -> None:
     content = mail(gzip.compress(xml(row("192.0.2.1")))).replace(b"From: r@large.test", b"From: cleo@demo.test")
     assert (await offer(talk, content, DESK, peer=MAIL_HOST, sender="cleo@demo.test")).startswith("250 ")
     assert [proven for _, proven in book.entered] == [True]
+
+
+async def test_an_ordinary_address_may_have_its_reports_counted_and_gets_them_all_the_same() -> None:
+    book = Book()
+    talk = Talk(reports=ReportDesk(None, book))
+    report = mail(gzip.compress(xml(row("192.0.2.1"))))
+    assert (await offer(talk, report, "ada@example.is")).startswith("250 ")
+    assert book.entered == [], "she did not ask for it"
+    assert (await offer(talk, report, "ben@example.is")).startswith("250 ")
+    assert len(book.entered) == 1
+    assert (await offer(talk, b"Subject: no report\r\n\r\nx\r\n", "ben@example.is")).startswith("250 ")
+    assert len(talk.store.deliveries) == 3
+
+
+async def test_a_book_that_fails_does_not_undo_a_delivery() -> None:
+    class Failing(Book):
+        async def tenants_of(self, addresses: Collection[str]) -> frozenset[int]:
+            raise StoreUnavailable
+
+    talk = Talk(reports=ReportDesk(None, Failing()))
+    assert (await offer(talk, mail(xml(row("192.0.2.1")), "text/xml"), "ben@example.is")).startswith("250 ")
+    assert len(talk.store.deliveries) == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from email import message_from_bytes, policy
 
+from mailhost.reportletter import Submitter
 from mailhost.tlscounts import Session
 from mailhost.tlspolicy.requirement import Policy
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType, parse_report
-from mailhost.tlsreports import Submitter, message, reports
+from mailhost.tlsreports import message, reports
 from tests.people import NOW
 
 US = Submitter("mx.is-1.example", "postmaster@example.is")

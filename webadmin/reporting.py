@@ -6,6 +6,7 @@ from datetime import datetime
 
 from jurisdiction.notary import Notary
 from mailhost.models import Job
+from mailhost.wiring.dmarcreports import send_dmarc_reports
 from mailhost.wiring.tlsreports import send_tls_reports
 from webadmin import daemons
 from webadmin.environ import Environ
@@ -14,3 +15,8 @@ from webadmin.environ import Environ
 def tls_reports(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Queue the TLS reports of the days that are over."""
     send_tls_reports(daemons.surroundings(environ), now)
+
+
+def dmarc_reports(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
+    """Queue the DMARC reports of the days that are over."""
+    send_dmarc_reports(daemons.surroundings(environ), now)

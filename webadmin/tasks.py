@@ -87,6 +87,7 @@ KINDS: Final[dict[str, Kind]] = {
     "check-domains": Kind(timedelta(minutes=15), domainwork.check_domains),
     "rotate-domain-keys": Kind(timedelta(hours=1), domainwork.rotate_keys),
     "send-tls-reports": Kind(timedelta(days=1), reporting.tls_reports),
+    "send-dmarc-reports": Kind(timedelta(days=1), reporting.dmarc_reports),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
     "remove-departed": Kind(timedelta(hours=1), remove_departed),
     "sweep-sessions": Kind(timedelta(hours=1), sweep_sessions),

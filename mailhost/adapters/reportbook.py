@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from mailhost.adapters.database import Cursor
+from mailhost.adapters.database import Cursor, Readers, statements
 from mailhost.adapters.writer import Writer
 from mailhost.reportmail import Received
 
@@ -16,21 +17,36 @@ KEPT: Final = timedelta(days=400)
 MAX_A_DAY: Final = 500
 # A report about the day after tomorrow, or about last year, is a mistake or worse.
 OLDEST: Final = timedelta(days=30)
+# Seconds for which the addresses that are read along are believed.
+ADDRESSES_HOLD: Final = 30.0
 
 
 class DatabaseReportBook:
     """`reportmail.ReportBook` over the cell's database."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, readers: Readers, clock: Callable[[], float] = time.monotonic) -> None:
         self._writer = writer
+        self._readers = readers
+        self._clock = clock
+        self._addresses: dict[str, int] = {}
+        self._until = 0.0
 
-    async def enter(self, received: Sequence[Received], *, proven: bool, now: datetime) -> int:
+    async def tenants_of(self, addresses: Collection[str]) -> frozenset[int]:
+        # Few read along, so all are read at once and the usual answer costs nothing.
+        if self._clock() >= self._until:
+            self._addresses = await self._readers.run(_addresses)
+            self._until = self._clock() + ADDRESSES_HOLD
+        return frozenset(self._addresses[address] for address in addresses if address in self._addresses)
+
+    async def enter(
+        self, received: Sequence[Received], *, proven: bool, now: datetime, tenant: int | None = None
+    ) -> int:
         today = now.astimezone(UTC).date()
         timely = [one for one in received if today - OLDEST <= one.day <= today + timedelta(days=1)]
 
         def work(cursor: Cursor) -> int:
             _forget(cursor, today - KEPT)
-            return sum(_enter(cursor, one, proven=proven) for one in timely)
+            return sum(_enter(cursor, one, proven=proven, tenant=tenant) for one in timely)
 
         return await self._writer.change(work)
 
@@ -42,11 +58,17 @@ def _forget(cursor: Cursor, before: date) -> None:
     cursor.execute("DELETE FROM mailhost_receivedreport WHERE day < %s", [before.isoformat()])
 
 
-def _enter(cursor: Cursor, one: Received, *, proven: bool) -> bool:
-    """Whether the report is about a domain hosted here; its counts are kept if they are new."""
-    cursor.execute("SELECT id FROM mailhost_domain WHERE name = %s AND verified IS NOT NULL", [one.domain])
+def _addresses() -> dict[str, int]:
+    with statements() as cursor:
+        cursor.execute("SELECT address, tenant_id FROM mailhost_reportaddress")
+        return dict(cursor.fetchall())
+
+
+def _enter(cursor: Cursor, one: Received, *, proven: bool, tenant: int | None) -> bool:
+    """Whether the report is about a domain hosted here (and of this tenant); its counts are kept if they are new."""
+    cursor.execute("SELECT id, tenant_id FROM mailhost_domain WHERE name = %s AND verified IS NOT NULL", [one.domain])
     row = cursor.fetchone()
-    if row is None:
+    if row is None or tenant not in {None, row[1]}:
         return False
     day = one.day.isoformat()
     cursor.execute("SELECT COUNT(*) FROM mailhost_receivedreport WHERE domain_id = %s AND day = %s", [row[0], day])

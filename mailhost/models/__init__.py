@@ -16,7 +16,7 @@ from mailhost.models.mail import (
     Vanished,
 )
 from mailhost.models.queue import QueueDestination, QueuedMessage, QueueItem, SentToday, WrittenTo
-from mailhost.models.reports import ReceivedReport, ReportedMail, ReportedSessions
+from mailhost.models.reports import DmarcSeen, ReceivedReport, ReportAddress, ReportedMail, ReportedSessions
 from mailhost.models.securelinks import Consent, LinkChoice, SecureLink
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
@@ -34,6 +34,7 @@ __all__ = [
     "Consent",
     "Departure",
     "DkimKey",
+    "DmarcSeen",
     "Domain",
     "DomainCheck",
     "Folder",
@@ -53,6 +54,7 @@ __all__ = [
     "QueuedMessage",
     "ReceivedReport",
     "ReceivingChoice",
+    "ReportAddress",
     "ReportedMail",
     "ReportedSessions",
     "RouteVersion",

@@ -1,4 +1,4 @@
-"""What others reported about the domains hosted here: counts by domain, day and reporter.
+"""Reports: what others reported about the domains hosted here, and what is to be reported to others.
 
 No correspondent stands in these tables. A reported network is one that sent mail in the domain's name, cut so that it
 names a provider rather than a machine; the reporter is the organisation that wrote the report.
@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.db import models
 
 from jurisdiction.disclosure import Disclosure, Scope
-from mailhost.models.tenancy import Domain
+from mailhost.models.tenancy import Domain, Tenant
 
 
 class ReceivedReport(models.Model):
@@ -68,3 +68,34 @@ class ReportedSessions(models.Model):
 
     def __str__(self) -> str:
         return f"reported sessions {self.pk}"
+
+
+class ReportAddress(models.Model):
+    """An address hosted here whose mail is delivered as all mail is, and whose reports are counted besides."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="tenant address")
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
+    address = models.CharField(max_length=320, unique=True)  # in normal form
+
+    def __str__(self) -> str:
+        return f"report address {self.pk}"
+
+
+class DmarcSeen(models.Model):
+    """Messages of one day that went the same way, until the day is reported to the authors' domains."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="day messages", derived="digest", sealed="detail")
+
+    day = models.DateField()
+    digest = models.BinaryField(max_length=16)  # keyed hash of all that the detail says
+    messages = models.PositiveBigIntegerField()
+    detail = models.BinaryField()  # a box of the cell's key: sending host, domains, what SPF and DKIM found
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["day", "digest"], name="dmarc_seen_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"DMARC outcome {self.pk}"

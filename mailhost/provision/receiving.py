@@ -10,8 +10,8 @@ from django.db.models import Sum
 
 from mailhost.mailauth.verdict import ReceivePolicy
 from mailhost.message.address import BadAddress, normal_domain
-from mailhost.models import Domain, ReceivedReport, ReceivingChoice
-from mailhost.provision import tenants
+from mailhost.models import Domain, ReceivedReport, ReceivingChoice, ReportAddress
+from mailhost.provision import names, tenants
 from mailhost.provision.errors import BadName, NotFound
 
 # Forwarders a tenant trusts: a handful of lists and of its people's other providers.
@@ -93,3 +93,26 @@ def reported(name: str, since: date) -> list[dict[str, Any]]:
             result = f"tls {session.result}"
             rows.append({**about, "what": session.policy, "result": result, "count": session.sessions})
     return rows
+
+
+def send_reports(name: str, *, on: bool) -> None:
+    """Whether what arrives for a domain is reported to its authors' domains that ask (RFC 9990).
+
+    Daemons know it within half a minute. Raises NotFound, BadName.
+    """
+    domain_tenant(name)
+    Domain.objects.filter(name=_domain(name)).update(sends_dmarc_reports=on)
+
+
+def count_reports(text: str, *, on: bool) -> str:
+    """Count others' reports that come to an address hosted here besides delivering them, or stop; its normal form.
+
+    Raises NotFound, BadName.
+    """
+    address = names.address(text)
+    tenant = tenants.get(domain_tenant(address.domain))
+    if on:
+        ReportAddress.objects.update_or_create(address=str(address), defaults={"tenant": tenant})
+    else:
+        ReportAddress.objects.filter(address=str(address)).delete()
+    return str(address)

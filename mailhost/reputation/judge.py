@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from mailhost.deliver import Envelope
+from mailhost.dmarccounts import DmarcCounts, NotCounted, seen
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim import passes
 from mailhost.mailauth.dmarc import DmarcStatus, IsPublicSuffix
@@ -105,6 +106,7 @@ class Sources:
     block_lists: Sequence[str] = ()
     content_filter: ContentFilter | None = None
     strangers: Sequence[Network] = ()
+    dmarc: DmarcCounts = field(default_factory=NotCounted)
 
 
 class Judge:
@@ -229,6 +231,7 @@ class Judge:
         dispositions = {disposition for disposition, _ in each.values()}
         if dispositions == {Disposition.REFUSE} and not _is_for_postmaster(case.envelope):
             asked = all(reason is Reason.FORGED for _, reason in each.values())
+            self._count(case, proof, Disposition.REFUSE)
             return self._ruled(Reason.FORGED if asked else Reason.SPAM)
         if Disposition.DEFER in dispositions:
             return self._ruled(Reason.NO_DNS_ANSWER)
@@ -245,8 +248,19 @@ class Judge:
         )
         if case.stranger and dispositions == {Disposition.ACCEPT}:
             await self._welcome(case, known, recalled, wait=stranger and not proven)
-        self._metrics.count("smtp_rulings", "accept" if Disposition.ACCEPT in dispositions else "junk")
+        accepted = Disposition.ACCEPT in dispositions
+        self._count(case, proof, Disposition.ACCEPT if accepted else Disposition.JUNK)
+        self._metrics.count("smtp_rulings", "accept" if accepted else "junk")
         return ruling
+
+    def _count(self, case: Case, proof: Findings | None, disposition: Disposition) -> None:
+        """For the report to the author's domain, where a recipient's domain takes part in that."""
+        at, counts = case.envelope, self._sources.dmarc
+        if proof is not None and counts.wanted({recipient.address.domain for recipient in at.recipients}):
+            domain = at.sender.domain if at.sender else ""
+            found = seen(proof, str(case.address), domain, disposition, case.now.astimezone(UTC).date())
+            if found is not None:
+                counts.observe(found)
 
     async def _puts_off(self, case: Case, known: Known, recalled: Mapping[Digest, datetime]) -> bool:
         """Greylisting (RFC 6647): whether this stranger has to come again, and since when it has."""

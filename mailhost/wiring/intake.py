@@ -112,10 +112,9 @@ def _dkim_keys(around: Surroundings, shop: Workshop) -> DatabaseDkimKeys:
     return DatabaseDkimKeys(shop.readers, identity)
 
 
-def _report_desk(settings: Settings, shop: Workshop) -> ReportDesk | None:
-    if not settings.reports_address:
-        return None
-    return ReportDesk(parse_address(settings.reports_address), DatabaseReportBook(shop.writer))
+def _report_desk(settings: Settings, shop: Workshop) -> ReportDesk:
+    address = parse_address(settings.reports_address) if settings.reports_address else None
+    return ReportDesk(address, DatabaseReportBook(shop.writer, shop.readers))
 
 
 def outgoing_queue(around: Surroundings, shop: Workshop) -> DatabaseQueue:

@@ -6,16 +6,19 @@ comes, and the receiving path is as short as it can be.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from mailhost.adapters.dmarcmemory import DatabaseDmarcCounts
 from mailhost.adapters.senders import DatabaseChoices, DatabaseMemory
 from mailhost.adapters.suffixes import is_public_suffix
 from mailhost.adapters.workshop import Workshop
+from mailhost.ports import StoreError
 from mailhost.reputation.judge import Judge, Sources
 from mailhost.reputation.rates import RateLimits, SenderRates
 from mailhost.wiring.resolving import resolver_of
@@ -23,6 +26,9 @@ from mailhost.wiring.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from mailhost.adapters.rspamd import Rspamd
+
+# Seconds between writing down what DMARC made of mail, and learning which domains take part; a crash loses so much.
+COUNT_EVERY = 30.0
 
 
 @asynccontextmanager
@@ -34,8 +40,10 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
         yield None
         return
     content_filter = _filter(around)
+    counts = DatabaseDmarcCounts(shop.writer, shop.readers, key=around.secrets.correspondent)
     if resolver is not None:
         is_public_suffix("is")  # read the list now, not while the first message waits
+    counting = asyncio.create_task(_write_down(counts))
     try:
         yield Judge(
             Sources(
@@ -46,6 +54,7 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
                 block_lists=settings.block_lists,
                 content_filter=content_filter,
                 strangers=tuple(map(ipaddress.ip_network, settings.stranger_networks)),
+                dmarc=counts,
             ),
             hostname=settings.hostname,
             key=around.secrets.correspondent,
@@ -54,8 +63,19 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
             clock=time.monotonic,
         )
     finally:
+        counting.cancel()
+        with suppress(StoreError):
+            await counts.flush()
         if content_filter is not None:
             await content_filter.close()
+
+
+async def _write_down(counts: DatabaseDmarcCounts) -> None:
+    while True:
+        with suppress(StoreError):
+            await counts.look()
+            await counts.flush()
+        await asyncio.sleep(COUNT_EVERY)
 
 
 def _filter(around: Surroundings) -> Rspamd | None:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from datetime import UTC, datetime
 
-from mailhost.adapters.database import Readers
-from mailhost.adapters.directory import DatabaseDirectory
 from mailhost.adapters.tlsmemory import DatabaseTlsCounts
 from mailhost.adapters.workshop import Workshop
 from mailhost.mailauth.resolver import Resolver, Txt
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
-from mailhost.routing import RouteCache, Routes
+from mailhost.outbox import Queue, TlsNeed
 from mailhost.tlspolicy.tlsrpt import report_addresses
-from mailhost.tlsreports import Submitter, message, reports
+from mailhost.tlsreports import message, reports
 from mailhost.wiring.intake import signing_queue
+from mailhost.wiring.ownreports import reporter
 from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings, workshop
 
@@ -43,41 +40,18 @@ async def send(around: Surroundings, shop: Workshop, queue: Queue, resolver: Res
     """As `send_tls_reports`, over what is open already."""
     counts = DatabaseTlsCounts(shop.writer, shop.readers, key=around.secrets.correspondent)
     today = now.astimezone(UTC).date()
-    author = await _postmaster(shop.readers)
+    by = await reporter(shop.readers, around.settings.hostname)
     sent = 0
-    if author is not None:
-        contact, routes = author
-        submitter = Submitter(around.settings.hostname, contact)
-        for domain, report in reports(await counts.before(today), submitter):
+    if by is not None:
+        for domain, report in reports(await counts.before(today), by.submitter):
             for to in report_addresses(await resolver.lookup(f"_smtp._tls.{domain}", Txt)):
                 try:
                     address = parse_address(to)
                 except BadAddress:
                     continue
                 word = secrets.token_hex(16)
-                await queue.put(
-                    Outgoing(
-                        opaque_id=word,
-                        tenant_id=routes.routes[0].tenant_id,
-                        mailbox_id=routes.routes[0].mailbox_id,
-                        sender="",
-                        recipients=(Forward(str(address), address.domain),),
-                        content=message(domain, report, submitter, str(address), word=word, now=now),
-                        tls=TlsNeed.NONE,
-                    ),
-                    now=now,
-                )
+                content = message(domain, report, by.submitter, str(address), word=word, now=now)
+                await by.hand_in(queue, address, content, word=word, tls=TlsNeed.NONE, now=now)
                 sent += 1
     await counts.forget(today)
     return sent
-
-
-async def _postmaster(readers: Readers) -> tuple[str, Routes] | None:
-    """Who answers for the cell: the postmaster of its oldest domain."""
-    directory = DatabaseDirectory(readers)
-    domain = await directory.first_domain()
-    if domain is None:
-        return None
-    contact = f"postmaster@{domain}"
-    routes = await RouteCache(directory, time.monotonic).resolve(parse_address(contact))
-    return (contact, routes) if isinstance(routes, Routes) and routes.routes else None

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 
 from mailhost.adapters import reportbook
 from mailhost.adapters.reportbook import DatabaseReportBook
-from mailhost.models import ReceivedReport, ReportedMail, ReportedSessions
+from mailhost.models import Domain, ReceivedReport, ReportAddress, ReportedMail, ReportedSessions
 from mailhost.reportmail import MailRow, Received, SessionRow
 from tests.adapters.conftest import NOW, Cell
 
@@ -29,7 +29,7 @@ def rows() -> tuple[int, list[int], list[int]]:
 
 @pytest.fixture
 def book(cell: Cell) -> DatabaseReportBook:
-    return DatabaseReportBook(cell.shop.writer)
+    return DatabaseReportBook(cell.shop.writer, cell.shop.readers)
 
 
 async def test_each_report_is_kept_once(book: DatabaseReportBook) -> None:
@@ -62,3 +62,18 @@ async def test_after_a_year_it_is_forgotten(book: DatabaseReportBook) -> None:
     later = NOW + timedelta(days=420)
     await book.enter([replace(MAIL, day=later.date(), digest=b"3" * 16)], proven=True, now=later)
     assert await sync_to_async(rows)() == (1, [7], [])
+
+
+async def test_an_address_counts_for_its_tenants_domains_alone(book: DatabaseReportBook, cell: Cell) -> None:
+    tenant = cell.ada.mailbox.tenant_id
+    await sync_to_async(ReportAddress.objects.create)(tenant_id=tenant, address="dmarc@example.is")
+    assert await book.tenants_of({"dmarc@example.is", "ben@example.is"}) == {tenant}
+    assert await book.tenants_of({"ben@example.is"}) == frozenset()
+    assert await book.enter([MAIL], proven=True, now=NOW, tenant=tenant) == 1
+    await sync_to_async(Domain.objects.filter(name="example.is").update)(verified=None)
+    assert await book.enter([TLS], proven=True, now=NOW, tenant=tenant) == 0
+
+
+async def test_another_tenants_address_counts_nothing_about_it(book: DatabaseReportBook, cell: Cell) -> None:
+    assert await book.enter([MAIL, TLS], proven=True, now=NOW, tenant=cell.ada.mailbox.tenant_id + 1) == 0
+    assert await sync_to_async(rows)() == (0, [], [])

@@ -132,7 +132,8 @@ async def work(queue: DatabaseQueue, seconds: float, who: tuple[int, int], live:
     )
     stop = asyncio.Event()
     running = asyncio.create_task(dispatcher.run(stop))
-    used, begin, late = time.process_time(), time.perf_counter(), []
+    late: list[float] = []
+    used, begin = time.process_time(), time.perf_counter()
     while time.perf_counter() - begin < seconds:
         await put(queue, *who, len(late), "live.test")
         there = time.perf_counter()
@@ -160,7 +161,7 @@ async def bench(count: int, seconds: float) -> None:
 
     environ = django_settings.ENVIRON
     async with workshop(environ) as shop:
-        who = await shop.readers.run(Mailbox.objects.values_list("tenant_id", "pk").first)
+        who = await shop.readers.run(lambda: Mailbox.objects.values_list("tenant_id", "pk").get())
         keys = QueueKeys(environ.queue_keys, read_or_make)
         queue = DatabaseQueue(
             shop.writer, shop.readers, keys, FileBlobs(environ.outgoing), cell=environ.cell, key=bytes(32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from mailhost.models import Domain, ReceivedReport, ReceivingChoice, ReportedMail, ReportedSessions
+from mailhost.models import Domain, ReceivedReport, ReceivingChoice, ReportAddress, ReportedMail, ReportedSessions
 from tests.cli.conftest import Skerry
 
 
@@ -57,3 +57,30 @@ class TestReports:
 
     def test_a_domain_elsewhere_is_not_found(self, skerry: Skerry, cell: None) -> None:
         assert "there is no domain" in skerry("receiving", "reports", "other.test", "--json").json["error"]
+
+
+class TestOwnReports:
+    def test_a_domain_sends_them_when_it_is_switched_on(self, skerry: Skerry, cell: None) -> None:
+        assert not Domain.objects.get(name="example.is").sends_dmarc_reports
+        view = skerry("receiving", "send-reports", "example.is", "--on", "--json").json
+        assert view == {"domain": "example.is", "sends_dmarc_reports": True}
+        assert Domain.objects.get(name="example.is").sends_dmarc_reports
+        assert "sends no DMARC reports" in skerry("receiving", "send-reports", "example.is", "--off").out
+        assert not Domain.objects.get(name="example.is").sends_dmarc_reports
+
+    def test_an_address_counts_what_it_gets_when_it_is_switched_on(self, skerry: Skerry, cell: None) -> None:
+        view = skerry("receiving", "count-reports", "DMARC@example.is", "--on", "--json").json
+        assert view == {"address": "dmarc@example.is", "counts_reports": True}
+        assert ReportAddress.objects.get().tenant.slug == "harbour"
+        skerry("receiving", "count-reports", "dmarc@example.is", "--off")
+        assert not ReportAddress.objects.exists()
+
+    def test_a_dry_run_changes_nothing(self, skerry: Skerry, cell: None) -> None:
+        skerry("receiving", "send-reports", "example.is", "--on", "--dry-run")
+        skerry("receiving", "count-reports", "dmarc@example.is", "--on", "--dry-run")
+        assert not Domain.objects.get(name="example.is").sends_dmarc_reports
+        assert not ReportAddress.objects.exists()
+
+    def test_an_address_elsewhere_is_not_ours_to_count_at(self, skerry: Skerry, cell: None) -> None:
+        refused = skerry("receiving", "count-reports", "dmarc@other.test", "--on", "--json")
+        assert "there is no domain" in refused.json["error"]

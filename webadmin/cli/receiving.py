@@ -1,4 +1,4 @@
-"""`skerry receiving show|set|reports`."""
+"""`skerry receiving show|set|reports|send-reports|count-reports`."""
 
 from __future__ import annotations
 
@@ -74,6 +74,38 @@ def reports(
             columns=("day", "reporter", "proven", "what", "result", "count"),
             empty="no reports yet; SKERRY_REPORTS_ADDRESS must stand in the domain's DMARC and TLS-RPT records",
         )
+
+
+@app.command("send-reports")
+def send_reports(
+    domain: Annotated[str, typer.Argument(help="A hosted domain.")],
+    *,
+    on: Annotated[bool, typer.Option("--on/--off", help="Off is how every domain begins.")],
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell the domains that ask, once a day, how mail in their name that arrives for this domain was authenticated."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(receiving.domain_tenant(domain), "receiving send-reports")
+        receiving.send_reports(domain, on=on)
+        found = {"domain": domain, "sends_dmarc_reports": on}
+        answer(found, as_json=as_json, text=lambda: f"{domain} {'sends' if on else 'sends no'} DMARC reports")
+
+
+@app.command("count-reports")
+def count_reports(
+    address: Annotated[str, typer.Argument(help="An address hosted here that a domain's rua= names.")],
+    *,
+    on: Annotated[bool, typer.Option("--on/--off", help="Off is how every address begins.")],
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count the reports about its tenant's domains that arrive at an ordinary address, besides delivering them."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        cell.act(receiving.domain_tenant(address.rpartition("@")[2]), "receiving count-reports")
+        name = receiving.count_reports(address, on=on)
+        found = {"address": name, "counts_reports": on}
+        answer(found, as_json=as_json, text=lambda: f"reports to {name} are {'' if on else 'not '}counted")
 
 
 def _text(view: receiving.ChoiceView) -> str:
