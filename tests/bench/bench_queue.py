@@ -56,19 +56,21 @@ class Marks:
 
 
 class Nobody:
-    """Notices and held mail have no part in this."""
+    """Notices have no part in this."""
 
     async def send(self, *_: object) -> bool:
         return True
-
-    async def keep(self, *_: object) -> None:
-        raise AssertionError
 
 
 class Everywhere:
     """A tenant whose mail may go where it likes."""
 
-    async def may_leave(self, *_: object, **__: object) -> Any:
+    async def shares(self, item: Any, *_: object) -> Any:
+        from mailhost.leaving import Share
+
+        return (Share(item.recipients, goes=True),)
+
+    async def ask(self, *_: object, **__: object) -> Any:
         from mailhost.transport import Permission, Verdict
 
         return Permission(Verdict.ALLOW)
@@ -118,14 +120,15 @@ async def work(queue: DatabaseQueue, seconds: float, who: tuple[int, int], live:
 
     marks: Any = Marks()
     nobody: Any = Nobody()
+    leaving: Any = Everywhere()
     dispatcher = Dispatcher(
         outbox=queue,
         find=find,
         here=lambda: nobody,
         reach=Reach(transport=Dialer("bench.test", None), rules=NoRules(), counts=NotCounted(), metrics=marks, now=now),
-        decider=Everywhere(),
+        leaving=leaving,
         notices=nobody,
-        held=nobody,
+        stayed=nobody,
         metrics=marks,
         now=now,
         limits=DispatchLimits(),
