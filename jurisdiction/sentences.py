@@ -109,8 +109,7 @@ def _plaintext_denied(atlas: Atlas, bloc: str) -> str:
 
 
 def _move_to(atlas: Atlas, country: str) -> str:
-    name = in_words(atlas, country)
-    return f"{name[0].upper()}{name[1:]} is the first candidate that the policy allows."
+    return f"The first candidate that the policy allows is {in_words(atlas, country)}."
 
 
 WITH_ARGUMENTS: Final[dict[str, Callable[..., str]]] = {

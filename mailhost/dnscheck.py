@@ -198,10 +198,13 @@ async def _exchangers(records: Sequence[Record], resolver: Resolver) -> list[Che
 def _elsewhere(missing: Record | None, strangers: Sequence[str]) -> tuple[str, str]:
     others = ", ".join(strangers)
     cause = f"Mail also goes to {others}." if strangers else "Another of our hosts is named, but not this one."
-    steps = [f"add the MX record {missing.value}"] if missing else []
-    steps += [f"remove the MX record for {others} once your old mail has been moved"] if strangers else []
-    step = ", then ".join(steps)
-    return cause, step[:1].upper() + step[1:] + "."
+    if missing is None:
+        return cause, f"Remove the MX record for {others} once your old mail has been moved."
+    if not strangers:
+        return cause, f"Add the MX record {missing.value}."
+    return cause, (
+        f"Add the MX record {missing.value}, then remove the MX record for {others} once your old mail has been moved."
+    )
 
 
 async def _spf(record: Record, resolver: Resolver) -> Check:

@@ -1,11 +1,9 @@
 """Catalogues of the pages' languages: a `.po` file that people write, and the `.mo` file that the program reads.
 
-`python -m webadmin.catalogues` collects every text that is marked in templates and modules into the `.po` files (with
-GNU gettext's `xgettext` and `msgmerge`, by Django's makemessages) and compiles them. Compiling is done here, in Python,
-so that the committed `.mo` can be checked against its `.po` on a machine without gettext.
-
-A catalogue says of itself whether it is whole: `X-Skerry-Complete: yes` in its header, and a test then lets no text be
-missing, unsure or with other placeholders than the original.
+`python -m webadmin.catalogues` brings every catalogue up to date with the texts that are marked in the program
+(`webadmin.marked`): what is translated stays, what is new waits empty at its place, what is gone goes. It guesses
+nothing and needs no GNU gettext. A catalogue is whole or the tests fail: no text missing, none unsure, none with other
+placeholders than the original.
 """
 
 from __future__ import annotations
@@ -13,15 +11,17 @@ from __future__ import annotations
 import ast
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from webadmin import marked
+
 FOLDER: Final = Path(__file__).resolve().parent / "locale"
-COMPLETE: Final = "X-Skerry-Complete: yes"
 _MAGIC: Final = 0x950412DE
-_PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}")
+_PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[sd]|%%|%[sd]|\{(\w*)\}")
+_PLURALS: Final = re.compile(r"nplurals=(\d)")
 
 
 @dataclass(slots=True)
@@ -65,6 +65,26 @@ def _entry(block: str) -> Entry | None:
     return found
 
 
+def write(entries: Iterable[Entry]) -> str:
+    """A `.po` file, a line for each string however long: what changed is then easy to see."""
+    blocks = []
+    for entry in entries:
+        lines = [] if entry.context is None else [f"msgctxt {_quoted(entry.context)}"]
+        lines.append(f"msgid {_quoted(entry.text)}")
+        if entry.plural:
+            lines.append(f"msgid_plural {_quoted(entry.plural)}")
+            lines += [f"msgstr[{number}] {_quoted(one)}" for number, one in enumerate(entry.translations)]
+        else:
+            lines.append(f"msgstr {_quoted(''.join(entry.translations))}")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 def compiled(entries: list[Entry]) -> bytes:
     """A `.mo` file: sorted keys, translations, tables of where each is. Unsure and missing ones are left out."""
     pairs = sorted(
@@ -84,27 +104,39 @@ def compiled(entries: list[Entry]) -> bytes:
     return head + b"".join(places) + keys + texts
 
 
-def tidy(source: str, language: str) -> str:
-    """A `.po` file whose header says what a reader needs and no more: no names, no dates that change at every run."""
-    _header, _blank, rest = source.partition("\n\n")
-    kept = parse(source)[0].translations[0]
-    plural = next((line for line in kept.splitlines() if line.startswith("Plural-Forms:")), "")
-    complete = COMPLETE if COMPLETE in kept else COMPLETE.replace("yes", "no")
-    lines = (f"Language: {language}", "Content-Type: text/plain; charset=UTF-8", plural, complete)
-    return 'msgid ""\nmsgstr ""\n' + "".join(f'"{line}\\n"\n' for line in lines if line) + "\n" + rest
+def merged(known: list[Entry], wanted: Iterable[marked.Marked]) -> list[Entry]:
+    """The header and every wanted text, with the translations that are known and sure."""
+    header, *rest = known
+    sure = {entry.key: entry.translations for entry in rest if not entry.fuzzy}
+    found = [header]
+    for one in wanted:
+        entry = Entry(one.text, one.plural, one.context or None)
+        empty = [""] * (forms(header) if one.plural else 1)
+        entry.translations = sure.get(entry.key, empty)
+        found.append(entry)
+    return found
 
 
-def problems(entries: list[Entry]) -> Iterator[str]:
+def forms(header: Entry) -> int:
+    """How many forms a plural has in the language."""
+    found = _PLURALS.search(header.translations[0])
+    return int(found[1]) if found else 2
+
+
+def problems(entries: list[Entry], wanted: Iterable[marked.Marked] = ()) -> Iterator[str]:
     """What keeps a catalogue from being whole."""
-    for entry in entries:
-        if not entry.text:
-            continue
+    there = {entry.key for entry in entries}
+    for one in wanted:
+        if Entry(one.text, one.plural, one.context or None).key not in there:
+            yield f"not in the catalogue: {one.text[:60]}"
+    for entry in entries[1:]:
         if entry.fuzzy or not all(entry.translations):
             yield f"not translated: {entry.text[:60]}"
-        allowed = placeholders(entry.text) | placeholders(entry.plural)
-        for translation in filter(None, entry.translations):
-            if not placeholders(translation) <= allowed:
-                yield f"other placeholders than the original: {entry.text[:60]}"
+        if entry.plural and len(entry.translations) != forms(entries[0]):
+            yield f"not as many forms as the language has: {entry.text[:60]}"
+        allowed = (placeholders(entry.text), placeholders(entry.plural or entry.text))
+        if any(placeholders(one) not in allowed for one in entry.translations if one):
+            yield f"other placeholders than the original: {entry.text[:60]}"
 
 
 def placeholders(text: str) -> set[str]:
@@ -122,22 +154,18 @@ def po(language: str) -> Path:
     return FOLDER / language / "LC_MESSAGES" / "django.po"
 
 
+def read(language: str) -> list[Entry]:
+    """The entries of a language's catalogue, the header first."""
+    return parse(po(language).read_text(encoding="utf-8"))
+
+
 def main() -> None:
     """Collect and compile."""
-    import os  # noqa: PLC0415  # only this door needs Django and its settings
-
-    import django  # noqa: PLC0415
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
-    django.setup()
-    os.chdir(FOLDER.parent)
-    wanted = [code for code, _name in settings.LANGUAGES if code != "en"]
-    call_command("makemessages", locale=wanted, no_obsolete=True, no_location=True, ignore_patterns=["frontend/*"])
+    wanted = marked.everything()
     for language in languages():
-        po(language).write_text(tidy(po(language).read_text(encoding="utf-8"), language), encoding="utf-8")
-        po(language).with_suffix(".mo").write_bytes(compiled(parse(po(language).read_text(encoding="utf-8"))))
+        entries = merged(read(language), wanted)
+        po(language).write_text(write(entries), encoding="utf-8")
+        po(language).with_suffix(".mo").write_bytes(compiled(entries))
 
 
 if __name__ == "__main__":

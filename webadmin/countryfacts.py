@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from jurisdiction.atlas import Atlas, Fact, Source
+from webadmin import spoken
 
 # What a newcomer asks first; the region's own page has all of them.
 FIRST: Final = (
@@ -25,9 +28,10 @@ FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One fact in words."""
+    """One fact in words. `detail`, the references and the titles of sources are in English, as they were found."""
 
     sentence: str
+    detail: str
     verified: bool
     legal_ref: str
     sources: tuple[Source, ...]
@@ -45,16 +49,16 @@ def of_country(code: str, atlas: Atlas, today: date, keys: tuple[str, ...] = FIR
     """The facts under these keys, in their order."""
     known = [fact for fact in atlas.facts_about(code) if fact.first_day <= today <= fact.last_day]
     facts = [_sentence(fact, atlas, today) for key in keys for fact in known if fact.key == key]
-    return Place(atlas.country_name(code), tuple(facts))
+    return Place(spoken.country(atlas, code), tuple(facts))
 
 
 def _sentence(fact: Fact, atlas: Atlas, today: date) -> Sentence:
-    law = atlas.keys[fact.key].sentence
+    law = spoken.name(atlas.keys[fact.key].sentence)
     start = {
         "yes": f"{law[0].upper()}{law[1:]}",
-        "no": f"Not so here: {law}",
-        "unknown": f"Unclear whether {law}",
+        "no": _("Not so here: %(law)s") % {"law": law},
+        "unknown": _("Unclear whether %(law)s") % {"law": law},
     }[fact.state]
-    detail = f" ({fact.value})" if fact.value not in {"yes", "no", "unknown"} else ""
+    detail = fact.value if fact.value not in {"yes", "no", "unknown"} else ""
     sources = tuple(atlas.sources[name] for name in fact.sources if name in atlas.sources)
-    return Sentence(f"{start}{detail}.", fact.settled(today), fact.legal_ref, sources)
+    return Sentence(start, detail, fact.settled(today), fact.legal_ref, sources)

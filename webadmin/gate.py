@@ -21,7 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from jurisdiction.records import operators, policies
-from webadmin import access, notarial, operating, problems, typed
+from webadmin import access, notarial, operating, problems, spoken, typed
 from webadmin.access import Caller, Role, Verdict
 from webadmin.accounts.models import Account
 from webadmin.api import admission
@@ -129,7 +129,7 @@ def _told_to_the_tenant(request: HttpRequest, tenant: str) -> HttpResponse | Non
     except policies.NoPolicy:
         raise Http404 from None
     except operators.Refused as refused:
-        return problems.kept_out(request, str(refused))
+        return problems.kept_out(request, spoken.refusal(refused))
     return None
 
 

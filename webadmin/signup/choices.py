@@ -17,6 +17,7 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.homing import Home, excludes
 from jurisdiction.policy import Policy
 from jurisdiction.presets import PRESETS, from_preset, home_policy
+from webadmin import spoken
 
 HOME: Final = "home"  # the cell's country and no more: what a tenant without a preset gets
 # Capitals of the countries that presets and cells name: degrees north and east.
@@ -64,7 +65,7 @@ def policy_of(choice: str, home: Home, atlas: Atlas, today: date) -> Policy:
 
 def offered(home: Home, atlas: Atlas, today: date) -> list[Choice]:
     """What a founder may choose in this cell, the strictest first."""
-    country = atlas.country_name(home.country)
+    country = spoken.country(atlas, home.country)
     found = [
         _choice(
             HOME,
@@ -79,14 +80,14 @@ def offered(home: Home, atlas: Atlas, today: date) -> list[Choice]:
     for preset in PRESETS.values():
         policy = from_preset(preset.id, atlas, today)
         if excludes(policy, home, atlas, today) is None:
-            found.append(_choice(preset.id, _(preset.name), _(preset.sentence), home, atlas, today))
+            found.append(_choice(preset.id, spoken.text(preset.name), spoken.text(preset.sentence), home, atlas, today))
     return found
 
 
 def left_out(home: Home, atlas: Atlas, today: date) -> list[str]:
     """Names of the presets that would not let mail lie in this cell."""
     return [
-        _(preset.name)
+        spoken.text(preset.name)
         for preset in PRESETS.values()
         if excludes(from_preset(preset.id, atlas, today), home, atlas, today) is not None
     ]
@@ -94,7 +95,7 @@ def left_out(home: Home, atlas: Atlas, today: date) -> list[str]:
 
 def _choice(id_: str, name: str, sentence: str, home: Home, atlas: Atlas, today: date) -> Choice:
     policy = policy_of(id_, home, atlas, today)
-    countries = tuple([atlas.country_name(code) for code in policy.allow])
+    countries = tuple([spoken.country(atlas, code) for code in policy.allow])
     return Choice(id_, name, sentence, costs(policy, atlas), countries, dots(policy.allow, home.country))
 
 
@@ -102,7 +103,7 @@ def costs(policy: Policy, atlas: Atlas) -> str:
     """What the policy costs in deliverability, in a sentence."""
     if not policy.egress_plain_deny_blocs:
         return _("No cost in delivery: whoever reads mail at a large provider gets yours as usual.")
-    blocs = ", ".join([atlas.blocs[bloc].name for bloc in policy.egress_plain_deny_blocs])
+    blocs = ", ".join([spoken.name(atlas.blocs[bloc].name) for bloc in policy.egress_plain_deny_blocs])
     opening = {
         "refuse": _("Readable mail to servers in the %(blocs)s comes back to you."),
         "hold": _("Readable mail to servers in the %(blocs)s waits until you decide."),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from mailhost.provision.errors import BadName
 from mailhost.provision.tenants import MAX_NAME
 from mailhost.seal.registration import MAX_FORM_SIZE
+from webadmin import spoken
 from webadmin.signup import names, vouchers, work
 from webadmin.signup.choices import Choice
 
@@ -58,8 +59,7 @@ def _named(check: Any, typed: str) -> str:
     try:
         return str(check(typed))
     except BadName as problem:
-        text = str(problem)
-        raise forms.ValidationError(f"{text[0].upper()}{text[1:]}.") from None
+        raise forms.ValidationError(spoken.refusal(problem)) from None
 
 
 class PlaceForm(forms.Form):

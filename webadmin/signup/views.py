@@ -21,7 +21,7 @@ from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.provision.errors import CannotProvision
 from mailhost.seal.password import WeakParameters
 from mailhost.seal.registration import BadRegistration, Registration, parse_registration
-from webadmin import countryfacts, gate, notarial
+from webadmin import countryfacts, gate, notarial, spoken
 from webadmin.accounts import entry, signin
 from webadmin.accounts.models import Account
 from webadmin.environ import Environ
@@ -169,7 +169,7 @@ def _told(problem: CannotProvision) -> str:
     """A refusal as a founder reads it; what only an operator can mend is not explained to them."""
     if isinstance(problem, DirectoryUnreachable):
         return _("Nobody can sign up just now: a part of this host does not answer. What you typed is kept; try later.")
-    return f"{str(problem)[0].upper()}{str(problem)[1:]}."
+    return spoken.refusal(problem)
 
 
 def registration_in(form: KeysForm, address: str) -> Registration | None:
@@ -177,7 +177,7 @@ def registration_in(form: KeysForm, address: str) -> Registration | None:
     try:
         return parse_registration(form.cleaned_data["registration"], address)
     except WeakParameters as problem:
-        form.add_error(None, str(problem))
+        form.add_error(None, spoken.refusal(problem))
     except BadRegistration:
         form.add_error(
             None,

@@ -12,7 +12,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from webadmin import once
+from webadmin import once, spoken
 
 register = template.Library()
 MOODS: Final = frozenset({"good", "warn", "bad", ""})
@@ -30,6 +30,12 @@ def badge(words: str, mood: str = "") -> SafeString:
     if mood not in MOODS:
         raise ValueError(f"a badge's mood is one of {sorted(MOODS)}, not {mood!r}")
     return format_html('<span class="badge {}">{}</span>', mood, words)
+
+
+@register.filter
+def in_words(value: str) -> str:
+    """A state, a verdict or the stage of a law in the reader's language."""
+    return spoken.word(str(value))
 
 
 @register.simple_tag(name="once")

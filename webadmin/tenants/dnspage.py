@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 from mailhost.dnscheck import Status
 from mailhost.dnsrecords import Purpose
 from mailhost.provision.domaindns import Line
+from webadmin import spoken
 
 # Title of a group, one sentence, and the purposes in it.
 _GROUPS: Final = (
@@ -53,11 +54,21 @@ class Row:
         return bool(self.line.cause or self.line.step) and self.mood in {"bad", "warn"}
 
     @property
+    def cause(self) -> str:
+        """Why it is as it is, in the reader's language."""
+        return spoken.text(self.line.cause)
+
+    @property
+    def effect(self) -> str:
+        """What follows from it."""
+        return spoken.text(self.line.effect)
+
+    @property
     def step(self) -> str:
         """What to do; where the whole record is missing, its name and value stand right above."""
         if self.line.status == Status.MISSING:
             return _("Add this record where your DNS is kept: its name and value are above.")
-        return self.line.step
+        return spoken.text(self.line.step)
 
 
 @dataclass(frozen=True, slots=True)

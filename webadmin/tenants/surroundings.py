@@ -23,7 +23,6 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.models import Tenant
 from mailhost.provision import tenants
 from mailhost.provision.claims import Claims
-from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
 from webadmin import notarial
 from webadmin.control import DirectoryProcess
@@ -88,9 +87,3 @@ def show(
     refused = form is not None and form.is_bound and bool(form.errors)
     own = {"tenant": tenant, "tabs": tabs, "form": form}
     return render(request, f"tenants/{template}.html", own | about, status=REFUSED if refused else 200)
-
-
-def sentence(problem: CannotProvision) -> str:
-    """A use-case's refusal as a sentence of a page."""
-    text = str(problem)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")

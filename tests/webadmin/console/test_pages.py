@@ -284,7 +284,7 @@ def test_a_law_on_its_way_names_the_tenants_whose_answer_changes(mo: Client, mon
     shown = text(mo.get("/console/laws/"))
     assert "harbour" in shown
     assert "2027-09-01" in shown
-    assert "allow, then deny" in shown
+    assert "allowed, then denied" in shown
     assert "fjord" not in shown
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jurisdiction.records import operators
-from webadmin import gate, notarial, typed
+from webadmin import gate, notarial, spoken, typed
 from webadmin.accounts import entry, sessions
 from webadmin.accounts.forms import Statement, Words
 from webadmin.accounts.models import Authenticator, RecoveryCode, WebSession
@@ -108,7 +108,7 @@ def state(request: HttpRequest) -> HttpResponse:
                 lasts=timedelta(hours=data["hours"]),
             )
         except operators.Refused as refused:
-            form.add_error(None, str(refused))
+            form.add_error(None, spoken.refusal(refused))
         else:
             return redirect(gate.safe_next(request, entry.home_of(own)))
     about = {"form": form, "next": gate.safe_next(request, ""), "current": operators.current(str(own.name), now)}

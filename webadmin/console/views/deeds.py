@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from jurisdiction.records import operators, policies
-from webadmin import problems, typed
+from webadmin import problems, spoken, typed
 from webadmin.console import grave
 from webadmin.console.desk import Desk
 from webadmin.console.forms import Why
@@ -78,5 +78,5 @@ def asked(request: HttpRequest, at: Desk, tenant: str, what: str, why: str = "")
     except policies.NoPolicy:
         raise Http404 from None
     except operators.Refused as refused:
-        return problems.kept_out(request, str(refused))
+        return problems.kept_out(request, spoken.refusal(refused))
     return None

@@ -21,6 +21,7 @@ from mailhost.models import QueueItem
 from mailhost.notices import WHY
 from mailhost.provision import queue
 from mailhost.provision.errors import NotFound
+from webadmin import spoken
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
 from webadmin.keyfiles import read_or_make
@@ -97,7 +98,7 @@ def drop(request: HttpRequest, number: int) -> HttpResponse:
 
 def why(reason: str) -> str:
     """A reason of the last attempt in words; as it is where nobody wrote a sentence for it."""
-    return WHY[reason][1] if reason in WHY else reason.replace("_", " ")
+    return spoken.text(WHY[reason][1]) if reason in WHY else reason.replace("_", " ")
 
 
 def _tenant(number: int) -> str:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jurisdiction.records import leases, operators
 from mailhost.models import Tenant
 from mailhost.provision import leaving, tenants
+from webadmin import spoken
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
 from webadmin.tenants import journal
@@ -72,7 +73,7 @@ def state(request: HttpRequest, tenant: str) -> HttpResponse:
 
     def resume(_why: str) -> str:
         now = tenants.set_state(tenant, Tenant.State.ACTIVE, now=at.now)
-        return _("%(tenant)s is %(state)s.") % {"tenant": now.slug, "state": now.state}
+        return _("%(tenant)s is %(state)s.") % {"tenant": now.slug, "state": spoken.word(now.state)}
 
     counts = {"tenant": view.slug, "mailboxes": view.mailboxes}
     deed = deeds.Deed(

@@ -19,7 +19,7 @@ from jurisdiction.records import supposed
 from jurisdiction.records.supposed import Given
 from mailhost.adapters import jobs
 from mailhost.models import Job
-from webadmin import celery
+from webadmin import celery, spoken
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
 
@@ -68,7 +68,7 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     try:
         return deeds.page(request, at, deed)
     except jobs.NotPublished as refused:
-        messages.error(request, str(refused))
+        messages.error(request, spoken.refusal(refused))
         return redirect(deed.back)
 
 

@@ -25,7 +25,7 @@ from mailhost.models import AppPassword, Mailbox
 from mailhost.provision import apppasswords
 from mailhost.provision.errors import AccessForbidden, AlreadyThere, BadName, NotFound
 from mailhost.seal.registration import BadRegistration, parse_app_password_form
-from webadmin import gate, hosting, notarial, typed
+from webadmin import gate, hosting, notarial, spoken, typed
 from webadmin.accounts import entry
 from webadmin.accounts.views import proving
 from webadmin.accounts.views.signing_in import WITH_KEYS
@@ -94,7 +94,7 @@ def _added(request: HttpRequest, form: NewAppPassword, box: Mailbox, policy: Pol
         form.add_error("access", _("The policy of your house does not allow this way of reading."))
     except BadName as problem:
         field = "expires" if data["expires"] is not None and data["expires"] <= now.date() else "name"
-        form.add_error(field, str(problem))
+        form.add_error(field, spoken.refusal(problem))
     return ""
 
 

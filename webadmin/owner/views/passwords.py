@@ -18,7 +18,7 @@ from mailhost.provision.errors import NoKeyYet
 from mailhost.provision.passwords import Material
 from mailhost.seal.password import WeakParameters
 from mailhost.seal.registration import BadRegistration, parse_password
-from webadmin import gate
+from webadmin import gate, spoken
 from webadmin.accounts import entry, sessions
 from webadmin.accounts.views import proving
 from webadmin.accounts.views.signing_in import WITH_KEYS
@@ -73,7 +73,7 @@ def _changed(request: HttpRequest, form: NewPassword) -> bool:
         made = parse_password(form.cleaned_data["made"])
         passwords.replace(mailbox_of(request), made, server_key=entry.key("app-password.key"))
     except WeakParameters as problem:
-        form.add_error(None, str(problem))
+        form.add_error(None, spoken.refusal(problem))
     except (BadRegistration, NoKeyYet):
         form.add_error(None, _("What your browser sent does not fit this form. Reload the page and try again."))
     else:

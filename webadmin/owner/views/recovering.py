@@ -25,6 +25,7 @@ from mailhost.provision import passwords
 from mailhost.provision.errors import WrongSecret
 from mailhost.seal.password import WeakParameters
 from mailhost.signins import Result
+from webadmin import spoken
 from webadmin.accounts import entry, ownlog, sessions, signin, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
 from webadmin.owner.forms import Recovered
@@ -74,7 +75,7 @@ def _recovered(request: HttpRequest, form: Recovered) -> bool:
         server_key = entry.key("app-password.key")
         box = passwords.recover(address, data["made"], data["challenge"], data["proof"], server_key=server_key)
     except WeakParameters as problem:
-        form.add_error(None, str(problem))
+        form.add_error(None, spoken.refusal(problem))
     except WrongSecret:
         # A signature cannot be guessed, so whoever has the words never waits: strangers would make them wait for ever.
         if throttle.wait_of(counter, now).total_seconds() > 0:

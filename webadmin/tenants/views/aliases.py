@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import aliases, domains
 from mailhost.provision.errors import CannotProvision
-from webadmin import once, typed
+from webadmin import once, spoken, typed
 from webadmin.tenants import journal
 from webadmin.tenants.forms import AliasForm
-from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 from webadmin.tenants.views.domains import domain_of
 from webadmin.tenants.views.mailboxes import proven_domains
 
@@ -37,7 +37,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
         try:
             return once.run(request, lambda: _add(request, form, own))
         except CannotProvision as problem:
-            form.add_error("local", sentence(problem))
+            form.add_error("local", spoken.refusal(problem))
     addresses = (
         Alias.objects.filter(domain__tenant=own).order_by("address").values_list("address", flat=True).distinct()
     )
@@ -97,7 +97,7 @@ def catch_all(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     try:
         domains.set_catch_all(domain, own_address(own, wanted) if wanted else "")
     except CannotProvision as problem:
-        messages.error(request, sentence(problem))
+        messages.error(request, spoken.refusal(problem))
     else:
         journal.done(request, own, "catch-all", cell().now, about=f"{domain.name} → {wanted or '–'}")
         text = (

@@ -19,10 +19,10 @@ from mailhost.dnsrecords import zone_file
 from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
 from mailhost.provision.errors import BadName, CannotProvision, StillInUse
-from webadmin import domainwork, hosting, once, typed
+from webadmin import domainwork, hosting, once, spoken, typed
 from webadmin.tenants import dnspage, journal
 from webadmin.tenants.forms import DomainForm
-from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 
 
 def domain_of(tenant: Tenant, number: int) -> Domain:
@@ -43,7 +43,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
         try:
             return once.run(request, lambda: _bring(request, form.cleaned_data["domain"], own))
         except CannotProvision as problem:
-            form.add_error("domain", sentence(problem))
+            form.add_error("domain", spoken.refusal(problem))
     rows = (
         Domain.objects.filter(tenant=own)
         .select_related("domaincheck")
@@ -101,7 +101,7 @@ def _check(request: HttpRequest, domain: Domain, hosted: domaindns.Hosted) -> No
     try:
         domainwork.take(domain, looked, here.claims, here.now)
     except CannotProvision as problem:
-        messages.error(request, sentence(problem))
+        messages.error(request, spoken.refusal(problem))
         return
     if domain.verified and not was_proven:
         journal.done(request, domain.tenant, "domain-proven", here.now, about=domain.name)

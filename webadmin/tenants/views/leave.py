@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from mailhost.provision import leaving, tenants
 from mailhost.provision.errors import CannotProvision
-from webadmin import departures, typed
+from webadmin import departures, spoken, typed
 from webadmin.tenants import journal
 from webadmin.tenants.forms import LeaveForm
-from webadmin.tenants.surroundings import cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import cell, show, tenant_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +51,7 @@ def stay(request: HttpRequest, tenant: str) -> HttpResponse:
     try:
         leaving.restore(tenant, by_operator=False, notary=here.notary, now=here.now)
     except CannotProvision as problem:
-        messages.error(request, sentence(problem))
+        messages.error(request, spoken.refusal(problem))
         return redirect("tenant-leave", tenant=tenant)
     journal.done(request, tenant_of(tenant), "stay", here.now)
     messages.success(request, _("You stay: mail flows again as before."))

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from mailhost.provision import securelinks
 from mailhost.provision.errors import CannotProvision
+from webadmin import spoken
 from webadmin.tenants.forms import LinksForm
-from webadmin.tenants.surroundings import cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import cell, show, tenant_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +31,7 @@ def links(request: HttpRequest, tenant: str) -> HttpResponse:
         try:
             securelinks.choose(own.slug, **form.cleaned_data)
         except CannotProvision as problem:
-            form.add_error("days", sentence(problem))
+            form.add_error("days", spoken.refusal(problem))
         else:
             messages.success(request, _("New links follow this; open ones keep their day."))
             return redirect("tenant-links", tenant=tenant)

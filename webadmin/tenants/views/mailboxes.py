@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods
 from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import mailboxes
 from mailhost.provision.errors import CannotProvision
-from webadmin import gate, once, typed
+from webadmin import gate, once, spoken, typed
 from webadmin.signup import inviting
 from webadmin.tenants import journal
 from webadmin.tenants.forms import MIB, InviteForm, QuotaForm
-from webadmin.tenants.surroundings import PAGE, cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 
 
 def mailbox_of(tenant: Tenant, number: int) -> Mailbox:
@@ -48,7 +48,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
         try:
             return once.run(request, lambda: _invite(request, form, own))
         except CannotProvision as problem:
-            form.add_error("local", sentence(problem))
+            form.add_error("local", spoken.refusal(problem))
     rows = Mailbox.objects.filter(tenant=own).select_related("mailboxusage").order_by("address")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     return show(request, own, "mailboxes", "tenant-mailboxes", {"page": page, "domains": names}, form)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from jurisdiction.notary import Notary
 from jurisdiction.records import leases, ledger, policies
 from mailhost.models import Domain, Mailbox, QueueItem, Tenant
-from webadmin import gate, witnessing
+from webadmin import gate, spoken, witnessing
 from webadmin.access import Role
 from webadmin.environ import Environ
 from webadmin.tenants.surroundings import cell, show, tenant_of
@@ -53,8 +53,8 @@ def overview(request: HttpRequest, tenant: str) -> HttpResponse:
         "domains": found,
         "boxes": boxes,
         "policy": policy,
-        "countries": [notary.atlas.country_name(code) for code in policy.allow],
-        "place": notary.atlas.country_name(notary.home.country),
+        "countries": [spoken.country(notary.atlas, code) for code in policy.allow],
+        "place": spoken.country(notary.atlas, notary.home.country),
         "lease": next((one for one in leases.listing(own.slug) if one.kind == "primary"), None),
         "log": _log(notary, here.environ),
         "held": QueueItem.objects.filter(message__tenant=own, state=QueueItem.State.HELD).count(),

@@ -27,10 +27,11 @@ from jurisdiction.what_if import Holding, upcoming
 from mailhost.models import AppPassword, Tenant
 from mailhost.provision import policy as provisioned
 from mailhost.provision.errors import CannotProvision
+from webadmin import spoken
 from webadmin.signup import choices
 from webadmin.tenants import journal
 from webadmin.tenants.forms import PolicyForm
-from webadmin.tenants.surroundings import PAGE, Cell, cell, sentence, show, tenant_of
+from webadmin.tenants.surroundings import PAGE, Cell, cell, show, tenant_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,11 @@ def policy(request: HttpRequest, tenant: str) -> HttpResponse:
         "versions": policies.history(own.slug),
         "incidents": leases.incidents(own.slug),
         "coming": [
-            {"day": one.day, "sentences": decision_sentences(one.after, notary.atlas), "move_to": one.move_to}
+            {
+                "day": one.day,
+                "sentences": [spoken.text(said) for said in decision_sentences(one.after, notary.atlas)],
+                "move_to": one.move_to,
+            }
             for one in upcoming([held], notary.atlas, here.now.date(), found.allow)
         ],
     }
@@ -104,7 +109,7 @@ def change(request: HttpRequest, tenant: str) -> HttpResponse:
         "left_out": choices.left_out(notary.home, notary.atlas, here.now.date()),
         "differences": _differences(now, wanted, here) if wanted else [],
         "wanted": wanted,
-        "warnings": warnings(wanted, notary.atlas, here.now.date()) if wanted else (),
+        "warnings": [spoken.text(one) for one in warnings(wanted, notary.atlas, here.now.date())] if wanted else [],
         "sections": _explained(wanted, here) if wanted else [],
         "ending": _ending(own, wanted),
     }
@@ -123,7 +128,7 @@ def _adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Polic
     try:
         made = provisioned.adopt(tenant.slug, wanted, here.notary, here.now)
     except CannotProvision as problem:
-        form.add_error(None, sentence(problem))
+        form.add_error(None, spoken.refusal(problem))
         return False
     journal.done(request, tenant, "policy-changed", here.now, about=str(made.policy.version))
     text = _("Policy version %(version)s is in force, signed and in the log.") % {"version": made.policy.version}
@@ -152,13 +157,13 @@ def _differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str
     )
 
     def countries(codes: tuple[str, ...]) -> str:
-        return ", ".join([atlas.country_name(code) for code in codes]) or _("nowhere")
+        return ", ".join([spoken.country(atlas, code) for code in codes]) or _("nowhere")
 
     def blocs(ids: tuple[str, ...]) -> str:
-        return ", ".join([atlas.blocs[one].name for one in ids]) or _("nobody")
+        return ", ".join([spoken.name(atlas.blocs[one].name) for one in ids]) or _("nobody")
 
     def laws(keys: tuple[str, ...]) -> str:
-        return "; ".join([law(atlas, key) for key in keys]) or _("none")
+        return "; ".join([spoken.name(law(atlas, key)) for key in keys]) or _("none")
 
     def kept(days: int) -> str:
         return _("%(n)s days") % {"n": days} if days else _("until its owner deletes it")

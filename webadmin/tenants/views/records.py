@@ -17,7 +17,7 @@ from jurisdiction.records import egress, ledger, policies
 from mailhost.models import QueueItem
 from mailhost.notices import WHY
 from mailhost.provision import leaving, queue
-from webadmin import witnessing
+from webadmin import spoken, witnessing
 from webadmin.environ import Environ
 from webadmin.tenants import journal
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
@@ -29,7 +29,9 @@ def held(request: HttpRequest, tenant: str) -> HttpResponse:
     """How much mail waits on its way out, by state and reason."""
     own = tenant_of(tenant)
     found = queue.by_reason(own)
-    rows = [(one, WHY.get(one.reason, ("", one.reason))[1] or _("It has not been tried yet.")) for one in found]
+    rows = [
+        (one, spoken.text(WHY.get(one.reason, ("", one.reason))[1]) or _("It has not been tried yet.")) for one in found
+    ]
     total = {state: sum(one.messages for one in found if one.state == state) for state in QueueItem.State.values}
     return show(request, own, "held", "tenant-held", {"rows": rows} | total)
 

@@ -1,0 +1,80 @@
+"""What pure packages say, in the reader's language: whole sentences, shapes, names, and several in a row."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils.translation import override
+
+from jurisdiction.atlas import Atlas
+from mailhost.provision.errors import CannotProvision
+from webadmin import notarial, spoken
+
+
+@pytest.fixture(scope="module")
+def atlas() -> Atlas:
+    return notarial.installed()
+
+
+def test_a_sentence_is_said_in_the_readers_language() -> None:
+    with override("de"):
+        assert spoken.text("Mail for your domain does not reach us.") == "Mail für Ihre Domain erreicht uns nicht."
+
+
+def test_what_was_put_into_a_sentence_stays_as_it_is() -> None:
+    with override("is"):
+        said = spoken.text("info@example.is leads to ada@example.is already")
+    assert said == "info@example.is leiðir þegar til ada@example.is"
+
+
+def test_what_was_put_in_may_look_like_a_place() -> None:
+    with override("de"):
+        assert spoken.text("{name} is in your list already") == "{name} steht schon in Ihrer Liste"
+
+
+def test_several_sentences_are_taken_one_by_one() -> None:
+    with override("fr"):
+        said = spoken.text("The place is allowed. The move has to be finished before 2027-03-14. So it is.")
+    assert said == "Le lieu est autorisé. Le déménagement doit être achevé avant le 2027-03-14. So it is."
+
+
+def test_in_english_and_in_a_language_without_catalogue_nothing_changes() -> None:
+    for language in ("en", "cy"):
+        with override(language):
+            assert spoken.text("The place is allowed.") == "The place is allowed."
+
+
+def test_a_refusal_is_a_sentence_of_a_page() -> None:
+    with override("ru"):
+        assert spoken.refusal(CannotProvision("example.is is in your list already")) == (
+            "example.is уже есть в вашем списке."
+        )
+    with override("en"):
+        assert spoken.refusal(CannotProvision("there is no such session")) == "There is no such session."
+
+
+def test_names_out_of_the_data_are_known(atlas: Atlas) -> None:
+    with override("is"):
+        assert spoken.country(atlas, "IS") == "Ísland"
+        assert spoken.name("the Netherlands") == "Holland"
+        assert spoken.name("the Five Eyes of example.is") == "the Five Eyes of example.is"
+    with override("de"):
+        assert "Vereinigte Staaten" in spoken.text("The first candidate that the policy allows is the United States.")
+
+
+def test_states_have_words_and_what_has_none_stays() -> None:
+    with override("de"):
+        assert (spoken.word("held"), spoken.word("in_force"), spoken.word("sealed-by-hand")) == (
+            "zurückgehalten",
+            "in Kraft",
+            "sealed-by-hand",
+        )
+
+
+def test_every_language_keeps_what_every_shape_of_sentence_is_given() -> None:
+    for language in ("de", "fr", "is", "ru"):
+        with override(language):
+            said = spoken.text(
+                "ada@example.is still has 3 mailboxes; export or delete them first, or add --with-mailboxes"
+            )
+        assert "ada@example.is" in said
+        assert "--with-mailboxes" in said
