@@ -28,7 +28,8 @@ POLL_SECONDS: Final = 0.08
 FALLBACK_SECONDS: Final = 5.0
 CHANNELS: Final = ("skerry_folders", "skerry_routes")
 
-type Callback = Callable[[], None]
+# Called with the folder's HIGHESTMODSEQ.
+type Callback = Callable[[int], None]
 
 
 class Changes:
@@ -45,8 +46,8 @@ class Changes:
         """Await `refresh()` after every change by anyone."""
         self._on_any.append(refresh)
 
-    def watch_folder(self, folder_id: int, modseq: int, notify: Callback) -> Callback:
-        """Call `notify()` after the folder's HIGHESTMODSEQ passed `modseq`; returns the off switch."""
+    def watch_folder(self, folder_id: int, modseq: int, notify: Callback) -> Callable[[], None]:
+        """Call `notify(modseq)` after the folder's HIGHESTMODSEQ passed `modseq`; returns the off switch."""
         self._watchers.setdefault(folder_id, set()).add(notify)
         self._seen[folder_id] = min(modseq, self._seen.get(folder_id, modseq))
 
@@ -80,7 +81,7 @@ class Changes:
             if modseq != self._seen.get(folder_id):
                 self._seen[folder_id] = modseq
                 for notify in tuple(self._watchers.get(folder_id, ())):
-                    notify()
+                    notify(modseq)
 
 
 def _modseqs(folder_ids: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -67,6 +67,8 @@ class Placed:
 
     folder_id: int
     uid: int
+    modseq: int
+    flags: int  # the folder's flag word
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def place(cursor: Cursor, calls: Sequence[Sequence[Placement]]) -> list[Sequence
             folder.modseq += 1
             word = flag_word(cursor, folder.folder_id, item.flags) if item.flags else 0
             accepted.append((item, folder, folder.uidnext, folder.modseq, word))
-            placed.append(Placed(folder.folder_id, folder.uidnext))
+            placed.append(Placed(folder.folder_id, folder.uidnext, folder.modseq, word))
             if item.claim_recent and folder.recent_from == folder.uidnext:
                 folder.recent_from += 1
             folder.uidnext += 1

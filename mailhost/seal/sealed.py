@@ -77,9 +77,11 @@ def seal(
     Of a big message only the payload is built in memory, nothing else of its size.
     """
     parts = [message] if isinstance(message, bytes | bytearray | memoryview) else message
-    file_key = random_bytes(FILE_KEY_SIZE)
-    stanzas = [recipient.wrap(file_key), _seal_summary(file_key, random_bytes(SUMMARY_NONCE_SIZE), summary)]
-    payload = encrypt_payload(file_key, random_bytes(NONCE_SIZE), body_pieces(parts))
+    # Drawn at once: each call to the system lets go of the interpreter.
+    drawn = random_bytes(FILE_KEY_SIZE + SUMMARY_NONCE_SIZE + NONCE_SIZE)
+    file_key, summary_nonce = drawn[:FILE_KEY_SIZE], drawn[FILE_KEY_SIZE:-NONCE_SIZE]
+    stanzas = [recipient.wrap(file_key), _seal_summary(file_key, summary_nonce, summary)]
+    payload = encrypt_payload(file_key, drawn[-NONCE_SIZE:], body_pieces(parts))
     return Sealed(encode_header(stanzas, file_key), payload)
 
 

@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connection
 
+from mailhost.adapters.imapstore import reading
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.sweep import sweep
@@ -321,3 +322,54 @@ async def test_a_watcher_hears_of_a_delivery_within_two_hundred_milliseconds(cel
     await asyncio.sleep(0.3)
     assert not heard.is_set()
     running.cancel()
+
+
+# What a connection appends itself
+
+
+async def test_its_own_append_needs_no_question(ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = await ada.open("INBOX")
+    before = await folder.snapshot(claim_recent=True)
+    uids: list[int] = []
+    for _ in range(3):
+        uids += (await ada.append("INBOX", [NewMessage(b"x", ("\\Seen",))], now=NOW, claim_recent=True))[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "changes", None)
+        told = await folder.changes(before.highestmodseq, claim_recent=True)
+    asked = await folder.changes(before.highestmodseq, claim_recent=True)
+    assert told == asked
+    assert [uid for uid, *_ in told.changed] == uids
+    assert (await ada.folder("INBOX")).recent == 0
+
+
+async def test_what_others_did_between_its_own_appends_is_asked_for(ada: DatabaseAccount) -> None:
+    folder, other = await ada.open("INBOX"), await ada.open("INBOX")
+    _validity, first = await ada.append("INBOX", [NewMessage(b"x")], now=NOW)
+    before = await folder.snapshot(claim_recent=True)
+    await ada.append("INBOX", [NewMessage(b"y")], now=NOW, claim_recent=True)
+    await other.store_flags(first, FlagOp.ADD, ["\\Seen"], unchanged_since=None, now=NOW)
+    await ada.append("INBOX", [NewMessage(b"z")], now=NOW, claim_recent=True)
+    told = await folder.changes(before.highestmodseq, claim_recent=True)
+    assert first[0] in [uid for uid, *_ in told.changed]
+    assert len(told.changed) == 3
+
+
+async def test_a_keyword_of_its_own_append_is_asked_for(ada: DatabaseAccount) -> None:
+    folder = await ada.open("INBOX")
+    before = await folder.snapshot(claim_recent=True)
+    await ada.append("INBOX", [NewMessage(b"x", ("$New",))], now=NOW, claim_recent=True)
+    assert (await folder.changes(before.highestmodseq, claim_recent=True)).keywords == ("$New",)
+
+
+async def test_a_watcher_is_not_woken_by_what_its_connection_knows(cell: Cell, ada: DatabaseAccount) -> None:
+    folder = await ada.open("INBOX")
+    before = await folder.snapshot(claim_recent=True)
+    woken: list[None] = []
+    folder.watch(lambda: woken.append(None))
+    await ada.append("INBOX", [NewMessage(b"x")], now=NOW, claim_recent=True)
+    await folder.changes(before.highestmodseq, claim_recent=True)
+    await cell.shop.changes._look()
+    assert not woken
+    await ada.append("INBOX", [NewMessage(b"y")], now=NOW)
+    await cell.shop.changes._look()
+    assert woken

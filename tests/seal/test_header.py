@@ -1,6 +1,7 @@
 """The age header: what is written is read, and nothing that differs by one byte is."""
 
 import contextlib
+import hmac
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from mailhost.seal.header import (
     encode_base64,
     encode_header,
     header_length,
+    hmac_sha256,
     parse_header,
 )
 
@@ -110,3 +112,13 @@ def test_base64_has_one_spelling(data: bytes) -> None:
 def test_other_base64_is_refused(text: bytes) -> None:
     with pytest.raises(CannotOpen):
         decode_base64(text)
+
+
+@given(st.binary(max_size=64), st.binary(max_size=3000))
+def test_the_hmac_is_the_librarys(key: bytes, data: bytes) -> None:
+    assert hmac_sha256(key, data) == hmac.digest(key, data, "sha256")
+
+
+def test_a_key_longer_than_a_block_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        hmac_sha256(bytes(65), b"")

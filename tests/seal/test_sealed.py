@@ -178,12 +178,13 @@ def test_all_randomness_is_the_callers_but_that_of_the_key_encapsulation() -> No
 
     def counting(size: int) -> bytes:
         drawn.append(size)
-        return bytes([len(drawn)]) * size
+        return bytes(range(size))
 
     sealed = seal(ADA.recipient, MESSAGE, SUMMARY, random_bytes=counting)
-    assert drawn == [16, 16, 16]
-    assert open_header([ADA], sealed.header).file_key == b"\x01" * 16
-    assert sealed.payload[:16] == b"\x03" * 16
+    assert drawn == [48]
+    assert open_header([ADA], sealed.header).file_key == bytes(range(16))
+    assert parse_header(sealed.header).stanzas[1].args[1] == encode_base64(bytes(range(16, 32))).decode()
+    assert sealed.payload[:16] == bytes(range(32, 48))
 
 
 def peak_of(size: int, seal_it: bool) -> float:

@@ -82,6 +82,7 @@ class DatabaseAccount:
         self._view = view
         self._seal = seal
         self._targets: dict[str, FolderRow] = {}
+        self._arrived: dict[int, list[tuple[int, int, int]]] = {}
         self._uidvalidity = "uidvalidity_session" if isinstance(view, SessionView) else "uidvalidity_sealed"
 
     # -- reading ---------------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ class DatabaseAccount:
         index = None
         if isinstance(view, SessionView) and view.identity is not None:
             index = Index(self._shop, view, view.identity, row.row_id, row.opaque_id, row.uidvalidity)
-        return DatabaseFolder(self._shop, view, row, self._resolve, index)
+        return DatabaseFolder(self._shop, view, row, self._resolve, index, self._arrived)
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -301,6 +302,9 @@ class DatabaseAccount:
             return await self._shop.writer.place(claimed)
 
         folder, placed = await self.store(name, messages, commit, now)
+        if claim_recent:
+            arrived = self._arrived.setdefault(folder.row_id, [])
+            arrived += [(each.uid, each.flags, each.modseq) for each in placed]
         return folder.uidvalidity, [each.uid for each in placed]
 
     async def replace(

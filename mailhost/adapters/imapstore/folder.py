@@ -14,7 +14,7 @@ from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.index import Index
 from mailhost.adapters.imapstore.views import MessageView
 from mailhost.adapters.workshop import Workshop
-from mailhost.imap.store import Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
+from mailhost.imap.store import KEYWORD_SHIFT, Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class FolderRow:
 class DatabaseFolder:
     """`imap.store.Folder`, which rests too.
 
-    `resolve` finds another folder of the account by name, for COPY and MOVE; `index` is of a view that has a key.
+    `resolve` finds another folder of the account by name, for COPY and MOVE; `index` is of a view that has a key;
+    `arrived` holds, by folder row, what this connection has appended and not asked for yet: (uid, flags, modseq).
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DatabaseFolder:
         row: FolderRow,
         resolve: Callable[[str], FolderRow],
         index: Index | None = None,
+        arrived: dict[int, list[tuple[int, int, int]]] | None = None,
     ) -> None:
         self.name = row.name
         self.folder_id = row.opaque_id
@@ -49,25 +51,47 @@ class DatabaseFolder:
         self._id = row.row_id
         self._resolve = resolve
         self._index = index
+        self._arrived = {} if arrived is None else arrived
         self._modseq = 0
+        self._keywords: tuple[str, ...] = ()
 
     async def snapshot(self, *, claim_recent: bool) -> Snapshot:
         with imap_answers():
             found = await self._shop.readers.run(reading.snapshot, self._id, self.uidvalidity)
-            self._modseq = found.highestmodseq
+            self._modseq, self._keywords = found.highestmodseq, found.keywords
+            self._arrived.pop(self._id, None)
             if claim_recent and found.recent_from < found.uidnext:
                 first = await self._shop.writer.change(partial(changing.claim_recent, folder_id=self._id))
                 found = replace(found, recent_from=first)
         return found
 
     async def changes(self, since_modseq: int, *, claim_recent: bool) -> Changes:
+        own = self._own_changes(since_modseq)
+        if own is not None:
+            return own
         with imap_answers():
             found = await self._shop.readers.run(reading.changes, self._id, since_modseq)
-            self._modseq = found.highestmodseq
+            self._modseq, self._keywords = found.highestmodseq, found.keywords
             if claim_recent and found.recent_from < found.uidnext:
                 first = await self._shop.writer.change(partial(changing.claim_recent, folder_id=self._id))
                 found = replace(found, recent_from=first)
         return found
+
+    def _own_changes(self, since: int) -> Changes | None:
+        """What this connection's own APPENDs changed, if they are all that happened: nothing need be asked then.
+
+        Every change of a folder takes the next modseq, so where the arrivals' follow each other from `since` on,
+        nobody else changed anything in between.
+        """
+        arrived = self._arrived.pop(self._id, [])
+        newest = since + len(arrived)
+        if not arrived or [modseq for *_, modseq in arrived] != list(range(since + 1, newest + 1)):
+            return None
+        if any(word >> KEYWORD_SHIFT for _, word, _ in arrived):
+            return None  # a keyword may be new
+        self._modseq = newest
+        uidnext = arrived[-1][0] + 1
+        return Changes(arrived, [], self._keywords, uidnext, newest, uidnext)
 
     async def vanished_since(self, modseq: int) -> Sequence[int]:
         with imap_answers():
@@ -123,7 +147,9 @@ class DatabaseFolder:
             flags=flags,
             unchanged_since=unchanged_since,
         )
-        return await self._change(work)
+        result = await self._change(work)
+        self._keywords = result.keywords
+        return result
 
     async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
         return await self._change(partial(changing.expunge, folder_id=self._id, uids=uids, today=now))
@@ -147,7 +173,12 @@ class DatabaseFolder:
         return result
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
-        return self._shop.changes.watch_folder(self._id, self._modseq, notify)
+        def changed(modseq: int) -> None:
+            # What this connection did itself it knows already.
+            if modseq > self._modseq:
+                notify()
+
+        return self._shop.changes.watch_folder(self._id, self._modseq, changed)
 
     def rest(self) -> None:
         if self._index is not None:
