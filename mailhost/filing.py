@@ -5,8 +5,9 @@ mailbox without them costs nothing. This is the one moment at which the message 
 at which rules can look at it, and what they look at goes nowhere else: no log, no table.
 
 It is asked twice. Before the message is stored: where it goes, and which forwards can be at all, because what is
-forwarded nowhere must stay. After it is stored: hand over the forwards. A mailbox counts as served when both are
-durable; where the second fails the sender is asked to come back, and the message is there twice rather than nowhere.
+forwarded nowhere must stay. After it is stored: hand over the forwards, and answer for who is away. A mailbox counts as
+served when its forwards are durable; where that fails the sender is asked to come back, and the message is there twice
+rather than nowhere.
 
 Rules that cannot be read (their key file is missing) stop no mail: it goes to the inbox, and the log says which key.
 """
@@ -20,6 +21,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from mailhost.answering import Answerer
 from mailhost.deliver import LARGE, Envelope
 from mailhost.forwarding import Arrived, Forwarder
 from mailhost.forwarding import Why as ForwardWhy
@@ -32,6 +34,7 @@ from mailhost.message.structure import scan
 from mailhost.outcomes import NO_VERDICT, Verdict
 from mailhost.ports import Metrics, Route, StoreError
 from mailhost.rules.apply import Letter, Plan, Why, asks_for_attachments, plan
+from mailhost.rules.away import Away
 from mailhost.rules.standing import Standing
 
 # Addresses of one field that rules look at; nobody writes to more by hand, and a stranger could name thousands.
@@ -54,6 +57,8 @@ class Filed:
     route: Route
     reached: Address
     plan: Plan
+    junk: bool = False
+    away: Away | None = None
 
 
 NOTHING_FILED: Final[Mapping[int, Filed]] = MappingProxyType({})
@@ -62,9 +67,10 @@ NOTHING_FILED: Final[Mapping[int, Filed]] = MappingProxyType({})
 class Filing:
     """Asks the wishes of every mailbox of an envelope, and follows those that reach beyond it."""
 
-    def __init__(self, *, book: WishBook, forwarder: Forwarder, metrics: Metrics) -> None:
+    def __init__(self, *, book: WishBook, forwarder: Forwarder, answerer: Answerer, metrics: Metrics) -> None:
         self._book = book
         self._forwarder = forwarder
+        self._answerer = answerer
         self._metrics = metrics
 
     async def look(
@@ -89,7 +95,8 @@ class Filing:
             made = plan(standing.rules, read.letter(address, attachments=attachments, junk=junk))
             for step in made.steps:
                 self._metrics.count("filter_actions", step.action.does if step.why is Why.DONE else step.why)
-            found[route.mailbox_id] = Filed(route, address, await self._possible(route, message, made, now))
+            possible = await self._possible(route, message, made, now)
+            found[route.mailbox_id] = Filed(route, address, possible, junk, standing.away)
         return found
 
     async def _possible(self, route: Route, message: Arrived, made: Plan, now: datetime) -> Plan:
@@ -111,7 +118,16 @@ class Filing:
                     await self._forwarder.send(one.route, message, target, kept=not one.plan.discard, now=now)
             except StoreError:
                 failed.add(one.route.mailbox_id)
+            else:
+                await self._answer(message, one, now)
         return frozenset(failed)
+
+    async def _answer(self, message: Arrived, one: Filed, now: datetime) -> None:
+        # What its owner throws away unread is not answered in the owner's name.
+        if one.away is None or (one.plan.discard and not one.plan.forwards):
+            return
+        why = await self._answerer.answer(one.route, one.reached, message, one.away, junk=one.junk, now=now)
+        self._metrics.count("answers", why)
 
 
 class _Reader:

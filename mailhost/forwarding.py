@@ -57,6 +57,8 @@ class ErrandLimits:
     """Messages of one mailbox a day. Not the limits of what its owner sends: strangers use these up."""
 
     forwards: int = 300
+    # RFC 3834 §2: an answer is one message in many; somebody with more correspondents a day has an office.
+    answers: int = 100
     # What somebody new may let strangers send in his name: enough to try it out.
     young: int = 20
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from mailhost.answering import Answerer
 from mailhost.filing import Filing
 from mailhost.forwarding import ErrandLimits, Forwarder, srs_of
 from mailhost.mailauth.dkim_signing import SigningKey
@@ -17,6 +18,7 @@ from mailhost.rules.rule import Rule
 from mailhost.rules.standing import Standing
 from tests.fakes import CountedMetrics, MemoryOutbox, MemoryWishCounts, MemoryWishes
 from tests.people import ADA
+from tests.reputation.doubles import MemoryOfSenders
 from tests.smtp.talk import HOST, Talk
 
 SRS = srs_of(b"c" * 32)
@@ -30,6 +32,7 @@ class Post:
         self.metrics = CountedMetrics()
         self.outbox = MemoryOutbox()
         self.counts = MemoryWishCounts()
+        self.memory = MemoryOfSenders()
         self.keys: Sequence[SigningKey] = ()
         self._limits = limits or ErrandLimits()
         self._ids = 0
@@ -47,7 +50,10 @@ class Post:
             limits=self._limits,
             opaque_id=self._opaque_id,
         )
-        return Filing(book=self.book, forwarder=forwarder, metrics=self.metrics)
+        answerer = Answerer(
+            queue=self.outbox, memory=self.memory, counts=self.counts, limits=self._limits, key=b"a" * 32
+        )
+        return Filing(book=self.book, forwarder=forwarder, answerer=answerer, metrics=self.metrics)
 
     def _returns(self, _talk: Talk, routes: RouteCache) -> ReturnDesk:
         return ReturnDesk(hostname=HOST, routes=routes, queue=self.outbox, srs=SRS, opaque_id=self._opaque_id)

@@ -35,6 +35,7 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
         "outcome",
         "What owners' filters did with mail that arrived, or why they did not.",
     ),
+    "answers": ("outcome", "Messages for owners who are away, by whether they were answered or why not."),
     "forwards": ("outcome", "Copies that owners' filters wanted to forward, by whether they could be."),
     "queue_attempts": ("outcome", "Attempts to deliver to one recipient elsewhere, by what became of them."),
     "queue_connections": ("outcome", "Connections to other hosts, by what became of them."),

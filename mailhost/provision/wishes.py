@@ -1,4 +1,4 @@
-"""An owner's filters: read, changed, kept sealed.
+"""An owner's filters and the answer while away: read, changed, kept sealed.
 
 `version` is what somebody saw when they began to change something: a second window, or a command, that changed it in
 between is not overwritten.
@@ -6,7 +6,8 @@ between is not overwritten.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -14,6 +15,7 @@ from mailhost.adapters.wishbook import WISHES_KEY, open_wishes, seal_wishes
 from mailhost.message.address import parse_address
 from mailhost.models import Alias, Mailbox, OwnerWishes
 from mailhost.provision.errors import BadName, CannotProvision
+from mailhost.rules.away import Away
 from mailhost.rules.rule import BadRule, Rules, checked, targets
 from mailhost.rules.standing import Standing
 from mailhost.seal import CannotOpen, CellBox
@@ -49,7 +51,7 @@ def of(box: Mailbox, keys: CellBox) -> Kept:
 
 
 def set_rules(box: Mailbox, rules: Rules, keys: CellBox, *, version: int | None = None) -> Kept:
-    """Put these rules in the place of all rules; `version` None overwrites whatever is there.
+    """Put these rules in the place of all rules; `version` None changes whatever is there.
 
     Raises BadName, ChangedMeanwhile, CannotRead.
     """
@@ -57,16 +59,23 @@ def set_rules(box: Mailbox, rules: Rules, keys: CellBox, *, version: int | None 
         _refuse_circles(box, checked(rules))
     except BadRule as problem:
         raise BadName(str(problem)) from None
-    return _save(box, Standing(rules), keys, version)
+    return _change(box, lambda standing: replace(standing, rules=rules), keys, version)
 
 
-def _save(box: Mailbox, standing: Standing, keys: CellBox, version: int | None) -> Kept:
-    sealed = seal_wishes(standing, keys, box.pk)
+def set_away(box: Mailbox, wish: Away | None, keys: CellBox, *, off: bool = False, version: int | None = None) -> Kept:
+    """Answer with this from now on; `off` keeps the text and answers nobody. Raises ChangedMeanwhile, CannotRead."""
+    kept = None if wish is None else replace(wish, off=off)
+    return _change(box, lambda standing: replace(standing, away=kept), keys, version)
+
+
+def _change(box: Mailbox, change: Callable[[Standing], Standing], keys: CellBox, version: int | None) -> Kept:
     with transaction.atomic():
         row = OwnerWishes.objects.select_for_update().filter(mailbox=box).first()
         seen = row.version if row else 0
         if version is not None and version != seen:
             raise ChangedMeanwhile("the filters were changed since they were shown; look at them and change them again")
+        standing = change(of(box, keys).standing)
+        sealed = seal_wishes(standing, keys, box.pk)
         OwnerWishes.objects.update_or_create(
             mailbox=box,
             defaults={"cell": box.cell, "version": seen + 1, "in_force": standing.in_force, "text": sealed},

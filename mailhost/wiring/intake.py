@@ -17,9 +17,11 @@ from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.reportbook import DatabaseReportBook
+from mailhost.adapters.senders import DatabaseMemory
 from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook, wishes_box
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
+from mailhost.answering import Answerer
 from mailhost.deliver import Deliverer
 from mailhost.filing import Filing
 from mailhost.forwarding import ErrandLimits, Forwarder, srs_of
@@ -95,7 +97,14 @@ def _filing(around: Surroundings, shop: Workshop, routes: RouteCache) -> Filing:
         limits=ErrandLimits(young=settings.young_recipients),
     )
     book = DatabaseWishBook(shop.readers, wishes_box(around.read_or_make(settings.keys / WISHES_KEY)))
-    return Filing(book=book, forwarder=forwarder, metrics=around.metrics)
+    answerer = Answerer(
+        queue=signing_queue(around, shop),
+        memory=DatabaseMemory(shop.writer, shop.readers),
+        counts=DatabaseWishCounts(shop.writer),
+        limits=ErrandLimits(young=settings.young_recipients),
+        key=around.secrets.correspondent,
+    )
+    return Filing(book=book, forwarder=forwarder, answerer=answerer, metrics=around.metrics)
 
 
 def _returns(around: Surroundings, shop: Workshop, routes: RouteCache) -> ReturnDesk:

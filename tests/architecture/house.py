@@ -38,6 +38,7 @@ DJANGO_FREE = (
     "mailhost.routing",
     "mailhost.receive",
     "mailhost.deliver",
+    "mailhost.answering",
     "mailhost.filing",
     "mailhost.forwarding",
     "mailhost.returns",

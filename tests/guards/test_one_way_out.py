@@ -1,6 +1,6 @@
 """Enforcement point 8: mail for elsewhere, whoever made it, leaves by dispatch, and dispatch asks before it connects.
 
-Submissions, receipts, reports, forwards and bounces of forwards share the queue; notices go to mailboxes of the cell and have no
+Submissions, receipts, reports, forwards, their bounces and answers of the absent share the queue; notices go to mailboxes of the cell and have no
 other way. So it is enough that nothing else can talk to another mail host, and that dispatch asks first.
 """
 
@@ -12,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from mailhost.message.address import parse_address
 from mailhost.outbox import Passing
+from mailhost.rules.away import Away
+from mailhost.rules.standing import Standing
 from mailhost.transport import Verdict
 from tests.office import Office
+from tests.people import ADA
+from tests.post import SRS, Post
+from tests.smtp.talk import MAIL
 
 pytestmark = pytest.mark.guards(8)
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +58,23 @@ async def test_what_may_not_leave_is_not_forwarded_either_and_stays_with_its_own
     kept = office.notices()
     assert len(kept) == (1 if passing is Passing.ONLY else 0)
     assert all("High at noon" in text for text in kept)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+async def test_nothing_leaves_by_answering_for_who_is_away_or_by_a_bounce_of_a_forward(verdict: Verdict) -> None:
+    post = Post()
+    post.book.standing[ADA.mailbox_id] = Standing((), Away("I am at sea."))
+    await post.arrive(MAIL)
+    back = SRS("example.is").rewrite(parse_address("cleo@other.test"), now=post.now)
+    await post.arrive(MAIL, str(back), sender="")
+    assert [item.recipients[0].address for item, _ in post.waiting()] == ["cleo@example.no", "cleo@other.test"]
+    office = Office()
+    office.rule = lambda *_: verdict
+    office.outbox.items = post.outbox.items
+    await office.work()
+    assert (office.network.connected, office.network.sent) == ([], [])
+    assert not office.outbox.items
+    assert office.talk.store.deliveries == []
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
