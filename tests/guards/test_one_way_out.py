@@ -44,7 +44,7 @@ def test_nothing_but_the_dispatcher_can_talk_to_another_mail_host() -> None:
     assert speaking == {"mailhost/wiring/dispatchd.py"}
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD, Verdict.LINK])
 @pytest.mark.parametrize("passing", [Passing.COPY, Passing.ONLY])
 async def test_what_may_not_leave_is_not_forwarded_either_and_stays_with_its_owner(
     verdict: Verdict, passing: Passing
@@ -60,7 +60,7 @@ async def test_what_may_not_leave_is_not_forwarded_either_and_stays_with_its_own
     assert all("High at noon" in text for text in kept)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD, Verdict.LINK])
 async def test_nothing_leaves_by_answering_for_who_is_away_or_by_a_bounce_of_a_forward(verdict: Verdict) -> None:
     post = Post()
     post.book.standing[ADA.mailbox_id] = Standing((), Away("I am at sea."))
