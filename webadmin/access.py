@@ -203,6 +203,12 @@ TABLE: Final[dict[str, Row]] = {
     "console-jobs": STATED,
     "console-job-again": STATED,
     "console-laws": STATED,
+    "console-deliverability": STATED,
+    "console-dns": STATED,
+    "console-keys": STATED,
+    "console-place": STATED,
+    "console-limits": STATED,
+    "console-limit": with_sudo(STATED),
     # Django's own admin, to look at rows.
     "admin:*": STATED,
     # The programming interface.

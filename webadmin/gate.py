@@ -30,7 +30,7 @@ VERIFIED: Final = "verified"  # key of the session: the second factor was proven
 SUDO_UNTIL: Final = "sudo_until"  # key of the session: POSIX time
 
 # Pages of one act, which stands in the tenant's list with its reason once it is done (`console.views.deeds`).
-SELF_TOLD: Final = frozenset({"console-tenant-state", "console-tenant-delete"})
+SELF_TOLD: Final = frozenset({"console-tenant-state", "console-tenant-delete", "console-limit"})
 # Where a verdict leads, by the name of the address.
 _LEADS: Final = {
     Verdict.SECOND_FACTOR: "second-factor",

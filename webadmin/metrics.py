@@ -103,6 +103,24 @@ class Gauge:
     value: float
 
 
+def totals(run: Path) -> dict[tuple[str, str], float]:
+    """Every counter of all processes by name and label, as far as it has come."""
+    keep_numbers(run)
+    library = import_module("prometheus_client")
+    multiprocess = import_module("prometheus_client.multiprocess")
+    registry = library.CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=str(folder(run)))
+    return {
+        (
+            sample.name.removeprefix("skerry_").removesuffix("_total"),
+            next(iter(sample.labels.values()), ""),
+        ): sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+
+
 def page(run: Path, gauges: list[Gauge]) -> bytes:
     """Everything in Prometheus' text format: the counters of all processes, and the figures of this moment."""
     keep_numbers(run)

@@ -20,8 +20,9 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
 from mailhost.provision import leaving, securelinks, tenants
-from webadmin import domainwork, evidence, notarial, reporting, witnessing
+from webadmin import domainwork, evidence, metrics, notarial, reporting, witnessing
 from webadmin.accounts import sessions
+from webadmin.console import hours
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.tenants import journal
@@ -73,6 +74,11 @@ def remove_departed(environ: Environ, notary: Notary, _job: Job, now: datetime) 
         log.info("a tenant is gone", extra={"count": gone.mailboxes})
 
 
+def take_figures(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
+    """Add what the processes have counted to this hour's figures."""
+    hours.take(metrics.totals(environ.run), now)
+
+
 def sweep_sessions(_environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Forget browsers whose session has ended, and what tenants' own people did long ago."""
     sessions.sweep(now)
@@ -90,6 +96,7 @@ KINDS: Final[dict[str, Kind]] = {
     "send-dmarc-reports": Kind(timedelta(days=1), reporting.dmarc_reports),
     "sweep-store": Kind(timedelta(hours=1), sweep_store),
     "remove-departed": Kind(timedelta(hours=1), remove_departed),
+    "take-figures": Kind(timedelta(minutes=10), take_figures),
     "sweep-sessions": Kind(timedelta(hours=1), sweep_sessions),
 }
 

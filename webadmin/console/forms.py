@@ -11,6 +11,7 @@ from jurisdiction.records.operators import SHORTEST_REASON
 
 # An act has 60 characters (OperatorAct.act): what is done takes up to 24 of them, the reason the rest.
 LONGEST_WHY: Final = 36
+MAX_LIMIT: Final = 10_000_000  # recipients a day; more is a slip of the keyboard
 
 
 class Why(forms.Form):
@@ -29,3 +30,11 @@ class Why(forms.Form):
         if not why.isprintable():
             raise forms.ValidationError(_("Use one line of plain text."))
         return why
+
+
+class LimitForm(Why):
+    """What a tenant may send a day as a whole, and why."""
+
+    recipients = forms.IntegerField(label=_("Recipients a day"), min_value=0, max_value=MAX_LIMIT)
+    new = forms.IntegerField(label=_("Of them never written to before"), min_value=0, max_value=MAX_LIMIT)
+    field_order = ("recipients", "new", "why")

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from webadmin.console import views
-from webadmin.console.views import queue, tenants, waiting, work
+from webadmin.console.views import health, limits, queue, tenants, waiting, work
 
 urlpatterns: list[URLPattern] = [
     path("", views.overview, name="console"),
@@ -19,5 +19,11 @@ urlpatterns: list[URLPattern] = [
     path("waiting/<int:number>/withdraw/", waiting.withdraw, name="console-withdraw"),
     path("jobs/", work.listing, name="console-jobs"),
     path("jobs/<int:number>/again/", work.again, name="console-job-again"),
+    path("deliverability/", health.deliverability, name="console-deliverability"),
+    path("dns/", health.dns, name="console-dns"),
+    path("keys/", health.keys, name="console-keys"),
+    path("place/", health.place, name="console-place"),
+    path("limits/", limits.listing, name="console-limits"),
+    path("tenants/<slug:tenant>/limits/", limits.change, name="console-limit"),
     path("laws/", work.laws, name="console-laws"),
 ]

@@ -26,25 +26,13 @@ from mailhost.models import Job, QueueDestination, QueuedMessage, QueueItem, Ten
 from mailhost.outbox import Forward, Outgoing
 from mailhost.provision import mailboxes
 from tests.provision import house
-from tests.webadmin import people
-from webadmin import celery, tls
+from webadmin import tls
 from webadmin.console import figures
 from webadmin.console.forms import LONGEST_WHY
 from webadmin.keyfiles import read_or_make
 
 pytestmark = pytest.mark.django_db
 PAGES = ("", "queue/", "tenants/", "jobs/", "laws/")
-
-
-@pytest.fixture
-def mo(monkeypatch: pytest.MonkeyPatch) -> Client:
-    """An operator who has stated a reason and proven themselves a moment ago."""
-    woken: list[object] = []
-    monkeypatch.setattr(celery, "wake", woken.append)
-    people.found()
-    account = people.mo()
-    people.state(account)
-    return people.signed_in(account, sudo=True)
 
 
 def waits(number: int, address: str = "ada@example.is", **more: Any) -> QueueItem:

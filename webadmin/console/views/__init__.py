@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from webadmin import tls, witnessing
-from webadmin.console import figures
+from webadmin.console import figures, hours
 from webadmin.console.desk import desk
 
 
@@ -27,5 +27,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         "incidents": [incident for incident in found if incident.tenant in seen],
         "kept_out": sum(incident.tenant not in seen for incident in found),
         "from": at.country,
+        "graphs": hours.graphs(at.now),
     }
     return render(request, "console/overview.html", about)
