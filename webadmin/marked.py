@@ -21,12 +21,15 @@ from typing import Final
 from django.utils.translation.template import templatize
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-# Modules whose sentences pages show, none of which may know Django.
+# Modules whose sentences pages show and that mark nothing themselves.
 SPOKEN: Final = (
     "jurisdiction/homing.py",
     "jurisdiction/policy.py",
     "jurisdiction/presets.py",
+    "jurisdiction/records/operators.py",
+    "jurisdiction/sentences.py",
     "mailhost/dnscheck.py",
+    "mailhost/notices.py",
     "mailhost/provision/activating.py",
     "mailhost/provision/aliases.py",
     "mailhost/provision/apppasswords.py",
@@ -37,10 +40,8 @@ SPOKEN: Final = (
     "mailhost/provision/names.py",
     "mailhost/provision/passwords.py",
     "mailhost/provision/tenants.py",
-    "mailhost/notices.py",
     "mailhost/seal/password.py",
-    "jurisdiction/records/operators.py",
-    "jurisdiction/sentences.py",
+    "webadmin/api/tokens.py",
 )
 # Names that stand in sentences, out of the data: file, table, and the field that is one ("" for a table of names).
 NAMES: Final = (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailhost.securelinks import MAX_DAYS
@@ -170,7 +171,7 @@ class LinksForm(forms.Form):
 
     days = forms.IntegerField(
         label=_("Days for which a link opens"),
-        help_text=_("Then link and message are removed. At most %(days)s.") % {"days": MAX_DAYS},
+        help_text=format_lazy(_("Then link and message are removed. At most {days}."), days=MAX_DAYS),
         min_value=1,
         max_value=MAX_DAYS,
     )

@@ -65,7 +65,7 @@ def _proposed(request: HttpRequest, at: Desk, deed: Deed, why: str) -> HttpRespo
     except policies.NoPolicy:
         raise Http404 from None
     except operators.Refused as refused:
-        return problems.kept_out(request, str(refused))
+        return problems.kept_out(request, spoken.refusal(refused))
     return redirect("console-waiting")
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jurisdiction.models import Proposal
 from jurisdiction.records import operators, policies, proposals
-from webadmin import problems
+from webadmin import problems, spoken
 from webadmin.console import grave
 from webadmin.console.desk import PER_PAGE, Desk, cut, desk
 
@@ -57,7 +57,7 @@ def agree(request: HttpRequest, number: int) -> HttpResponse:
     except policies.NoPolicy:
         raise Http404 from None
     except operators.Refused as refused:
-        return problems.kept_out(request, str(refused))
+        return problems.kept_out(request, spoken.refusal(refused))
     return redirect("console-waiting")
 
 
@@ -71,7 +71,7 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponse:
     try:
         proposals.withdraw(number, at.name, at.now)
     except operators.Refused as refused:
-        messages.error(request, str(refused))
+        messages.error(request, spoken.refusal(refused))
     else:
         messages.success(request, _("It is withdrawn; nothing was done."))
     return redirect("console-waiting")

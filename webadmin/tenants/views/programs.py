@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mailhost.models import Tenant
-from webadmin import once, typed
+from webadmin import once, spoken, typed
 from webadmin.accounts import entry, factors
 from webadmin.api import rights, tokens
 from webadmin.tenants import journal
@@ -45,8 +45,7 @@ def add(request: HttpRequest, tenant: str) -> HttpResponse:
         try:
             return once.run(request, lambda: _make(request, form, own))
         except tokens.NotMade as problem:
-            text = str(problem)
-            form.add_error("name", text[:1].upper() + text[1:] + ".")
+            form.add_error("name", spoken.refusal(problem))
     return show(request, own, "token_add", "tenant-tokens", {}, form)
 
 
