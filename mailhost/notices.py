@@ -1,8 +1,8 @@
 """Telling an author what became of his message: a notice, sealed into his own mailbox.
 
 Everybody who can put mail into the queue has a mailbox in this cell, so a notice never leaves it. It carries the
-header of the original and never its body. The null sender has nobody to be told (RFC 5321 §6.1), and whoever asked
-for no notices gets none (RFC 3461 §4.1).
+header of the original and never its body. The null sender has nobody to be told (RFC 5321 §6.1), except of what the
+tenant's own policy stopped, and whoever asked for no notices gets none (RFC 3461 §4.1).
 """
 
 from __future__ import annotations
@@ -158,6 +158,8 @@ WHY: Final[dict[str, tuple[str, str]]] = {
         ),
     ),
 }
+# What the tenant's own policy stopped, and nothing of it is left in the author's mailbox.
+OF_POLICY: Final = frozenset({"egress_denied", "egress_not_kept"})
 EXPIRED: Final = "4.4.7"  # RFC 3463 §3.5: delivery time expired
 
 
@@ -183,10 +185,15 @@ class Notices:
         """Tell the author, if he wants to know. False: not now, try again. Raises StoreUnavailable."""
         recipients = {forward.address: forward for forward in item.recipients}
         fates = [fate for fate in fates if wants(recipients[fate.recipient], fate.action)]
-        if not item.sender or not fates:
+        to = item.sender
+        if not to:
+            # RFC 5321 §6.1: the null sender is never answered. But what a policy of this house stopped was answered to
+            # nobody: whose it is hears of it, or receipts and reports would vanish without a word.
+            to, fates = item.author, [fate for fate in fates if fate.reason in OF_POLICY]
+        if not to or not fates:
             return True
         try:
-            author = parse_address(item.sender)
+            author = parse_address(to)
         except BadAddress:
             return True
         routes = await self._receiver.recipient(author, 0)

@@ -299,3 +299,23 @@ async def test_what_is_overdue_is_looked_for_now_and_then() -> None:
     office.dispatcher._limits = replace(DispatchLimits(), poll=0.001)
     await office.dispatcher.run(stop)
     assert asked == [True, False, False, True, False]
+
+
+async def test_what_policy_stops_is_told_even_where_nobody_sent_it() -> None:
+    office = Office()
+    office.rule = lambda _target, _secure, _sealed: Verdict.DENY
+    await office.put("reports@other.test", sender="")
+    await office.work()
+    assert not office.outbox.items
+    [told] = office.notices()
+    assert "Final-Recipient: rfc822; reports@other.test" in told
+    assert "policy does not let readable mail go" in " ".join(told.split())
+
+
+async def test_what_its_host_refuses_is_not_told_to_the_null_sender() -> None:
+    office = Office()
+    office.network.answers = {"reports@other.test": Answer(550, "5.1.1", "no such user")}
+    await office.put("reports@other.test", sender="")
+    await office.work()
+    assert not office.outbox.items
+    assert office.notices() == []

@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from mailhost.limits import SmtpLimits
-
-# The defaults of limits that are settings stand where the limits are explained.
-_SMTP = SmtpLimits()
+from webadmin.limitsettings import LimitSettings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -30,7 +27,7 @@ class SettingsProblem(Exception):
     """One or more settings are wrong; the text lists all of them."""
 
 
-class Environ(BaseSettings):
+class Environ(LimitSettings):
     """The settings of one process. Field descriptions are the reference that operators read."""
 
     model_config = SettingsConfigDict(env_prefix="SKERRY_", extra="ignore", env_ignore_empty=True, frozen=True)
@@ -127,17 +124,6 @@ class Environ(BaseSettings):
     )
     imap_clear_on_loopback: bool = Field(
         default=False, description="Allow LOGIN without TLS from loopback, for a local proxy or a benchmark."
-    )
-    max_message_size: int = Field(
-        _SMTP.message,
-        ge=65536,
-        le=1 << 30,
-        description="Octets of the largest message taken by SMTP and APPEND.",
-    )
-    smtp_in_flight_bytes: int = Field(
-        _SMTP.in_flight,
-        ge=1 << 20,
-        description="Octets of unfinished messages one smtpd process holds in memory.",
     )
     default_quota_bytes: int = Field(
         10 * 1024**3,

@@ -17,7 +17,7 @@ from mailhost.adapters.securelinks import DatabaseLinks
 from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
-from mailhost.dispatch import Dispatcher, DispatchLimits
+from mailhost.dispatch import Dispatcher
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
@@ -35,9 +35,10 @@ from mailhost.stayed import Stayed
 from mailhost.stspolicies import StsPolicies
 from mailhost.tlscounts import NotCounted
 from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
+from mailhost.wiring.chosenlimits import dispatch_limits, smtp_limits
 from mailhost.wiring.intake import intake, outgoing_queue, signing_queue
 from mailhost.wiring.resolving import resolver_of
-from mailhost.wiring.surroundings import Surroundings, now, run, smtp_limits, stop_on_signals, workshop
+from mailhost.wiring.surroundings import Surroundings, now, run, stop_on_signals, workshop
 
 # Seconds between looks for queue keys, destinations and policies that are not needed any more.
 SWEEP_EVERY = 600.0
@@ -75,7 +76,7 @@ async def _dispatchd(around: Surroundings) -> None:
             notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
             metrics=around.metrics,
             now=now,
-            limits=DispatchLimits(),
+            limits=dispatch_limits(settings),
         )
         beside = [asyncio.create_task(_sweep(queue, policies)), asyncio.create_task(_write_down(counts))]
         stop = stop_on_signals()

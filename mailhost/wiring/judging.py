@@ -20,7 +20,8 @@ from mailhost.adapters.suffixes import is_public_suffix
 from mailhost.adapters.workshop import Workshop
 from mailhost.ports import StoreError
 from mailhost.reputation.judge import Judge, Sources
-from mailhost.reputation.rates import RateLimits, SenderRates
+from mailhost.reputation.rates import SenderRates
+from mailhost.wiring.chosenlimits import judging_limits, rate_limits
 from mailhost.wiring.resolving import resolver_of
 from mailhost.wiring.surroundings import Surroundings
 
@@ -58,9 +59,10 @@ async def judging(around: Surroundings, shop: Workshop) -> AsyncIterator[Judge |
             ),
             hostname=settings.hostname,
             key=around.secrets.correspondent,
-            rates=SenderRates(RateLimits(), secrets.token_bytes(16)),
+            rates=SenderRates(rate_limits(settings), secrets.token_bytes(16)),
             metrics=around.metrics,
             clock=time.monotonic,
+            limits=judging_limits(settings),
         )
     finally:
         counting.cancel()

@@ -9,8 +9,9 @@ from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import parse_address
 from mailhost.outcomes import Deferred, Verdict
 from mailhost.ports import INBOX
+from mailhost.wiring.chosenlimits import smtp_limits
 from mailhost.wiring.intake import intake
-from mailhost.wiring.surroundings import Surroundings, run, smtp_limits, workshop
+from mailhost.wiring.surroundings import Surroundings, run, workshop
 
 
 def post(around: Surroundings, to: str, text: bytes) -> bool:

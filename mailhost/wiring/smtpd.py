@@ -11,26 +11,20 @@ from mailhost.adapters.lost_answers import DatabaseLostAnswers
 from mailhost.adapters.signins import SignInBook
 from mailhost.adapters.tally import DatabaseTally
 from mailhost.limits import FailedLogins
-from mailhost.ports import Allowance
 from mailhost.smtp.floor import House
 from mailhost.smtp.serve import Door
 from mailhost.smtp.serve import serve as serve_smtp
 from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
+from mailhost.wiring.chosenlimits import allowance, smtp_limits
 from mailhost.wiring.intake import intake, signing_queue
 from mailhost.wiring.judging import judging
-from mailhost.wiring.surroundings import Settings, Surroundings, bound, now, run, smtp_limits, stop_on_signals, workshop
+from mailhost.wiring.surroundings import Surroundings, bound, now, run, stop_on_signals, workshop
 
 
 def run_smtpd(around: Surroundings) -> None:
     """Serve the MX and the submission ports until SIGTERM or SIGINT."""
     run(_smtpd(around))
-
-
-def allowance(settings: Settings) -> Allowance:
-    """What mailboxes may send a day. A young tenant's mailboxes share what their tenant may."""
-    recipients, new = settings.young_recipients, settings.young_new_recipients
-    return Allowance(young=Allowance(mailbox=recipients, mailbox_new=new, tenant=recipients, tenant_new=new))
 
 
 async def _smtpd(around: Surroundings) -> None:

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,11 +22,11 @@ from mailhost.adapters.database import Readers
 from mailhost.adapters.egress import Where
 from mailhost.adapters.workshop import Workshop
 from mailhost.adapters.writer import Writer
-from mailhost.limits import SmtpLimits
 from mailhost.ports import Metrics
+from mailhost.wiring.chosenlimits import ChosenLimits
 
 
-class Settings(Protocol):
+class Settings(ChosenLimits, Protocol):
     """What a daemon needs of the settings (`webadmin.environ.Environ`)."""
 
     @property
@@ -72,15 +72,7 @@ class Settings(Protocol):
     @property
     def tls_reports(self) -> bool: ...
     @property
-    def max_message_size(self) -> int: ...
-    @property
-    def smtp_in_flight_bytes(self) -> int: ...
-    @property
     def imap_clear_on_loopback(self) -> bool: ...
-    @property
-    def young_recipients(self) -> int: ...
-    @property
-    def young_new_recipients(self) -> int: ...
     @property
     def demo(self) -> bool: ...
 
@@ -157,7 +149,3 @@ async def workshop(settings: Settings) -> AsyncIterator[Workshop]:
         # What sessions have handed over is committed before the process ends.
         await asyncio.get_running_loop().run_in_executor(None, writer.stop)
         await asyncio.get_running_loop().run_in_executor(None, readers.close)
-
-
-def smtp_limits(settings: Settings) -> SmtpLimits:
-    return replace(SmtpLimits(), message=settings.max_message_size, in_flight=settings.smtp_in_flight_bytes)

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from webadmin.environ import CHECKOUT, Environ
+from webadmin.limitsettings import LimitSettings
 
 HEAD = """\
 Every setting of a Skerry process, with its default. Remove the '#' of a line to change it.
@@ -25,7 +26,8 @@ def reference() -> str:
     """The whole file."""
     blocks = [_comment(HEAD)]
     prefix = Environ.model_config["env_prefix"]
-    for name, field in Environ.model_fields.items():
+    # Those of the cell first, then the limits, which few ever touch.
+    for name, field in sorted(Environ.model_fields.items(), key=lambda one: one[0] in LimitSettings.model_fields):
         blocks.append(f"{_comment(_sentence(field))}\n#{prefix}{name.upper()}={_value(field.default)}")
     return "\n\n".join(blocks) + "\n"
 
