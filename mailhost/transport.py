@@ -132,9 +132,10 @@ class Decider(Protocol):
         sealed: bool,
         consent: bool,
         note: bool,
+        standing: bool,
         now: datetime,
     ) -> Permission:
         """Whether a tenant's message for `domain` may be handed to any of these hosts; `secure`: under TLS, `sealed`:
-        unreadable there, `consent`: its author's, for what the tenant leaves to him, `note`: it says that a message
-        waits here and nothing of it. Raises StoreUnavailable.
+        unreadable there, `consent`: its author's, for what the tenant leaves to him, `standing`: his for all mail to
+        these readers, `note`: it says that a message waits here and nothing of it. Raises StoreUnavailable.
         """

@@ -340,3 +340,13 @@ class MemoryLinks:
     async def remove(self, tokens: Collection[bytes]) -> None:
         for token in tokens:
             self.kept.pop(token, None)
+
+
+class MemoryConsents:
+    """Standing consents as pairs of mailbox and reader, with their last day."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, str], date] = {}
+
+    async def given(self, mailbox_id: int, readers: Collection[str], *, today: date) -> frozenset[str]:
+        return frozenset(one for one in readers if self.kept.get((mailbox_id, one), date.min) >= today)

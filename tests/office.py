@@ -22,7 +22,7 @@ from mailhost.tlscounts import Session
 from mailhost.tlspolicy.requirement import Barred, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, ConnectionFailed, Permission, Transaction, Verdict
-from tests.fakes import MemoryLinks, MemoryOutbox, MemoryWishCounts
+from tests.fakes import MemoryConsents, MemoryLinks, MemoryOutbox, MemoryWishCounts
 from tests.people import identity
 from tests.smtp.talk import HOST, Talk
 
@@ -94,6 +94,8 @@ class Office:
         self.requirement: Requirement | Barred = Requirement(MX.name)
         self.sessions: list[Session] = []
         self.links = MemoryLinks()
+        self.consents = MemoryConsents()
+        self.leaves_it_to_authors = True
         self.rule: Callable[[Target, bool, bool], Verdict] = lambda _target, secure, sealed: (
             Verdict.ALLOW if secure or sealed else Verdict.DENY
         )
@@ -113,6 +115,7 @@ class Office:
             ),
             leaving=Leaving(
                 decider=self,
+                consents=self.consents,
                 held=held,
                 links=SecureLinks(
                     hostname=HOST,
@@ -167,9 +170,10 @@ class Office:
         sealed: bool,
         consent: bool,
         note: bool,
+        standing: bool,
         now: datetime,
     ) -> Permission:
-        allowed = consent or (note and secure)
+        allowed = consent or (standing and self.leaves_it_to_authors) or (note and secure)
         found = [Verdict.ALLOW if allowed else self.rule(target, secure, sealed) for target in targets]
         verdict = next(one for one in (Verdict.DENY, Verdict.HOLD, Verdict.LINK, Verdict.ALLOW) if one in found)
         return Permission(verdict, ("LOC_UNKNOWN",), "d" * 32, "Nobody knows where it stands.")

@@ -214,3 +214,51 @@ async def test_a_backup_that_only_may_have_a_note_still_gets_one() -> None:
     await office.work()
     await office.work()
     assert [sent[0] for sent in office.network.sent] == ["backup.other.test"]
+
+
+class TestStandingConsent:
+    """An owner's consent for one reader lets that reader's share go; the rest is kept."""
+
+    async def test_lets_mail_for_its_reader_go_and_keeps_that_for_others(self) -> None:
+        office = linking()
+        office.consents.kept = {(1, "cleo@other.test"): NOW.date()}
+        await office.put("cleo@other.test", "mo@other.test")
+        await office.work()
+        [letter] = office.notices()
+        assert "mo@other.test" in letter
+        assert "cleo@other.test" not in letter
+        [row] = [row for row in office.outbox.items.values() if not row.item.note]
+        assert ([one.address for one in row.item.recipients], row.item.reason) == (["cleo@other.test"], "parted")
+        office.later(minutes=1)
+        await office.work()
+        await office.work()
+        assert sorted(sent[2] for sent in office.network.sent) == [("cleo@other.test",), ("mo@other.test",)]
+        assert len(office.links.kept) == 1
+
+    @pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.HOLD])
+    async def test_counts_until_its_day_and_not_once_it_is_taken_back(self, verdict: Verdict) -> None:
+        office = Office()
+        office.rule = lambda *_: verdict
+        for until, after, gone in ((NOW.date(), 0, 1), (None, 0, 1), (NOW.date(), 1, 1)):
+            office.consents.kept = {} if until is None else {(1, "cleo@other.test"): until}
+            office.later(days=after)
+            await office.put("cleo@other.test")
+            await office.work()
+            assert len(office.network.sent) == gone
+            assert not office.outbox.items
+
+    async def test_is_worth_nothing_where_the_policy_does_not_leave_it_to_authors(self) -> None:
+        office = linking()
+        office.leaves_it_to_authors = False
+        office.consents.kept = {(1, "cleo@other.test"): NOW.date()}
+        await office.put("cleo@other.test")
+        await office.work()
+        assert len(office.links.kept) == 1
+        assert office.network.sent == []
+
+    async def test_is_for_what_its_owner_writes_and_not_for_what_is_passed_on(self) -> None:
+        office = linking()
+        office.consents.kept = {(1, "cleo@other.test"): NOW.date()}
+        await office.put("cleo@other.test", passing=Passing.ONLY)
+        await office.work()
+        assert office.network.sent == []

@@ -139,6 +139,8 @@ TABLE: Final[dict[str, Row]] = {
     "mailbox": OWNER,
     "own-links": OWNER,
     "own-link-end": OWNER,
+    "own-consents": OWNER,
+    "own-consent-revoke": OWNER,
     "keyring": OWNER,
     "app-passwords": OWNER,
     "app-password-add": OWNER,

@@ -19,7 +19,7 @@ from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
-from mailhost.provision import leaving, securelinks, tenants
+from mailhost.provision import consents, leaving, securelinks, tenants
 from webadmin import domainwork, evidence, metrics, notarial, reporting, witnessing
 from webadmin.accounts import sessions
 from webadmin.console import hours
@@ -61,9 +61,10 @@ def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: dateti
 
 
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Remove for good what owners have deleted, and secure links that have expired."""
+    """Remove for good what owners have deleted, and secure links and consents that have expired."""
     blobs = FileBlobs(environ.blobs)
     securelinks.sweep(now.date(), blobs)
+    consents.sweep(now.date())
     sweep_once(blobs, now)
 
 

@@ -39,7 +39,7 @@ GOOD_FOR: Final = timedelta(minutes=10)  # how long a change of DNS, datasets or
 MAX_KEPT: Final = 10_000  # answers in memory; a megabyte or two
 
 type Where = Callable[[str, date], Whereabouts]
-type _Asked = tuple[int, str, tuple[Target, ...], str, bool]
+type _Asked = tuple[int, str, tuple[Target, ...], str, bool, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,15 @@ class DatabaseDecider:
         sealed: bool,
         consent: bool,
         note: bool,
+        standing: bool,
         now: datetime,
     ) -> Permission:
         # To this very machine there is no wire to read along.
         on_wire = secure or all(target.loopback for target in targets)
         readable = "note" if note else "tls"
         mode = "e2e" if sealed else readable if on_wire else "plain"
-        asked = (tenant_id, domain, tuple(sorted(targets, key=lambda one: (one.name, one.address))), mode, consent)
+        hosts = tuple(sorted(targets, key=lambda one: (one.name, one.address)))
+        asked = (tenant_id, domain, hosts, mode, consent, standing)
         current = await self._readers.run(_current_policy, tenant_id)
         kept = self._kept.get(asked)
         if kept is not None and now < kept.until and kept.policy == current:
@@ -99,7 +101,7 @@ class DatabaseDecider:
         return permission
 
     def _decide(self, asked: _Asked, slug: str, now: datetime) -> Permission | _Made:
-        _, _, targets, mode, consent = asked
+        _, _, targets, mode, consent, standing = asked
         if not slug:
             return Permission(Verdict.HOLD, (NoPolicy.__name__,))
         notary = self._notary()
@@ -112,7 +114,7 @@ class DatabaseDecider:
         for target in targets:
             found = self._where(target.address, today)
             servers.append(server_at("mx", target.name, target.address, found, holders, today))
-        decision, _ = may_leave(servers, policy, notary.atlas, now, mode=mode, consent=consent)
+        decision, _ = may_leave(servers, policy, notary.atlas, now, mode=mode, consent=consent, standing=standing)
         return _Made(slug, policy, decision, notary)
 
     def _keep(self, asked: _Asked, answer: _Answer) -> None:
@@ -153,7 +155,8 @@ _DENIED: Final = {reasons.HOLD_FOR_SENDER: Verdict.HOLD, reasons.SECURE_LINK: Ve
 # Who may agree is told how; what nobody knows, and what has no TLS, no consent lets through.
 CONSENT: Final = (
     "Your organisation lets you agree to this delivery: send the message again with [consent] as the first word of its"
-    " subject. The word is removed before it leaves, and that somebody agreed is recorded, without names."
+    " subject. The word is removed before it leaves, and that somebody agreed is recorded, without names. To agree for"
+    " all your mail to a reader, enter the address under Consents on the pages of your mailbox."
 )
 LINK: Final = (
     "Or send it again with [link] as the first word of its subject: it stays here then, sealed, and its reader gets a"

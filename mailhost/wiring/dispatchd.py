@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from mailhost.adapters.consents import DatabaseConsents
 from mailhost.adapters.egress import DatabaseDecider
 from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.adapters.queue import DatabaseQueue
@@ -94,6 +95,7 @@ def _leaving(around: Surroundings, shop: Workshop, receiver: Receiver, queue: Da
     settings = around.settings
     return Leaving(
         decider=DatabaseDecider(shop.readers, shop.writer, around.notary, around.where()),
+        consents=DatabaseConsents(shop.readers, key=around.secrets.correspondent),
         held=held,
         links=SecureLinks(
             hostname=settings.hostname,

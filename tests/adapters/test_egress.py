@@ -65,6 +65,7 @@ async def asked(
     sealed: bool = False,
     consent: bool = False,
     note: bool = False,
+    standing: bool = False,
 ) -> Permission:
     if policy is not None:
         await adopt(cell, policy)
@@ -76,6 +77,7 @@ async def asked(
         sealed=sealed,
         consent=consent,
         note=note,
+        standing=standing,
         now=NOW,
     )
 
@@ -130,6 +132,17 @@ async def test_consent_lets_through_what_the_policy_leaves_to_its_author_and_not
     forbidding = await asked(cell, DENIES, GOOGLE, consent=True)
     assert forbidding.verdict is Verdict.DENY
     assert CONSENT not in forbidding.words
+
+
+async def test_a_standing_consent_has_its_own_reason_and_the_same_borders(cell: Cell) -> None:
+    agreeing = replace(DENIES, consent=True)
+    agreed = await asked(cell, agreeing, GOOGLE, standing=True)
+    assert (agreed.verdict, agreed.because) == (Verdict.ALLOW, ("EGRESS_STANDING_CONSENT", "METADATA_EXPOSED"))
+    assert (await cell.shop.readers.run(rows))[-1] == (agreed.decision, "allow", "example")
+    assert (await asked(cell, None, GOOGLE)).verdict is Verdict.DENY, "nobody else's mail shares the answer"
+    assert (await asked(cell, None, UNHEARD, standing=True)).verdict is Verdict.HOLD
+    assert (await asked(cell, None, GOOGLE, secure=False, standing=True)).verdict is Verdict.DENY
+    assert (await asked(cell, DENIES, GOOGLE, standing=True)).verdict is Verdict.DENY
 
 
 @pytest.mark.parametrize("rule", ["refuse", "hold", "link"])
@@ -215,7 +228,15 @@ async def test_an_answer_is_kept_for_minutes_until_midnight_and_under_its_policy
 
     async def ask(later: timedelta = timedelta()) -> Verdict:
         found = await one.may_leave(
-            tenant, "other.test", [UNHEARD], secure=True, sealed=False, consent=False, note=False, now=NOW + later
+            tenant,
+            "other.test",
+            [UNHEARD],
+            secure=True,
+            sealed=False,
+            consent=False,
+            note=False,
+            standing=False,
+            now=NOW + later,
         )
         return found.verdict
 

@@ -126,7 +126,15 @@ class TestLeaving:
 
         async def asked(*, secure: bool = True, sealed: bool = False, of: int = tenant) -> Leaves:
             answer = await decider.may_leave(
-                of, "example.com", [target], secure=secure, sealed=sealed, consent=False, note=False, now=NOW
+                of,
+                "example.com",
+                [target],
+                secure=secure,
+                sealed=sealed,
+                consent=False,
+                note=False,
+                standing=False,
+                now=NOW,
             )
             return answer.verdict
 

@@ -1,7 +1,7 @@
 """A secure link from end to end: what may not go to American hands stays here, and its reader opens and answers it.
 
 Ada writes with an ordinary mail program. The other host gets a note and not a word of the message; Chromium turns the
-seven words of Ada's letter into a key and shows the message; the answer, with a file, lies in Ada's mailbox, sealed.
+seven words of Ada's letter into a key and shows the message; the answer, with a file, lies in Ada's mailbox, sealed. Then Ada agrees to readable mail for that reader.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Request, expect
 
-from tests.journeys.browser import chromium, visitor
-from tests.journeys.house import House, house
-from tests.journeys.otherhost import other_host
+from tests.journeys.browser import Visitor, chromium, visitor
+from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import populated, texts, wait_for_texts
 
@@ -41,6 +41,28 @@ def hand_in(cell: House, password: str) -> None:
 
 def sent_in(request: Request) -> bytes:
     return request.url.encode() + (request.post_data_buffer or b"")
+
+
+def _agree(owner: Visitor, american: OtherHost, cell: House, password: str) -> None:
+    """Ada looks at her links, agrees to readable mail for Cleo, reads for whom she agreed, and writes again."""
+    page = owner.go("/sign-in/?next=/mailbox/links/")
+    page.get_by_label("Mail address").fill("ada@example.is")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="End link")).to_be_visible(timeout=SLOW)
+    owner.look("owner-links")
+    page = owner.go("/account/consents/")
+    page.get_by_label("The reader's address").fill("cleo@other.test")
+    page.get_by_role("button", name="I agree").click()
+    expect(page.get_by_text("It counts until")).to_be_visible()
+    assert "cleo" not in page.content()
+    page.get_by_label("Your account password").fill(PASSWORD)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("cleo@other.test")).to_be_visible(timeout=SLOW)
+    owner.look("owner-consents")
+    hand_in(cell, password)
+    american.wait_for(2, 60)
+    assert TEXT.encode() in american.arrived[1].content
 
 
 def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> None:
@@ -96,6 +118,8 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
         assert len(american.arrived) == 1, "nothing else ever went there"
         assert texts(cell, "ada@example.is", ada, "INBOX")[0] == letter
 
+        with visitor(playwright, f"http://localhost:{cell.ports['WEB']}", tmp_path) as owner:
+            _agree(owner, american, cell, ada)
         for name, how in (("phone", {"phone": True}), ("dark", {"dark": True})):
             with visitor(playwright, f"http://localhost:{cell.ports['WEB']}", tmp_path, **how) as cleo:
                 page = cleo.go(link[1].decode())

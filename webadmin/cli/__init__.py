@@ -36,6 +36,7 @@ NOUNS = {
     ),
     "filters": ("webadmin.cli.filters", "What becomes of mail that arrives in a mailbox: its owner's rules."),
     "vacation": ("webadmin.cli.vacation", "What people get as an answer while a mailbox's owner is away."),
+    "consent": ("webadmin.cli.consent", "Readers whom a mailbox's owner writes to whatever the policy advises."),
     "queue": ("webadmin.cli.queue", "Mail that waits to leave: list, show, retry, drop."),
     "operator": ("webadmin.cli.operator", "Who may open the operators' pages: add, list, reset, delete."),
     "session": ("webadmin.cli.session", "Operators at work: open a session with its reason, see who did what."),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from mailhost.consents import DAYS, MAX_DAYS
 from mailhost.models import AppPassword
 from mailhost.provision.apppasswords import MAX_NAME
 from mailhost.seal.registration import MAX_FORM_SIZE
@@ -69,3 +70,20 @@ class Recovered(_Made):
     )
     challenge = forms.CharField(max_length=MAX_CHALLENGE, required=False, widget=forms.HiddenInput)
     proof = forms.CharField(max_length=MAX_PROOF, required=False, widget=forms.HiddenInput)
+
+
+class NewConsent(forms.Form):
+    """A reader to whom the owner writes readable mail, and for how long."""
+
+    reader = forms.CharField(
+        label=_("The reader's address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    days = forms.IntegerField(
+        label=_("Days for which it counts"),
+        help_text=_("It ends by itself, and you can take it back at any time."),
+        min_value=1,
+        max_value=MAX_DAYS,
+        initial=DAYS,
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webadmin.owner.views import apppasswords, home, keys, links, log, passwords, programs, recovering
+from webadmin.owner.views import apppasswords, consents, home, keys, links, log, passwords, programs, recovering
 
 urlpatterns = [
     path("mailbox/", home.home, name="mailbox"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("mailbox/app-passwords/<int:number>/revoke/", apppasswords.revoke, name="app-password-revoke"),
     path("mailbox/links/", links.listing, name="own-links"),
     path("mailbox/links/<int:number>/end/", links.end, name="own-link-end"),
+    path("account/consents/", consents.listing, name="own-consents"),
+    path("account/consents/<int:number>/revoke/", consents.revoke, name="own-consent-revoke"),
     path("mailbox/password/", passwords.change, name="change-password"),
     path("mailbox/programs/", programs.programs, name="mail-programs"),
     path("mailbox/programs/mail.mobileconfig", programs.profile, name="mail-profile"),

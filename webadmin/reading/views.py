@@ -37,7 +37,7 @@ from mailhost.provision.errors import WrongSecret
 from mailhost.provision.securelinks import AnswersClosed, Opened
 from mailhost.seal.link import AUTH_KEY_SIZE
 from mailhost.wiring.posting import hand_in
-from webadmin import daemons
+from webadmin import daemons, spoken
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
 
@@ -117,7 +117,7 @@ def _hand_in(request: HttpRequest, found: Opened, now: datetime) -> None:
     try:
         securelinks.begin_answer(found, attachments=bool(files))
     except AnswersClosed as closed:
-        raise Refused(str(closed)) from None
+        raise Refused(spoken.refusal(closed)) from None
     record = found.record
     message = made_answer(
         reader=record.reader,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from mailhost.models import LinkChoice, Mailbox, Message, SecureLink
+from jurisdiction.models import EgressDecision
+from jurisdiction.presets import home_policy
+from jurisdiction.records import policies
+from mailhost.models import Consent, LinkChoice, Mailbox, Message, SecureLink
 from mailhost.provision import securelinks
 from mailhost.provision.mailboxes import secret_keys
 from mailhost.seal import Summary, open_file, seal
@@ -24,6 +28,7 @@ from mailhost.seal.password import Argon2Parameters
 from mailhost.securelinks import Record
 from tests.provision import house
 from tests.webadmin import people
+from webadmin import notarial
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.models import Account, Failures
 from webadmin.reading import views
@@ -238,3 +243,62 @@ class TestItsAuthor:
         refused = ada.post("/tenants/harbour/links/", {"days": "91"})
         assert refused.status_code == 422
         assert house.CELL == "is-1"
+
+
+class TestConsents:
+    """The owner's page of standing consents, and the tenant's of what was decided."""
+
+    @pytest.fixture
+    def ada(self) -> Client:
+        people.found()
+        notary = notarial.notary(settings.ENVIRON, today=timezone.now().date())
+        policies.adopt("harbour", replace(home_policy("IS"), consent=True), notary, timezone.now())
+        return people.signed_in(people.account_of("ada@example.is", Account.Role.OWNER))
+
+    def test_are_given_listed_without_names_and_taken_back(self, ada: Client) -> None:
+        assert ada.post("/account/consents/", {"reader": "cleo@other.test", "days": "30"}).status_code == 302
+        page = ada.get("/account/consents/").content.decode()
+        assert "cleo" not in page
+        row = Consent.objects.get()
+        sealed = base64.b64decode(re.findall(r'data-sealed="([^"]+)"', page)[0])
+        identities = [HybridIdentity.from_text(text) for text in secret_keys("ada@example.is", people.ADAS_PASSWORD)]
+        assert open_file(identities, sealed) == b"cleo@other.test"
+        ben = people.signed_in(people.account_of("ben@example.is"))
+        assert ben.post(f"/account/consents/{row.pk}/revoke/").status_code == 404
+        assert ada.post(f"/account/consents/{row.pk}/revoke/").status_code == 302
+        assert not Consent.objects.exists()
+
+    def test_are_refused_at_the_field_with_what_was_typed(self, ada: Client) -> None:
+        refused = ada.post("/account/consents/", {"reader": "cleo", "days": "30"})
+        assert refused.status_code == 422
+        assert 'value="cleo"' in refused.content.decode()
+        notary = notarial.notary(settings.ENVIRON, today=timezone.now().date())
+        policies.adopt("harbour", home_policy("IS"), notary, timezone.now())
+        assert "does not leave consent" in ada.get("/account/consents/").content.decode()
+        assert ada.post("/account/consents/", {"reader": "cleo@other.test", "days": "30"}).status_code == 422
+
+    def test_and_what_was_kept_back_are_told_to_the_tenant_by_their_reasons(self, ada: Client) -> None:
+        shared = {
+            "cell": "is-1",
+            "on": timezone.now().date(),
+            "tenant": "harbour",
+            "mode": "tls",
+            "policy": "",
+            "facts_serial": 1,
+        }
+        for number, (verdict, because) in enumerate(
+            (
+                ("allow", "EGRESS_STANDING_CONSENT METADATA_EXPOSED"),
+                ("deny", "EGRESS_PLAINTEXT_DENIED:FVEY"),
+                ("allow", "EGRESS_TLS_OK METADATA_EXPOSED"),
+                ("hold", "LOC_UNKNOWN OFFER_E2E_OR_PORTAL"),
+            )
+        ):
+            EgressDecision.objects.create(
+                public_id=f"{number:032x}", destination=bytes([number]) * 16, verdict=verdict, because=because, **shared
+            )
+        page = " ".join(ada.get("/tenants/harbour/outgoing/").content.decode().split())
+        assert "agreed to readable mail for this reader" in page
+        assert "Five Eyes" in page
+        assert "It is not known which country" in page
+        assert page.count('<td class="number" data-label="Times">1</td>') == 3

@@ -36,7 +36,8 @@ form.addEventListener("submit", async (event) => {
   part("working").hidden = false;
   try {
     await library;
-    await { "app-password": appPassword, password: otherPassword, recover, "sign-ins": signIns }[form.dataset.owner]();
+    const acts = { "app-password": appPassword, consents: showConsents, password: otherPassword, recover, "sign-ins": signIns };
+    await acts[form.dataset.owner]();
   } catch (problem) {
     say(inWords(problem));
   }
@@ -102,6 +103,20 @@ function show(password) {
   document.querySelector("[data-explained]").hidden = true;
   result.hidden = false;
   result.querySelector("h2").focus();
+}
+
+/** Open the addresses on the page, in place; they go with it. */
+async function showConsents() {
+  const { stored, derived } = await proven();
+  const unlocked = await keys.unlockKeyring(stored, derived);
+  for (const field of document.querySelectorAll("[data-sealed]")) {
+    const { message } = await keys.openMessage(unlocked, field.dataset.sealed);
+    field.textContent = new TextDecoder().decode(message);
+  }
+  unlocked.wipe();
+  derived.wipe();
+  empty();
+  form.hidden = true;
 }
 
 function fresh() {

@@ -5,16 +5,22 @@ Only counts and reasons of held mail: whose mail it is and to whom is between it
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
+from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from jurisdiction.models import CheckpointRow
+from jurisdiction import reasons
+from jurisdiction.atlas import Atlas
+from jurisdiction.models import CheckpointRow, EgressDecision
 from jurisdiction.notary import Notary
 from jurisdiction.records import egress, ledger, policies
-from mailhost.models import QueueItem
+from jurisdiction.sentences import reason_sentence
+from mailhost.models import QueueItem, Tenant
 from mailhost.notices import WHY
 from mailhost.provision import leaving, queue
 from webadmin import spoken, witnessing
@@ -26,14 +32,26 @@ from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 @require_safe
 @never_cache
 def held(request: HttpRequest, tenant: str) -> HttpResponse:
-    """How much mail waits on its way out, by state and reason."""
-    own = tenant_of(tenant)
+    """How much mail waits on its way out, by state and reason, and what the policy decided about the rest."""
+    own, here = tenant_of(tenant), cell()
     found = queue.by_reason(own)
     rows = [
         (one, spoken.text(WHY.get(one.reason, ("", one.reason))[1]) or _("It has not been tried yet.")) for one in found
     ]
     total = {state: sum(one.messages for one in found if one.state == state) for state in QueueItem.State.values}
-    return show(request, own, "held", "tenant-held", {"rows": rows} | total)
+    decided = {"decided": _decided(own, here.notary.atlas), "weeks": egress.KEPT.days // 7}
+    return show(request, own, "held", "tenant-held", {"rows": rows} | total | decided)
+
+
+def _decided(tenant: Tenant, atlas: Atlas) -> list[dict[str, Any]]:
+    """What was kept, returned, or let go for a reason worth knowing; a decision is one destination on one day."""
+    ordinary = Q(because__startswith=reasons.EGRESS_TLS_OK) | Q(because__startswith=reasons.EGRESS_E2E_OK)
+    rows = EgressDecision.objects.filter(tenant=tenant.slug).exclude(ordinary).values("verdict", "because")
+    found = rows.annotate(n=Count("pk"), newest=Max("on")).order_by("-n", "because")
+    return [
+        row | {"words": spoken.text(" ".join(reason_sentence(one, atlas) for one in row["because"].split()))}
+        for row in found
+    ]
 
 
 @require_safe
