@@ -3,11 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.conf import settings
 from django.db import connection
 from nacl.pwhash import argon2id
@@ -23,6 +27,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys first: a file is one worker's, and a long one at the end would leave the others without work."""
+    items.sort(key=lambda item: item.get_closest_marker("journey") is None)
 
 
 @pytest.fixture(scope="session")
@@ -86,13 +96,29 @@ def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     pytest_socket.enable_socket()
 
 
-def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, **_: int) -> bytes:
+def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, *_: int, **__: int) -> bytes:
     return argon2id.kdf(size, password, salt, opslimit=argon2id.OPSLIMIT_MIN, memlimit=argon2id.MEMLIMIT_MIN)
 
 
+# Where the price itself is tested.
+_AT_FULL_PRICE = ("tests/seal/", "tests/jurisdiction/ledger/", "tests/mailauth/")
+
+
+@cache
+def _rsa_key(number: int) -> RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
 @pytest.fixture(autouse=True)
-def _cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fifth of a second a password is for thieves. The tests of sealing, its vectors and the journeys pay it."""
-    if request.node.get_closest_marker("journey") or request.node.nodeid.startswith("tests/seal/"):
+def _cheap_secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of a second a password is for thieves, and an RSA key takes as long; journeys pay it.
+
+    A test gets keys that differ from each other, and that other tests had before.
+    """
+    if request.node.get_closest_marker("journey") or request.node.nodeid.startswith(_AT_FULL_PRICE):
         return
-    monkeypatch.setattr("mailhost.seal.password.argon2id", SimpleNamespace(kdf=_argon2_at_no_cost))
+    cheap = SimpleNamespace(kdf=_argon2_at_no_cost)
+    monkeypatch.setattr("mailhost.seal.password.argon2id", cheap)
+    monkeypatch.setattr("jurisdiction.ledger.keylog.nacl_argon2id", cheap)
+    number = count()
+    monkeypatch.setattr("mailhost.mailauth.dkim_key.generate_private_key", lambda **_: _rsa_key(next(number)))

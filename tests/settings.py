@@ -27,3 +27,4 @@ if not os.environ.get("SKERRY_TEST_DATABASE_URL"):
 # Names as they stand: what collecting does to them is tested where it is done (tests/webadmin/test_statics.py).
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.emptying"]
+PASSWORD_HASHERS = ["tests.hashers.Argon2AtNoCost"]
