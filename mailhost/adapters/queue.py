@@ -65,6 +65,11 @@ class _Rows:
     old: list[Any]
 
 
+def destination_digest(domain: str, key: bytes) -> bytes:
+    """What stands for a destination in the tables: 16 bytes that only this cell can make."""
+    return hashlib.blake2b(domain.encode(), key=key, digest_size=16, person=b"destination").digest()
+
+
 class DatabaseQueue:
     """`outbox.Outbox` over the cell's database. `key` turns domains into digests, `blobs` take large contents."""
 
@@ -80,7 +85,7 @@ class DatabaseQueue:
 
     def digest(self, domain: str) -> bytes:
         """A destination as the tables know it."""
-        return hashlib.blake2b(domain.encode(), key=self._key, digest_size=16, person=b"destination").digest()
+        return destination_digest(domain, self._key)
 
     async def put(self, message: Outgoing, *, now: datetime) -> None:
         # What is to leave later counts as queued then: its end and its key are five and six days from there.

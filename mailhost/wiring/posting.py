@@ -5,6 +5,8 @@ Letters of its own, and answers that a reader wrote on the page of a secure link
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import parse_address
 from mailhost.outcomes import Deferred, Verdict
@@ -19,21 +21,28 @@ def post(around: Surroundings, to: str, text: bytes) -> bool:
 
     For a process with no event loop of its own.
     """
-    taken: list[bool] = []
+    return post_all(around, [(to, text)]) == 1
+
+
+def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes]]) -> int:
+    """Deliver letters, each with its one recipient, one after the other; how many need no second try."""
+    done: list[bool] = []
 
     async def deliver() -> None:
         settings, limits = around.settings, smtp_limits(around.settings)
         async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, _, _plain):
-            address = parse_address(to)
-            routes = await receiver.recipient(address, len(text))
-            if not isinstance(routes, tuple):
-                taken.append(not isinstance(routes, Deferred))
-                return
-            envelope = Envelope(None, Client("", settings.hostname, "LMTP"), recipients=[Recipient(address, routes)])
-            taken.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))
+            for to, text in letters:
+                address = parse_address(to)
+                routes = await receiver.recipient(address, len(text))
+                if not isinstance(routes, tuple):
+                    done.append(not isinstance(routes, Deferred))
+                    continue
+                client = Client("", settings.hostname, "LMTP")
+                envelope = Envelope(None, client, recipients=[Recipient(address, routes)])
+                done.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))
 
     run(deliver())
-    return taken[0]
+    return sum(done)
 
 
 def hand_in(around: Surroundings, mailbox: str, text: bytes, results: str) -> bool:

@@ -8,11 +8,12 @@ so that a program can know them beforehand.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from jurisdiction.policy import MAX_RETENTION_DAYS
 
@@ -24,6 +25,17 @@ Line = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[ -~]*[!-~][
 Address = Annotated[str, Field(min_length=3, max_length=320, examples=["ben@example.is"])]
 DomainName = Annotated[str, Field(min_length=3, max_length=253, examples=["example.is"])]
 Code = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["IS"])]
+
+
+def _written_out(value: object) -> object:
+    """pydantic would take a number for seconds since 1970."""
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
+        raise ValueError("a day is written like 2027-03-14")
+    return value
+
+
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Day = Annotated[date, BeforeValidator(_written_out)]
 Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9_.-]+$")]
 
 
@@ -205,7 +217,7 @@ class InvitationOut(Schema):
 
 class PasswordIn(Given):
     name: Line
-    expires: date | None = None
+    expires: Day | None = None
 
 
 class NewPasswordOut(Schema):

@@ -46,6 +46,7 @@ NOUNS = {
     "atlas": ("webadmin.cli.atlas", "The facts about countries' laws that decisions are made from."),
     "ledger": ("webadmin.cli.ledger", "The cell's append-only log: show, verify, receipts for tenants."),
     "backup": ("webadmin.cli.backup", "This cell as one sealed file: make, verify, restore."),
+    "demo": ("webadmin.cli.demo", "Fill a cell with demo data, to look at its pages."),
     "doctor": ("webadmin.cli.doctor", "Check this machine and this cell, and say what to do."),
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import date
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -129,7 +128,7 @@ class ChangeIn(Schema):
     bloc: shapes.Word | None = None
     entity: shapes.Word | None = None
     owner: Annotated[str, Field(pattern="^([A-Z]{2}(,[A-Z]{2}){0,19})?$")] = ""
-    on: date | None = None
+    on: shapes.Day | None = None
 
 
 @router.get(f"{LAW}/what-if", url_name="policy-what-if", response=of(list[shapes.EffectOut]))
