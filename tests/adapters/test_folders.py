@@ -324,6 +324,16 @@ async def test_a_watcher_hears_of_a_delivery_within_two_hundred_milliseconds(cel
     running.cancel()
 
 
+async def test_a_folder_is_read_in_pieces(ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SNAPSHOT_ROWS", 3)
+    folder = await ada.open("INBOX")
+    for count in range(8):
+        snapshot = await folder.snapshot(claim_recent=False)
+        assert list(snapshot.uids) == list(range(1, count + 1))
+        assert list(snapshot.modseqs) == list(range(2, count + 2))
+        await fill(ada, 1)
+
+
 # What a connection appends itself
 
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mailhost.imap.store import Accounts
 
 BATCH = 500
-PARTS = ("bodies", "envelopes", "sealed", "login", "append")
+HUGE = 500_000
+PARTS = ("bodies", "envelopes", "sealed", "login", "append", "huge")
 LINE = b"0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n"
 
 
@@ -227,6 +228,47 @@ class Bench:
             show(f"append x{len(some)}", wall, spent, each * len(some))
         await people[0].say(b"a STORE 1:* +FLAGS.SILENT (\\Deleted)\r\n")
         await people[0].say(b"a EXPUNGE\r\n")
+
+    async def huge(self) -> None:
+        """A folder of half a million messages: rows of one sealed message, for only the rows count."""
+        login, _password = self.users[1]
+
+        def make(cursor: Any) -> None:
+            cursor.execute(
+                "SELECT f.id FROM mailhost_folder f JOIN mailhost_mailbox m ON m.id = f.mailbox_id"
+                " WHERE m.address = %s AND f.name = 'Archive'",
+                [login],
+            )
+            folder = cursor.fetchone()[0]
+            cursor.execute("SELECT COUNT(*), MAX(id) FROM mailhost_message WHERE folder_id = %s", [folder])
+            if cursor.fetchone()[0] >= HUGE:
+                return
+            cursor.execute("SELECT MAX(id) FROM mailhost_sealedmessage")
+            sealed = cursor.fetchone()[0]
+            cursor.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %s)"
+                " INSERT INTO mailhost_message (folder_id, uid, modseq, flags, saved, sealed_id)"
+                " SELECT %s, i, i, i & 1, '2026-01-01 00:00:00', %s FROM n",
+                [HUGE, folder, sealed],
+            )
+            cursor.execute(
+                "UPDATE mailhost_folder SET uidnext = %s, highestmodseq = %s, recent_from = %s WHERE id = %s",
+                [HUGE + 1, HUGE, HUGE + 1, folder],
+            )
+
+        await self.shop.writer.change(make)
+        for _ in range(3):
+            person = await logged_in(self.accounts, self.users[1], select=False)
+            before = resident()
+            await self.timed("select, half a million", person, b"a EXAMINE Archive\r\n", HUGE)
+            print(f"{'':24} keeps {(resident() - before) >> 20} MiB more than before")
+            await self.timed("flags of 50,000", person, b"a FETCH 1:50000 FLAGS\r\n", 50_000)
+            await person.bye()
+
+
+def resident() -> int:
+    """Octets of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def show(name: str, wall: float, cpu: float, messages: int, octets: int = 0) -> None:

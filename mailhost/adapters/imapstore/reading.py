@@ -1,7 +1,7 @@
 """The SELECTs of the IMAP store: functions of plain arguments that run in reading threads.
 
-A snapshot is read in two statements without a transaction: first the folder's counters, then the messages below
-its UIDNEXT. What happens in between is told later by `changes`, so the pair never lies, it is only early.
+A snapshot is read in several statements without a transaction: first the folder's counters, then the messages below
+its UIDNEXT, piece by piece. What happens in between is told later by `changes`, so it never lies, it is only early.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from mailhost.adapters.blobs import BadBlobName, FileBlobs
-from mailhost.adapters.database import listed, one_of, read_moment, statements
+from mailhost.adapters.database import fetch_columns, listed, one_of, read_moment, statements
 from mailhost.adapters.imapstore.views import MessageView, StoredMessage
 from mailhost.adapters.keywords import keywords_of
 from mailhost.imap.store import Changes, Damaged, Meta, NoSuchFolder, Snapshot
 
 # Content is loaded and opened in pieces of about this many octets, so that one FETCH does not fill the memory.
 CHUNK_BYTES = 1 << 20
+# Rows of a snapshot that are read at a time: a megabyte or two while they are on their way.
+SNAPSHOT_ROWS = 10_000
 # Rows of one piece of `meta`: a few milliseconds of opening in a thread.
 CHUNK_ROWS = 200
 
@@ -40,15 +42,18 @@ def snapshot(folder_id: int, uidvalidity: int) -> Snapshot:
     uidnext, modseq, recent_from = counters(folder_id)
     uids, flags, modseqs = array("I"), array("Q"), array("Q")
     with statements() as cursor:
-        cursor.execute(
-            "SELECT uid, flags, modseq FROM mailhost_message WHERE folder_id = %s AND uid < %s ORDER BY uid",
-            [folder_id, uidnext],
-        )
-        while rows := cursor.fetchmany(10_000):
-            columns = list(zip(*rows, strict=True))
-            uids.extend(columns[0])
-            flags.extend(columns[1])
-            modseqs.extend(columns[2])
+        read = SNAPSHOT_ROWS
+        while read == SNAPSHOT_ROWS:
+            columns = fetch_columns(
+                cursor,
+                ("uid", "flags", "modseq"),
+                "SELECT uid, flags, modseq FROM mailhost_message"
+                " WHERE folder_id = %s AND uid > %s AND uid < %s ORDER BY uid LIMIT %s",
+                [folder_id, uids[-1] if uids else 0, uidnext, SNAPSHOT_ROWS],
+            )
+            for whole, column in zip((uids, flags, modseqs), columns, strict=True):
+                whole.extend(column)
+            read = len(columns[0])
         keywords = keywords_of(cursor, folder_id)
     return Snapshot(uids, flags, modseqs, keywords, uidvalidity, uidnext, modseq, recent_from)
 
