@@ -17,7 +17,7 @@ In: a row, a caller, the tenant of the address. Out: a verdict; `webadmin.gate` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -56,6 +56,7 @@ class Row:
     sudo: bool = False
     stated: bool = False
     pending: bool = False
+    sudo_to_send: bool = False  # only who sends a form must be proven again
     rights: Mapping[str, Right | None] = field(default_factory=dict)
 
 
@@ -88,6 +89,15 @@ def _api(**rights: Right | None) -> Row:
 
 def _api_operators(**rights: Right) -> Row:
     return Row(frozenset({Role.OPERATOR}), rights=rights)
+
+
+# Methods that change nothing.
+LOOKS: Final = frozenset({"GET", "HEAD"})
+
+
+def sudo_to_send(row: Row) -> Row:
+    """The same people; who only looks need not be proven again, who sends a form must."""
+    return replace(row, sudo_to_send=True)
 
 
 EVERYBODY: Final = _row(*Role)
@@ -171,13 +181,14 @@ TABLE: Final[dict[str, Row]] = {
     "domain": TENANT,
     "domain-zone": TENANT,
     "domain-remove": with_sudo(TENANT),
-    "domain-catch-all": TENANT,
+    "domain-catch-all": with_sudo(TENANT),
     "tenant-mailboxes": TENANT,
-    "tenant-mailbox": TENANT,
+    "tenant-mailbox": sudo_to_send(TENANT),
     "tenant-aliases": TENANT,
     "alias-remove": TENANT,
     "tenant-policy": TENANT,
     "tenant-policy-change": with_sudo(TENANT),
+    "tenant-policy-custom": with_sudo(TENANT),
     "tenant-decisions": TENANT,
     "tenant-held": TENANT,
     "tenant-links": TENANT,
@@ -274,7 +285,7 @@ def decide(row: Row | None, caller: Caller, tenant: str = "", method: str = "GET
         return Verdict.HIDDEN
     if row.stated and Role.OPERATOR in caller.roles and not caller.stated:
         return Verdict.STATE
-    if row.sudo and not caller.sudo:
+    if (row.sudo or (row.sudo_to_send and method not in LOOKS)) and not caller.sudo:
         return Verdict.SUDO
     return Verdict.ALLOW
 

@@ -43,7 +43,8 @@ def rotate_keys(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> 
 
 
 def check_domains(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Look at the domains that are due."""
+    """Look at the domains that are due, and let go of those that nobody proved in a month."""
+    domains.expire(now.date())
     resolver = hosting.resolver(environ)
     if resolver is None:
         return

@@ -57,7 +57,7 @@ class Gate:
             return None
         if row is not None and row.rights:
             return admission.admit(request, row, match.view_name if match else "", str(words.get("tenant", "")))
-        verdict = access.decide(row, caller(request, row), str(words.get("tenant", "")))
+        verdict = access.decide(row, caller(request, row), str(words.get("tenant", "")), request.method or "GET")
         match verdict:
             case Verdict.ALLOW:
                 return _told_to_the_tenant(request, str(words.get("tenant", "")))
@@ -134,7 +134,9 @@ def _told_to_the_tenant(request: HttpRequest, tenant: str) -> HttpResponse | Non
 
 
 def _lead(name: str, request: HttpRequest) -> HttpResponse:
-    """To an address, and from there back to the page itself."""
+    """To an address, and from there back to the page itself, with what was typed into it."""
+    if request.method == "POST":
+        typed.keep(request, typed.carried(request.path, request.POST))
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
     return redirect(f"{reverse(name)}?next={quote(back)}")
 

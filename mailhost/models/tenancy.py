@@ -74,12 +74,15 @@ class Domain(models.Model):
     """A mail domain of a tenant, in A-labels and lower case."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell tenant name verified catch_all sends_dmarc_reports")
+    disclosure: ClassVar[Disclosure] = Disclosure(
+        clear="cell tenant name verified brought catch_all sends_dmarc_reports"
+    )
 
     cell = models.CharField(max_length=8)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
     name = models.CharField(max_length=253, unique=True)
     verified = models.DateField(null=True)
+    brought = models.DateField(null=True)  # since when it waits for its proof
     catch_all = models.ForeignKey("Mailbox", on_delete=models.SET_NULL, null=True, related_name="+")
     # What arrives here is told, as counts, to the domains of its authors that ask.
     sends_dmarc_reports = models.BooleanField(default=False, db_default=False)

@@ -9,7 +9,7 @@ A name is claimed at the directory, as a keyed hash, before the cell serves it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -23,6 +23,7 @@ from mailhost.provision.removal import Blobs, remove_mailbox
 
 # Unproven domains of one tenant: each is looked up every hour, and nobody moves house with more at a time.
 MAX_UNPROVEN: Final = 10
+UNPROVEN_FOR: Final = timedelta(days=30)  # who moves house with a domain has done it by then; it can be brought again
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,14 @@ def bring(name: str, tenant_slug: str) -> Domain:
         if Domain.objects.filter(tenant=tenant, verified=None).count() >= MAX_UNPROVEN:
             raise StillInUse(f"{MAX_UNPROVEN} of your domains wait for their proof; prove or remove one of them first")
         return Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name)
+
+
+def expire(today: date) -> int:
+    """Let go of domains that nobody proved in time; how many. One that is new to this begins to wait today."""
+    waiting = Domain.objects.filter(verified=None)
+    waiting.filter(brought=None).update(brought=today)
+    gone = waiting.filter(brought__lte=today - UNPROVEN_FOR, mailbox=None)
+    return gone.delete()[1].get(Domain._meta.label, 0)
 
 
 def prove(domain: Domain, *, now: datetime, claims: Claims) -> None:

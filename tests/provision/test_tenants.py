@@ -1,5 +1,7 @@
 """Tenants and domains: claims first, one cell each, nothing left behind."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError
 
@@ -123,3 +125,12 @@ def test_deleting_a_tenant_takes_everything_of_it_and_nothing_of_others(
     assert directory.domains == {"example.no": "is-1"}
     with pytest.raises(NotFound):
         tenants.show("harbour")
+
+
+def test_a_domain_that_nobody_proves_goes_after_a_month_and_a_proven_one_stays() -> None:
+    domains.bring("late.is", "harbour")
+    today = house.NOW.date()
+    assert domains.expire(today) == 0
+    assert domains.expire(today + domains.UNPROVEN_FOR - timedelta(days=1)) == 0
+    assert domains.expire(today + domains.UNPROVEN_FOR) == 1
+    assert sorted(Domain.objects.values_list("name", flat=True)) == ["example.is", "example.no"]

@@ -161,7 +161,7 @@ def test_every_address_answers_everybody_as_the_table_says(
         client, caller = browsers[who]
         if one.name in {"sign-out", "end-other-sessions"} and method == "post":
             continue  # ends the very session that the next address needs
-        verdict = decide(access.row_of(one.name), caller, "harbour" if one.tenant else "")
+        verdict = decide(access.row_of(one.name), caller, "harbour" if one.tenant else "", method.upper())
         status = getattr(client, method)(one.path).status_code
         if status >= 500 or (verdict is not Verdict.ALLOW and status not in LEADS[verdict]):
             wrong.append(f"{who} {method} {one.path}: {status}, and the table says {verdict}")

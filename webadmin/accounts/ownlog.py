@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -23,6 +22,7 @@ from mailhost.models import Mailbox
 from mailhost.signins import Note, Program, Result
 from mailhost.wiring.placing import label
 from webadmin import notarial
+from webadmin.accounts.sources import address_of
 from webadmin.gazetteer import Gazetteer
 
 FAILURES = "failures"  # key of the session: wrong passwords before this sign-in, until its second factor is proven
@@ -34,20 +34,9 @@ def note(request: HttpRequest, box: Mailbox, result: Result, now: datetime, *, f
 
 
 def _country(request: HttpRequest, today: date) -> str:
-    address = _address(request)
+    address = address_of(request)
     gazetteer = _gazetteer() if address else None
     return label(gazetteer(address, today)) if gazetteer else ""
-
-
-def _address(request: HttpRequest) -> str:
-    """The browser's address, if it is one of the internet."""
-    came = request.META.get("REMOTE_ADDR", "")
-    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    try:
-        found = ip_address(last) if last and ip_address(came).is_loopback else ip_address(came)
-    except ValueError:
-        return ""
-    return str(found) if found.is_global else ""
 
 
 @cache

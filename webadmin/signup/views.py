@@ -196,7 +196,7 @@ def done(request: HttpRequest) -> HttpResponse:
     account = gate.account_of(request)
     box = account.mailbox
     assert isinstance(box, Mailbox)
-    return render(request, "signup/done.html", {"box": box, "tenant": box.tenant})
+    return render(request, "signup/done.html", {"box": box, "tenant": box.tenant, "is_founder": account.runs_tenant})
 
 
 @require_safe

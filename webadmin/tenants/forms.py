@@ -9,6 +9,9 @@ from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from jurisdiction.atlas import Atlas
+from jurisdiction.policy import BLOC_LISTS, MAX_RETENTION_DAYS, Policy
+from jurisdiction.sentences import law
 from mailhost.securelinks import MAX_DAYS
 from webadmin.api import tokens
 from webadmin.api.rights import Right
@@ -18,6 +21,16 @@ _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"
 MAX_DOMAIN = 253  # the column's width
 MIB = 1 << 20
 MAX_QUOTA = 10 << 20  # MiB: ten tebibytes; anything larger is a slip of the keyboard
+
+
+# Three hundred codes with commas: every country there is.
+MAX_COUNTRIES = 1500
+COUNTRY_LISTS = ("allow", "backup_allow", "operator_allow")
+EGRESS_WORDS = [
+    ("refuse", _("comes back to its sender with the reason")),
+    ("hold", _("waits until its sender decides")),
+    ("link", _("stays here (until readers can open it on a page of ours, it comes back to its author)")),
+]
 
 
 class DomainForm(forms.Form):
@@ -181,3 +194,73 @@ class LinksForm(forms.Form):
         required=False,
     )
     attachments = forms.BooleanField(label=_("Answers may have files"), required=False)
+
+
+class CustomPolicyForm(forms.Form):
+    """Every rule of a policy. Countries are codes with commas, as everywhere in this host's settings."""
+
+    allow = forms.CharField(
+        label=_("Mail may lie in"), help_text=_("Codes of countries with commas: IS, NO."), max_length=MAX_COUNTRIES
+    )
+    backup_allow = forms.CharField(label=_("Backups may lie in"), max_length=MAX_COUNTRIES)
+    operator_allow = forms.CharField(label=_("Operators may act from"), max_length=MAX_COUNTRIES)
+    deny_blocs = forms.MultipleChoiceField(label=_("No place in"), required=False, widget=forms.CheckboxSelectMultiple)
+    deny_controller_blocs = forms.MultipleChoiceField(
+        label=_("No owner from"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    deny_facts = forms.MultipleChoiceField(
+        label=_("Laws that no place may have"),
+        help_text=_("A country about which nobody has looked this up is refused as well."),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    egress_plain_deny_blocs = forms.MultipleChoiceField(
+        label=_("No readable mail to"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    egress_rule = forms.ChoiceField(
+        label=_("Readable mail to denied countries"), choices=EGRESS_WORDS, widget=forms.RadioSelect
+    )
+    consent = forms.BooleanField(
+        label=_("A sender may agree to one delivery"),
+        help_text=_("With [consent] at the front of its subject."),
+        required=False,
+    )
+    session = forms.BooleanField(label=_("Allow ordinary mail programs"), required=False)
+    retention_days = forms.IntegerField(
+        label=_("Days that mail is kept"),
+        help_text=_("0: until its owner deletes it."),
+        min_value=0,
+        max_value=MAX_RETENTION_DAYS,
+    )
+
+    def __init__(self, *arguments: Any, atlas: Atlas, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        blocs = [(one.id, one.name) for one in sorted(atlas.blocs.values(), key=lambda one: one.name)]
+        laws = sorted([(key, law(atlas, key)) for key, kind in atlas.keys.items() if kind.kind == "country"])
+        for name in (*BLOC_LISTS, "deny_facts"):
+            field = self.fields[name]
+            assert isinstance(field, forms.MultipleChoiceField)
+            field.choices = laws if name == "deny_facts" else blocs
+
+    @staticmethod
+    def start(policy: Policy) -> dict[str, Any]:
+        """The values of a policy, as the fields have them."""
+        countries = {name: ", ".join(getattr(policy, name)) for name in COUNTRY_LISTS}
+        lists = {name: list(getattr(policy, name)) for name in (*BLOC_LISTS, "deny_facts")}
+        return (
+            countries
+            | lists
+            | {
+                "egress_rule": policy.egress_rule,
+                "consent": policy.consent,
+                "session": "session" in policy.access,
+                "retention_days": policy.retention_days,
+            }
+        )
+
+    def table(self) -> dict[str, Any]:
+        """What was typed, as `jurisdiction.policy.read` wants it."""
+        typed = self.cleaned_data
+        countries = {name: typed[name].upper().replace(",", " ").split() for name in COUNTRY_LISTS}
+        same = {name: typed[name] for name in (*BLOC_LISTS, "deny_facts", "egress_rule", "consent", "retention_days")}
+        return countries | same | {"access": ["sealed", "session"] if typed["session"] else ["sealed"]}

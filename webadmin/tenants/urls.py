@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from webadmin.tenants.views import aliases, domains, leave, links, mailboxes, overview, policy, programs, records
+from webadmin.tenants.views import (
+    aliases,
+    custompolicy,
+    domains,
+    leave,
+    links,
+    mailboxes,
+    overview,
+    policy,
+    programs,
+    records,
+)
 
 urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/", overview.overview, name="tenant"),
@@ -17,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/aliases/<int:number>/remove/", aliases.remove, name="alias-remove"),
     path("tenants/<slug:tenant>/law/", policy.policy, name="tenant-policy"),
     path("tenants/<slug:tenant>/law/change/", policy.change, name="tenant-policy-change"),
+    path("tenants/<slug:tenant>/law/custom/", custompolicy.custom, name="tenant-policy-custom"),
     path("tenants/<slug:tenant>/law/decisions/", policy.decisions, name="tenant-decisions"),
     path("tenants/<slug:tenant>/outgoing/", records.held, name="tenant-held"),
     path("tenants/<slug:tenant>/links/", links.links, name="tenant-links"),

@@ -12,26 +12,30 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jurisdiction.ledger.notes import parse_key
 from jurisdiction.models import LedgerEntry
 from jurisdiction.records import ledger
-from mailhost.models import AppPassword, KeyringWrap, Mailbox, MailboxKey
+from mailhost.models import AppPassword, KeyringWrap, Mailbox, MailboxKey, SignIn
 from mailhost.provision import apppasswords, mailboxes, passwords
 from mailhost.provision.errors import NotFound
 from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key
+from mailhost.seal.identity import HybridIdentity
 from mailhost.seal.keyring import open_keyring, seal_keyring, unwrap_keyring_key, wrap_keyring_key
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
 from mailhost.seal.registration import recovery_message
+from mailhost.seal.sealed import open_file
+from mailhost.signins import Result
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.seal import owners
 from tests.webadmin import people
 from webadmin import notarial
-from webadmin.accounts import sessions
+from webadmin.accounts import ownlog, sessions, sources
 from webadmin.accounts.models import WebSession
 from webadmin.owner.views import apppasswords as views
 
@@ -364,3 +368,37 @@ def test_sessions_that_have_ended_are_swept(ada: Client) -> None:
     assert sessions.sweep(now - timedelta(hours=1)) == 0
     assert sessions.sweep(now) == 1
     assert not WebSession.objects.exists()
+
+
+def test_who_asks_for_many_mailboxes_recovery_boxes_waits_and_nobody_else(ada: Client) -> None:
+    def asked(source: str) -> int:
+        answer = people.web().post(
+            "/recover/keyring",
+            {"address": "ada@example.is"},
+            content_type="application/json",
+            headers={"X-Forwarded-For": f"10.0.0.1, {source}"},
+        )
+        return answer.status_code
+
+    assert [asked("193.4.58.7") for _time in range(sources.RECOVERIES + 1)] == [200] * sources.RECOVERIES + [429]
+    assert asked("193.4.58.8") == 200
+    assert [asked(f"2a01:6f00:1:2::{number:x}") for number in range(1, sources.RECOVERIES + 2)][-1] == 429
+    assert asked("127.0.0.1") == 200
+
+
+def test_a_sign_in_is_noted_for_the_owner_alone_with_the_failures_before(ada: Client) -> None:
+    box = mailboxes.get("ada@example.is")
+    secret = mailboxes.secret_keys("ada@example.is", people.ADAS_PASSWORD)
+    request = RequestFactory().get("/")
+    ownlog.note(request, box, Result.IN, timezone.now(), failures=2)
+    (file,) = [base64.b64decode(one) for one in ada.get("/mailbox/sign-ins/notes.json").json()["notes"]]
+    note = json.loads(open_file([HybridIdentity.from_text(secret[0])], file))
+    assert (note["program"], note["result"], note["failures"], note["country"]) == ("browser", "in", 2, "")
+    assert "Open 1 line" in ada.get("/mailbox/sign-ins/").content.decode()
+
+
+def test_the_last_wrong_passwords_are_told_at_the_next_sign_in(ada: Client) -> None:
+    client, noted = people.web(), SignIn.objects.count()
+    for _time in range(2):
+        client.post("/sign-in/", {"address": "ada@example.is", "auth_key": "00" * 32})
+    assert SignIn.objects.count() == noted, "a stranger fills nobody's list"

@@ -14,6 +14,7 @@ from mailhost.provision import aliases
 from tests.provision import house
 from tests.webadmin import people
 from tests.webadmin.tenants.conftest import number_of
+from webadmin.accounts.models import Account
 from webadmin.signup import inviting
 from webadmin.tenants.forms import MIB
 
@@ -154,3 +155,17 @@ def test_more_mailboxes_and_aliases_cost_no_more_queries(
     for path, queries in ((BOXES, QUERIES), (ALIASES, ALIAS_QUERIES)):
         with django_assert_num_queries(queries):
             ada.get(path)
+
+
+def test_a_quota_a_pause_and_a_catch_all_ask_for_proof_and_keep_what_was_typed(ada: Client) -> None:
+    tired = people.signed_in(people.account_of("ada@example.is", Account.Role.OWNER))
+    path = f"/tenants/harbour/mailboxes/{box('ben@example.is').pk}/"
+    assert tired.get(path).status_code == 200, "looking needs no proof"
+    for form in ({"act": "pause"}, {"quota": "77"}):
+        assert tired.post(path, form).headers["Location"].startswith("/account/prove-again/")
+    assert box("ben@example.is").state == Mailbox.State.ACTIVE
+    assert 'value="77"' in tired.get(path).content.decode()
+    number = number_of("example.is")
+    answer = tired.post(f"/tenants/harbour/domains/{number}/catch-all/", {"member": "ben@example.is"})
+    assert answer.headers["Location"].startswith("/account/prove-again/")
+    assert Domain.objects.get(pk=number).catch_all is None

@@ -26,7 +26,7 @@ from mailhost.provision.errors import WrongSecret
 from mailhost.seal.password import WeakParameters
 from mailhost.signins import Result
 from webadmin import spoken
-from webadmin.accounts import entry, ownlog, sessions, signin, throttle
+from webadmin.accounts import entry, ownlog, sessions, signin, sources, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
 from webadmin.owner.forms import Recovered
 from webadmin.owner.views.passwords import in_json
@@ -57,6 +57,9 @@ def keyring(request: HttpRequest) -> HttpResponse:
         given = None
     if not isinstance(given, str) or not 0 < len(given) <= 320:
         return JsonResponse({"error": 'send {"address": "…"}'}, status=400)
+    if not sources.may_recover(request):
+        text = _("Too many addresses were asked about from your network. Wait ten minutes and try again.")
+        return JsonResponse({"error": text}, status=429)
     address, key = signin.normal_address(given), entry.key("fake-salt.key")
     challenge = signing.dumps({"address": address, "mark": passwords.mark(address, key)}, salt=_SALT)
     material = in_json(passwords.by_recovery(address, key))

@@ -70,7 +70,8 @@ def mailbox(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     """One mailbox: its invitation, its other addresses, its quota, a pause."""
     own = tenant_of(tenant)
     box = mailbox_of(own, number)
-    form = QuotaForm(request.POST if "quota" in request.POST else None, initial={"quota": box.quota_bytes // MIB})
+    start = {"quota": box.quota_bytes // MIB} | typed.again(request)
+    form = QuotaForm(request.POST if "quota" in request.POST else None, initial=start)
     if request.method == "POST" and (not form.is_bound or form.is_valid()):
         _do(request, box, form)
         return redirect("tenant-mailbox", tenant=tenant, number=number)

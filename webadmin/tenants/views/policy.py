@@ -42,7 +42,7 @@ class Said:
     sources: list[Any]
 
 
-def _explained(policy: Policy, here: Cell) -> list[dict[str, Any]]:
+def explained(policy: Policy, here: Cell) -> list[dict[str, Any]]:
     """The explanation's sections, ready to be drawn."""
     notary = here.notary
     note = explain(policy, notary.atlas, notary.home, here.now.date())
@@ -68,7 +68,7 @@ def policy(request: HttpRequest, tenant: str) -> HttpResponse:
     about = {
         "policy": found,
         "digest": found.digest(),
-        "sections": _explained(found, here),
+        "sections": explained(found, here),
         "versions": policies.history(own.slug),
         "incidents": leases.incidents(own.slug),
         "coming": [
@@ -101,17 +101,17 @@ def change(request: HttpRequest, tenant: str) -> HttpResponse:
     wanted = None
     if form.is_bound and form.is_valid():
         wanted = _wanted(form, here)
-        if request.method == "POST" and _adopt(request, form, own, wanted, here):
+        if request.method == "POST" and adopt(request, form, own, wanted, here):
             return redirect("tenant-policy", tenant=tenant)
     about = {
         "policy": now,
         "offered": offered,
         "left_out": choices.left_out(notary.home, notary.atlas, here.now.date()),
-        "differences": _differences(now, wanted, here) if wanted else [],
+        "differences": differences(now, wanted, here) if wanted else [],
         "wanted": wanted,
         "warnings": [spoken.text(one) for one in warnings(wanted, notary.atlas, here.now.date())] if wanted else [],
-        "sections": _explained(wanted, here) if wanted else [],
-        "ending": _ending(own, wanted),
+        "sections": explained(wanted, here) if wanted else [],
+        "ending": ending(own, wanted),
     }
     return show(request, own, "policy_change", "tenant-policy", about, form)
 
@@ -124,7 +124,8 @@ def _wanted(form: PolicyForm, here: Cell) -> Policy:
     return replace(base, egress_rule=typed["egress_rule"], access=access)
 
 
-def _adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Policy, here: Cell) -> bool:
+def adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Policy, here: Cell) -> bool:
+    """Put it in force; what refuses it stands in the form."""
     try:
         made = provisioned.adopt(tenant.slug, wanted, here.notary, here.now)
     except CannotProvision as problem:
@@ -138,14 +139,14 @@ def _adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Polic
     return True
 
 
-def _ending(tenant: Tenant, wanted: Policy | None) -> int:
+def ending(tenant: Tenant, wanted: Policy | None) -> int:
     """App passwords that would end with the access the policy no longer allows."""
     if wanted is None:
         return 0
     return AppPassword.objects.filter(mailbox__tenant=tenant, revoked=None).exclude(access__in=wanted.access).count()
 
 
-def _differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str, str]]:
+def differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str, str]]:
     """What the new policy says otherwise: name, before, after."""
     atlas = here.notary.atlas
     rules = dict(
