@@ -155,6 +155,13 @@ TABLE: Final[dict[str, Row]] = {
     "app-passwords": OWNER,
     "app-password-add": OWNER,
     "app-password-revoke": OWNER,
+    "filters": OWNER,
+    # What sends copies of everything elsewhere is what a thief of a session would make.
+    "filter-add": with_sudo(OWNER),
+    "filter-change": with_sudo(OWNER),
+    "filter-move": OWNER,
+    "filter-remove": OWNER,
+    "vacation": OWNER,
     "change-password": OWNER,
     "mail-programs": OWNER,
     "mail-profile": OWNER,

@@ -68,6 +68,9 @@ class Gate:
             case Verdict.SIGN_IN:
                 return _to_sign_in(request)
             case _:
+                if request.method == "POST":
+                    # After the proof the page shows what was typed into it.
+                    typed.keep(request, typed.carried(request.path, request.POST))
                 return _lead(_LEADS[verdict], request)
 
 

@@ -85,6 +85,24 @@ def _make(ada: Visitor, name: str, access: str, password: str) -> str:
     return page.locator("[data-password]").inner_text()
 
 
+def _filter(ada: Visitor) -> None:
+    """A filter and an answer, made on their pages."""
+    page = ada.go("/mailbox/filters/new/")
+    page.get_by_label("What you call it").fill("letters")
+    page.get_by_label("Condition 1", exact=True).last.select_option("subject:contains")
+    page.get_by_label("Looks for, in condition 1").fill("Sealed?")
+    page.get_by_label("Put it into the folder").fill("Letters")
+    ada.look("owner-filter-new")
+    page.get_by_role("button", name="Save it").click()
+    expect(page.get_by_text("The subject contains: Sealed?")).to_be_visible()
+    ada.look("owner-filters")
+    page = ada.go("/mailbox/vacation/")
+    page.get_by_label("Your answer").fill("I am at sea.")
+    ada.look("owner-vacation")
+    page.get_by_role("button", name="Save, and answer").click()
+    expect(page.get_by_text("get your answer now")).to_be_visible()
+
+
 def test_an_app_password_of_the_browser_opens_the_imap_door_until_it_is_ended(
     cell: House, words: str, playwright: Playwright, tmp_path: Path
 ) -> None:
@@ -111,6 +129,8 @@ def test_an_app_password_of_the_browser_opens_the_imap_door_until_it_is_ended(
         expect(page.get_by_text("Session access: phone.")).to_be_visible()
         ada.go("/mailbox/app-passwords/")
         ada.look("owner-app-passwords")
+        _filter(ada)
+        ada.go("/mailbox/app-passwords/")
         page.get_by_role("button", name="End phone").click()
         expect(page.get_by_text("lets nobody in any more")).to_be_visible()
         with pytest.raises(imaplib.IMAP4.error):

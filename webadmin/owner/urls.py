@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from webadmin.owner.views import apppasswords, consents, home, keys, links, log, passwords, programs, recovering
+from webadmin.owner.views import (
+    absence,
+    apppasswords,
+    consents,
+    filters,
+    home,
+    keys,
+    links,
+    log,
+    passwords,
+    programs,
+    recovering,
+)
 
 urlpatterns = [
     path("mailbox/", home.home, name="mailbox"),
@@ -14,6 +26,12 @@ urlpatterns = [
     path("mailbox/links/<int:number>/end/", links.end, name="own-link-end"),
     path("account/consents/", consents.listing, name="own-consents"),
     path("account/consents/<int:number>/revoke/", consents.revoke, name="own-consent-revoke"),
+    path("mailbox/filters/", filters.listing, name="filters"),
+    path("mailbox/filters/new/", filters.add, name="filter-add"),
+    path("mailbox/filters/<int:number>/", filters.change, name="filter-change"),
+    path("mailbox/filters/<int:number>/move/", filters.move, name="filter-move"),
+    path("mailbox/filters/<int:number>/remove/", filters.remove, name="filter-remove"),
+    path("mailbox/vacation/", absence.absence, name="vacation"),
     path("mailbox/password/", passwords.change, name="change-password"),
     path("mailbox/programs/", programs.programs, name="mail-programs"),
     path("mailbox/programs/mail.mobileconfig", programs.profile, name="mail-profile"),
