@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
 from mailhost.mxwalk import Later, NoMail, Target, Targets
+from mailhost.notices import WHY
 from mailhost.outbox import Claim, Item, TlsNeed
 from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.tlspolicy.requirement import Barred
@@ -318,4 +321,45 @@ async def test_what_its_host_refuses_is_not_told_to_the_null_sender() -> None:
     await office.put("reports@other.test", sender="")
     await office.work()
     assert not office.outbox.items
+    assert office.notices() == []
+
+
+def test_every_reason_that_can_stop_mail_has_words_for_its_author() -> None:
+    root = Path(__file__).resolve().parents[1] / "mailhost"
+    made = re.compile(r'(?:ConnectionFailed|Later|NoMail|Barred|Unreachable)\(\s*"([a-z_]+)"')
+    returned = re.compile(r'return "([a-z_]+)"')
+    found = {reason for path in root.rglob("*.py") for reason in made.findall(path.read_text())}
+    found |= set(returned.findall((root / "smtp" / "client.py").read_text()))
+    assert len(found) > 15
+    assert found - set(WHY) <= {"store_unavailable"}, "this one is ours and passes"
+
+
+@pytest.mark.parametrize(
+    ("walk", "words"),
+    [
+        (NoMail("null_mx"), "takes no mail"),
+        (NoMail("no_such_domain"), "does not exist"),
+        (NoMail("no_address"), "names no host"),
+        (NoMail("private_target"), "not on the internet"),
+    ],
+)
+async def test_what_the_dns_says_for_good_goes_back_with_its_reason(walk: NoMail, words: str) -> None:
+    office = Office()
+    office.walk = walk
+    await office.put("cleo@other.test")
+    await office.work()
+    assert not office.outbox.items
+    [told] = office.notices()
+    assert words in " ".join(told.split())
+    assert office.network.connected == []
+
+
+@pytest.mark.parametrize("reason", ["dns_failed", "no_resolver"])
+async def test_what_the_dns_does_not_say_is_never_a_bounce(reason: str) -> None:
+    office = Office()
+    office.walk = Later(reason)
+    await office.put("cleo@other.test")
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert row.item.reason == reason
     assert office.notices() == []

@@ -9,22 +9,19 @@ The request says nothing but what it fetches.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from typing import Final
 
 import httpx2
 
-from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, Resolver
-from mailhost.mxwalk import is_public
+from mailhost.adapters.websites import addresses, at_address
+from mailhost.mailauth.resolver import Resolver
 from mailhost.stspolicies import FetchFailed
 from mailhost.tlspolicy.mtasts import MAX_POLICY, policy_host, policy_url
 from mailhost.tlspolicy.tlsrpt import ResultType
 
 # RFC 8461 §3.3 suggests a minute.
 TIMEOUT: Final = 60.0
-# Addresses of the web site that are tried.
-MAX_TRIED: Final = 4
 
 
 class HttpsFetcher:
@@ -43,7 +40,7 @@ class HttpsFetcher:
         failed = FetchFailed(ResultType.STS_POLICY_FETCH_ERROR)
         try:
             async with asyncio.timeout(self._timeout):
-                for address in await self._addresses(policy_host(domain)):
+                for address in await addresses(self._resolver, policy_host(domain), private=self._private):
                     try:
                         return await self._get(domain, address)
                     except httpx2.TransportError as error:
@@ -52,33 +49,11 @@ class HttpsFetcher:
             pass
         raise failed from None
 
-    async def _addresses(self, host: str) -> list[str]:
-        found: list[str] = []
-        for answer in (await self._resolver.lookup(host, Aaaa), await self._resolver.lookup(host, A)):
-            if isinstance(answer, DnsAnswer):
-                found += [str(one.address) for one in answer.records if self._private or is_public(one.address)]
-        return found[:MAX_TRIED]
-
     async def _get(self, domain: str, address: str) -> bytes:
-        url = httpx2.URL(policy_url(domain))
-        literal = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
-        transport = httpx2.AsyncHTTPTransport(verify=self._context, trust_env=False)
-        async with (
-            httpx2.AsyncClient(transport=transport, trust_env=False, timeout=self._timeout) as client,
-            client.stream(
-                "GET",
-                url.copy_with(host=literal, port=self._port),
-                headers={
-                    "Host": url.host,
-                    "Accept": "text/plain",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": "MTA-STS",
-                },
-                # The name in the handshake is the one that the certificate is checked against.
-                extensions={"sni_hostname": url.host},
-                follow_redirects=False,
-            ) as response,
-        ):
+        url = httpx2.URL(policy_url(domain)).copy_with(port=self._port)
+        async with at_address(
+            self._context, "GET", url, address, {"Accept": "text/plain", "User-Agent": "MTA-STS"}, seconds=self._timeout
+        ) as response:
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if response.status_code != httpx2.codes.OK or kind != "text/plain":
                 raise FetchFailed(ResultType.STS_POLICY_FETCH_ERROR)

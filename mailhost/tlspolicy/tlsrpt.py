@@ -28,11 +28,15 @@ MAX_JSON = 4 * 1024 * 1024
 # Policies of one report, and failures of one policy, that are kept.
 MAX_POLICIES = 1000
 MAX_FAILURES = 1000
+# Web sites of one domain that get its report.
+MAX_SITES = 3
 # Characters of any text that are kept.
 MAX_TEXT = 500
 # A count no honest report exceeds; larger ones would overflow a database column.
 MAX_COUNT = 2**53
 
+# The name of a host and a path: no user, no port, no number instead of a name.
+_HTTPS = re.compile(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+(?:/[!-~]*)?", re.IGNORECASE)
 _MAILTO = re.compile(r"mailto:([^\s,;!?]+@[^\s,;!?@]+)", re.IGNORECASE)
 
 
@@ -102,17 +106,26 @@ class Report:
 
 def report_addresses(answer: Lookup[Txt]) -> tuple[str, ...]:
     """Where reports about a domain go (RFC 8460 §3): the mailto addresses, none where there is no one record."""
+    found = (_MAILTO.fullmatch(uri) for uri in _uris(answer))
+    return tuple(uri[1] for uri in found if uri)[:10]
+
+
+def report_sites(answer: Lookup[Txt]) -> tuple[str, ...]:
+    """The https addresses that take reports about a domain (RFC 8460 §3), none where there is no one record."""
+    return tuple(uri for uri in _uris(answer) if _HTTPS.fullmatch(uri) and len(uri) <= MAX_TEXT)[:MAX_SITES]
+
+
+def _uris(answer: Lookup[Txt]) -> list[str]:
     if not isinstance(answer, DnsAnswer):
-        return ()
+        return []
     texts = [one.text for one in answer.records if one.text.startswith(b"v=TLSRPTv1;")]
     if len(texts) != 1:
-        return ()
+        return []
     try:
         tags = parse_tags(texts[0].decode("ascii"))
     except (UnicodeDecodeError, BadTagList):
-        return ()
-    found = (_MAILTO.fullmatch(part.strip()) for part in tags.get("rua", "").split(","))
-    return tuple(uri[1] for uri in found if uri)[:10]
+        return []
+    return [part.strip() for part in tags.get("rua", "").split(",")]
 
 
 def write_report(report: Report) -> bytes:

@@ -17,7 +17,7 @@ from mailhost.tlscounts import Session
 from mailhost.tlspolicy.mtasts import Cached, Mode
 from mailhost.tlspolicy.mtasts import Policy as StsRules
 from mailhost.tlspolicy.requirement import Policy
-from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
+from mailhost.tlspolicy.tlsrpt import PolicyType, Report, ResultType, parse_report
 from mailhost.wiring.tlsreports import send
 from tests.adapters.conftest import NOW, Cell
 from tests.fakedns import FakeDns
@@ -110,15 +110,23 @@ async def test_days_that_are_over_are_reported_to_those_who_ask_and_then_forgott
     dns = FakeDns({"_smtp._tls.other.test": [Txt(b"v=TLSRPTv1; rua=mailto:tls@reports.test,https://other.test/r")]})
     outbox = MemoryOutbox()
     tomorrow = NOW + timedelta(days=1)
-    sent = await send(around, cell.shop, outbox, dns, tomorrow)  # type: ignore[arg-type]
-    assert sent == 1
+    posted: list[tuple[str, Report]] = []
+
+    async def post(site: str, packed: bytes) -> bool:
+        posted.append((site, parse_report(packed)))
+        return True
+
+    sent = await send(around, cell.shop, outbox, dns, tomorrow, post=post)  # type: ignore[arg-type]
+    assert sent == 2
+    [(site, report)] = posted
+    assert (site, [one.domain for one in report.policies]) == ("https://other.test/r", ["other.test"])
     [row] = outbox.items.values()
     assert (row.item.sender, row.item.tls) == ("", TlsNeed.NONE)
     assert row.item.recipients[0].address == "tls@reports.test"
     assert b"TLS-Report-Domain: other.test\r\n" in row.content
     assert b"silent.test" not in row.content
     assert len(await made.before(TODAY + timedelta(days=2))) == 1, "today is not over"
-    assert await send(around, cell.shop, outbox, dns, tomorrow) == 0  # type: ignore[arg-type]
+    assert await send(around, cell.shop, outbox, dns, tomorrow, post=post) == 0  # type: ignore[arg-type]
 
 
 async def test_a_flood_of_domains_is_not_kept_in_memory(cell: Cell) -> None:

@@ -24,6 +24,7 @@ from mailhost.tlspolicy.tlsrpt import (
     file_name,
     parse_report,
     report_addresses,
+    report_sites,
     subject,
     write_report,
 )
@@ -182,3 +183,21 @@ def test_rubbish_raises_nothing_else(data: bytes) -> None:
             parse_report(form)
         except BadReport:
             continue
+
+
+@pytest.mark.parametrize(
+    ("rua", "sites"),
+    [
+        ("https://r.test/a,mailto:a@b.test,https://s.test", ("https://r.test/a", "https://s.test")),
+        ("https://10.0.0.1/", ()),
+        ("https://[::1]/", ()),
+        ("https://localhost/", ()),
+        ("https://r.test:8443/", ()),
+        ("https://user@r.test/", ()),
+        ("http://r.test/", ()),
+        ("https://r.test/" + "x" * 600, ()),
+        (",".join(f"https://r{n}.test/" for n in range(9)), tuple(f"https://r{n}.test/" for n in range(3))),
+    ],
+)
+def test_a_site_is_a_name_and_a_path(rua: str, sites: tuple[str, ...]) -> None:
+    assert report_sites(DnsAnswer((Txt(f"v=TLSRPTv1; rua={rua}".encode()),))) == sites
