@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -144,8 +145,9 @@ def placeholders(text: str) -> set[str]:
     return {found[0] for found in _PLACEHOLDER.finditer(text)}
 
 
+@cache
 def languages() -> list[str]:
-    """Codes of the catalogues that are there."""
+    """Codes of the catalogues that are there, looked for once: pages ask for every word of a table."""
     return sorted(path.name for path in FOLDER.iterdir() if (path / "LC_MESSAGES" / "django.po").is_file())
 
 

@@ -21,7 +21,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import leases, ledger, policies
-from mailhost.models import Domain, Job, Mailbox, Suspension, Tenant
+from mailhost.models import Domain, Job, Mailbox, MailboxUsage, Suspension, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, IsLeaving, NotFound
@@ -96,11 +96,18 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
     rows, places = Tenant.objects.order_by("slug"), Domain.objects.order_by("name")
     if only is not None:
         rows, places = rows.filter(slug__in=only), places.filter(tenant__slug__in=only)
-    counted = rows.annotate(
-        mailboxes=Count("mailbox"),
-        invited=Count("mailbox", filter=Q(mailbox__state=Mailbox.State.INVITED)),
-        messages=Sum("mailbox__mailboxusage__messages", default=0),
-        stored=Sum("mailbox__mailboxusage__bytes", default=0),
+    # Counted apart from the rest: joined to it, every mailbox would be a row to sort.
+    people, held = Mailbox.objects.filter(tenant__in=rows), MailboxUsage.objects.filter(mailbox__tenant__in=rows)
+    invited = Count("pk", filter=Q(state=Mailbox.State.INVITED))
+    boxes = {
+        one["tenant"]: one for one in people.order_by().values("tenant").annotate(all=Count("pk"), invited=invited)
+    }
+    stored = {
+        one["mailbox__tenant"]: one
+        for one in held.order_by().values("mailbox__tenant").annotate(n=Sum("messages"), size=Sum("bytes"))
+    }
+    nobody, nothing = {"all": 0, "invited": 0}, {"n": 0, "size": 0}
+    told = rows.annotate(
         gone_after=Max("departure__gone_after"),
         departure_why=Max("departure__why"),
         suspension_why=Max("suspension__why"),
@@ -116,14 +123,14 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
             state=tenant.state,
             created=tenant.created.isoformat(),
             domains=tuple(hosted.get(tenant.pk, ())),
-            mailboxes=tenant.mailboxes,
-            invited=tenant.invited,
-            messages=tenant.messages,
-            bytes=tenant.stored,
+            mailboxes=boxes.get(tenant.pk, nobody)["all"],
+            invited=boxes.get(tenant.pk, nobody)["invited"],
+            messages=stored.get(tenant.pk, nothing)["n"],
+            bytes=stored.get(tenant.pk, nothing)["size"],
             reason=tenant.departure_why or tenant.suspension_why or "",
             gone_after=tenant.gone_after.isoformat(timespec="seconds") if tenant.gone_after else None,
         )
-        for tenant in counted
+        for tenant in told
     ]
 
 

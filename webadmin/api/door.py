@@ -18,7 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.utils import timezone
 
+from webadmin import access
 from webadmin.api import admission, problems, rates, repeats
+from webadmin.tenants import journal
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +41,28 @@ def behind(view: View) -> View:
         refused = _refused_body(request)
         if refused is not None:
             return refused
+
+        def act() -> HttpResponse:
+            answer = view(request, *arguments, **words)
+            if answer.status_code < 400:
+                _tell_the_tenant(request)
+            return answer
+
         if request.method == "POST" and "Idempotency-Key" in request.headers:
-            return _once(request, lambda: view(request, *arguments, **words))
-        return _kept_private(view(request, *arguments, **words))
+            return _once(request, act)
+        return _kept_private(act())
 
     return entered
+
+
+def _tell_the_tenant(request: HttpRequest) -> None:
+    """What a tenant's own program changed stands in its list of acts; what an operator's did, the gate entered."""
+    row, match = admission.token_of(request), request.resolver_match
+    rule = access.row_of(match.view_name) if match else None
+    right = rule.rights.get(str(request.method)) if rule else None
+    if row.tenant is not None and match is not None and right is not None and not right.endswith(":read"):
+        about = f"{request.method} {match.url_name}"
+        journal.note(row.tenant, row.name, "program", timezone.now(), about=about)
 
 
 def _refused_body(request: HttpRequest) -> HttpResponse | None:

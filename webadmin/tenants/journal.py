@@ -40,6 +40,7 @@ ACTS: Final[Mapping[str, str | Promise]] = {
     "settings-taken": _("took a copy of all settings"),
     "token-made": _("made a token for a program"),
     "token-revoked": _("revoked a token"),
+    "program": _("had a program do something"),
     "leave": _("decided to leave this host"),
     "stay": _("decided to stay"),
 }

@@ -14,6 +14,7 @@ from tests.webadmin.api.conftest import Program
 from webadmin.api import door, rates, repeats
 from webadmin.api.models import AnsweredPost
 from webadmin.api.views import people as views_of_people
+from webadmin.tenants import journal
 
 INVITE = "/tenants/harbour/mailboxes"
 
@@ -165,3 +166,13 @@ def test_every_refusal_says_what_to_do(ada: Program, cell: None) -> None:
     assert set(refused) == {"type", "title", "status", "detail", "do"}
     assert refused["status"] == 409
     assert json.dumps(refused)
+
+
+def test_what_a_program_changed_stands_in_the_tenants_list(ada: Program) -> None:
+    ada.do("POST", INVITE, {"address": "new@example.is"}, 201, **{"idempotency-key": "one"})
+    ada.do("POST", INVITE, {"address": "new@example.is"}, 201, **{"idempotency-key": "one"})
+    ada.do("POST", INVITE, {"address": "ada@example.is"}, 409)
+    ada.ask(INVITE)
+    ada.do("POST", "/tenants/harbour/policy/weigh", {"preset": "home"})
+    acts = journal.lines(Tenant.objects.get(slug="harbour"))
+    assert [(act.who, act.code, act.about) for act in acts] == [("test", "program", "POST mailboxes")]

@@ -10,18 +10,20 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from mailhost.models import Alias, Domain, Mailbox
-from mailhost.provision import aliases
+from mailhost.provision import aliases, domains
 from tests.provision import house
+from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
 from tests.webadmin.tenants.conftest import number_of
 from webadmin.accounts.models import Account
 from webadmin.signup import inviting
 from webadmin.tenants.forms import MIB
+from webadmin.tenants.views.aliases import DOMAINS
 
 BOXES = "/tenants/harbour/mailboxes/"
 ALIASES = "/tenants/harbour/aliases/"
 QUERIES = 6  # session, account, tenant, domains, count, rows
-ALIAS_QUERIES = 9  # the same with aliases, catch-alls and mailboxes to choose from
+ALIAS_QUERIES = 10  # the same with aliases, catch-alls with their count, and mailboxes to choose from
 
 
 def box(address: str) -> Mailbox:
@@ -169,3 +171,12 @@ def test_a_quota_a_pause_and_a_catch_all_ask_for_proof_and_keep_what_was_typed(a
     answer = tired.post(f"/tenants/harbour/domains/{number}/catch-all/", {"member": "ben@example.is"})
     assert answer.headers["Location"].startswith("/account/prove-again/")
     assert Domain.objects.get(pk=number).catch_all is None
+
+
+def test_catch_alls_of_many_domains_come_a_page_at_a_time(ada: Client) -> None:
+    for number in range(DOMAINS + 1):
+        domains.add(f"d{number:02}.example", "harbour", now=house.NOW, claims=FakeDirectory().of(house.CELL))
+    first, second = (ada.get(ALIASES, {"domains": number}).content.decode() for number in (1, 2))
+    assert first.count("/catch-all/") == DOMAINS
+    assert second.count("/catch-all/") == 2
+    assert "domains=2" in first

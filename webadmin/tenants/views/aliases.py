@@ -24,6 +24,7 @@ from webadmin.tenants.views.domains import domain_of
 from webadmin.tenants.views.mailboxes import proven_domains
 
 CHOICES = 500  # mailboxes offered in a list to choose from; a larger house types the address
+DOMAINS = 20  # catch-alls on one page: each is a form of its own
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,12 +45,11 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     page = Paginator(addresses, PAGE).get_page(request.GET.get("page"))
     rows = Alias.objects.filter(domain__tenant=own, address__in=list(page)).select_related("mailbox")
     ordered = rows.order_by("address", "mailbox__address")
+    proven = Domain.objects.filter(tenant=own, verified__isnull=False).select_related("catch_all").order_by("name")
     about = {
         "page": page,
         "groups": [(address, list(members)) for address, members in groupby(ordered, key=lambda row: row.address)],
-        "domains": Domain.objects.filter(tenant=own, verified__isnull=False)
-        .select_related("catch_all")
-        .order_by("name"),
+        "domains": Paginator(proven, DOMAINS).get_page(request.GET.get("domains")),
         "boxes": Mailbox.objects.filter(tenant=own).order_by("address").values_list("address", flat=True)[:CHOICES],
     }
     return show(request, own, "aliases", "tenant-aliases", about, form)
