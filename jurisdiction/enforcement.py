@@ -72,7 +72,11 @@ POINTS: Final = (
         8,
         "outbound route",
         "readable mail for a server in a denied country or in denied hands, and any mail without TLS",
-        ("mailhost/adapters/egress.py::DatabaseDecider.may_leave", "jurisdiction/published.py::may_leave"),
+        (
+            "mailhost/adapters/egress.py::DatabaseDecider.may_leave",
+            "mailhost/leaving.py::Leaving.shares",
+            "jurisdiction/published.py::may_leave",
+        ),
     ),
     Point(
         9,

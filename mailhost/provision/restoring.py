@@ -1,8 +1,9 @@
 """What must not be as it was, once a backup is back: the cell goes on from an earlier moment and says so.
 
 Clients remember what UIDs meant after that moment, so every folder gets new UIDVALIDITYs (RFC 9051 §2.3.1.1).
-What was revoked since would be good again, so every app password is revoked and every session ends. What waited to
-leave may have left since, so it is held until a person has looked.
+What was revoked since would be good again, so every app password is revoked, every session ends, and no standing
+consent counts any more. What waited to leave may have left since, so it is held until a person has looked. Secure links
+stay, the ended ones too: a reader who waits for a message is not to lose it, and its author can end the link again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from django.db import connection
 
 from jurisdiction.models import OperatorSession
-from mailhost.models import AppPassword, Folder, Mailbox, QueueItem
+from mailhost.models import AppPassword, Consent, Folder, Mailbox, QueueItem
 
 HELD = "restored"  # reason code of an item
 WEB_SESSIONS = "accounts_websession"  # the table of the web above, which is not there in every process
@@ -34,6 +35,7 @@ def go_on(now: datetime) -> Changed:
     in_use = AppPassword.objects.filter(revoked=None)
     passwords = in_use.update(revoked=now.date(), wrap=None)
     held = QueueItem.objects.filter(state=QueueItem.State.WAITING).update(state=QueueItem.State.HELD, reason=HELD)
+    Consent.objects.all().delete()
     OperatorSession.objects.filter(closed=None).update(closed=now)
     if WEB_SESSIONS in connection.introspection.table_names():
         with connection.cursor() as cursor:

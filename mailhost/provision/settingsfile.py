@@ -1,4 +1,4 @@
-"""A tenant's settings as one value to take away: domains, mailboxes, aliases, policy. No key, no password, no mail.
+"""A tenant's settings as one value to take away: domains, mailboxes, aliases, links, policy. No key, password or mail.
 
 The form is versioned, so that another host can read what this one wrote.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jurisdiction.policy import Policy
 from mailhost.models import Alias, AppPassword, Domain, Mailbox, Tenant
+from mailhost.provision import securelinks
 
 FORM: Final = "skerry-tenant-settings/1"
 
@@ -21,6 +22,7 @@ def of(tenant: Tenant, policy: Policy, now: datetime) -> dict[str, Any]:
     boxes = Mailbox.objects.filter(tenant=tenant).order_by("address")
     aliases = Alias.objects.filter(mailbox__tenant=tenant).order_by("address", "mailbox__address")
     passwords = AppPassword.objects.filter(mailbox__tenant=tenant, revoked=None)
+    links = securelinks.rules_of(tenant)
     return {
         "form": FORM,
         "exported": now.isoformat(timespec="seconds"),
@@ -44,6 +46,7 @@ def of(tenant: Tenant, policy: Policy, now: datetime) -> dict[str, Any]:
             {"address": alias, "mailbox": box} for alias, box in aliases.values_list("address", "mailbox__address")
         ],
         "app_passwords": passwords.count(),
+        "secure_links": {"days": links.days, "answers": links.answers, "attachments": links.attachments},
         "policy": json.loads(policy.canonical()),
         "policy_digest": policy.digest(),
     }

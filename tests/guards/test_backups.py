@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from jurisdiction.records import backups, ledger, policies
 from jurisdiction.records.backups import CannotResume, Keeping, MayNotLie
 from mailhost.adapters.cellbackup import Manifest
 from mailhost.adapters.dumps import engine
-from mailhost.models import AppPassword, Folder, Mailbox
-from mailhost.provision import restoring
+from mailhost.models import AppPassword, Consent, Folder, Mailbox
+from mailhost.provision import consents, restoring
 from tests.notaries import atlas
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
@@ -125,6 +126,14 @@ def test_what_is_back_has_new_uidvalidities_and_no_old_password(cell: FakeDirect
     assert len(set(values)) == len(values)
     assert min(values) >= int(LATER.timestamp()) + 100
     assert Mailbox.objects.get(pk=box.pk).uidvalidity_next > max(values)
+
+
+def test_what_is_back_counts_no_consent_that_may_have_been_taken_back_since(cell: FakeDirectory) -> None:
+    house.add_ada()
+    allowing = replace(home_policy("IS"), consent=True)
+    consents.add(Mailbox.objects.get(), "cleo@other.test", policy=allowing, key=b"k" * 32, today=NOW.date())
+    restoring.go_on(LATER)
+    assert not Consent.objects.exists()
 
 
 def test_what_is_back_lets_in_no_browser_that_was_signed_in_then(cell: FakeDirectory) -> None:

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from jurisdiction.records import policies
 from mailhost.provision import consents
 from mailhost.provision.errors import CannotProvision, NotFound
-from webadmin import notarial, spoken
+from webadmin import notarial, spoken, typed
 from webadmin.accounts import entry
 from webadmin.accounts.views.signing_in import WITH_KEYS
 from webadmin.owner.forms import NewConsent
@@ -37,7 +37,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Those in force, and a form for another."""
     box, today = mailbox_of(request), timezone.now().date()
     policy = policies.in_force(box.tenant.slug, notarial.notary(settings.ENVIRON, today=today).key.verify_key)
-    form = NewConsent(request.POST if request.method == "POST" else None)
+    form = NewConsent(request.POST if request.method == "POST" else None, initial=typed.again(request))
     if request.method == "POST" and form.is_valid():
         data, key = form.cleaned_data, entry.key("correspondent.key")
         try:
