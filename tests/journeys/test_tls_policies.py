@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.server
 import imaplib
+import os
+import signal
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from ipaddress import IPv4Address
@@ -23,10 +26,12 @@ from cryptography import x509
 from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Tlsa, Txt, reverse_name
 from mailhost.tlspolicy.dane import record_for
 from tests.journeys.house import House, prepared
+from tests.journeys.test_domain_dns import judged_by_dkimpy, wait_until_signing
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import submit
 from tests.servers.dnsworld import DnsWorld, Signing, Zone, dns_world
 from tests.servers.postfix import Postfix, postfix
+from tests.servers.presence import need
 from tests.servers.privatenetwork import PrivateNetwork, private_network
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -196,7 +201,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         cell.ports["MX"] = 25
         cell.people("example", "example.is", ["ada"])
         ada = cell.app_password("ada@example.is", "session")
+        for one in cell.skerry("domain", "records", "example.is"):
+            if "._domainkey." in one["name"]:
+                dns.put(one["name"], Txt(one["value"].encode()))
+        dns.put("_dmarc.example.is", Txt(b"v=DMARC1; p=reject"))
         cell.start()
+        wait_until_signing(cell)
         yield World(dns, post, between, cell, ada, network, folder, authority, settings)
 
 
@@ -224,6 +234,17 @@ def test_mail_goes_to_the_host_whose_key_is_in_the_signed_dns(world: World) -> N
 def test_mail_goes_to_the_host_that_the_policy_names_and_authorities_vouch_for(world: World) -> None:
     world.send("cleo@sts.test", "vouched")
     assert b"using TLSv1" in world.wait_at_post("vouched")
+
+
+def test_msmtp_hands_in_what_postfix_gets_with_both_signatures_whole(world: World) -> None:
+    need("msmtp")
+    to = ["--host=127.0.0.1", f"--port={world.cell.ports['SUBMISSION']}", "--tls=on", "--tls-certcheck=off"]
+    login = ["--auth=plain", "--user=ada@example.is", f"--passwordeval=printf %s {world.ada}"]
+    letter = b"From: ada@example.is\nTo: cleo@dane.test\nSubject: by msmtp\n\nHigh at noon.\n"
+    words = ["msmtp", "--file=/dev/null", *to, *login, "--from=ada@example.is", "--", "cleo@dane.test"]
+    subprocess.run(words, input=letter, check=True, capture_output=True)
+    text = world.wait_at_post("by msmtp").replace(b"\n", b"\r\n")
+    assert judged_by_dkimpy(text) == [True, True]
 
 
 def test_mail_stays_when_the_host_shows_another_key(world: World) -> None:
@@ -273,5 +294,51 @@ def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
         other.start()
         world.send("cleo@example.no", "across")
         text = wait_for_text(str(OTHER_CELL), other.ports["IMAPS"], "cleo@example.no", cleo, b"Subject: across")
-        for part in (b"with ESMTPS", b"spf=pass"):
-            assert part in text.replace(b"\r\n\t", b" ")
+        for part in (b"with ESMTPS", b"spf=pass", b"dkim=pass", b"dmarc=pass"):
+            assert part in text.replace(b"\r\n\t", b" "), part
+
+
+def smtpd_of(post: Postfix) -> list[int]:
+    """Processes of this Postfix that talk to clients."""
+    master = int((post.folder / "queue" / "pid" / "master.pid").read_text())
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and (entry / "comm").read_text().strip() == "smtpd":
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                found += [int(entry.name)] if int(parent) == master else []
+    return found
+
+
+def test_a_postfix_that_refuses_puts_off_and_dies_over_a_message(world: World) -> None:
+    known = "{ {gone@dane.test = REJECT nobody of that name}, {later@dane.test = DEFER not now} }"
+    world.post.configure(
+        smtpd_recipient_restrictions=f"check_recipient_access inline:{known}", smtpd_end_of_data_restrictions="sleep 5"
+    )
+    world.send("gone@dane.test", "for nobody")
+    world.send("later@dane.test", "for later")
+    inbox = ("127.0.0.1", world.cell.ports["IMAPS"], "ada@example.is", world.ada)
+    assert b"Status: 5.7.1" in wait_for_text(*inbox, b"nobody of that name")
+    world.wait_for_reason("deferred_by_host")
+
+    seen, deadline = world.post.log.count("client="), time.monotonic() + 30
+    world.send("cleo@dane.test", "over which it dies")
+    while world.post.log.count("client=") == seen:  # written when the first recipient is taken
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1)  # within the five seconds that it takes over the content
+    for process in smtpd_of(world.post):
+        os.kill(process, signal.SIGKILL)
+    world.wait_for_reason("closed")
+    world.post.configure(smtpd_recipient_restrictions="", smtpd_end_of_data_restrictions="")
+    # A master whose process was killed takes its time before it makes another; a new one does not.
+    world.post.stop()
+    world.post.start()
+    deadline = time.monotonic() + 60
+    while not (world.at_post("over which it dies") and world.at_post("for later")):
+        assert time.monotonic() < deadline, world.cell.log[-1500:]
+        for row in world.cell.skerry("queue", "list"):
+            if row["reason"] not in {"dane_mismatch", "tls_stripped"}:
+                world.cell.skerry("queue", "retry", str(row["id"]))
+        time.sleep(1)
+    assert not world.at_post("for nobody")
