@@ -53,9 +53,10 @@ def outside(page: str, allowed: frozenset[str]) -> list[str]:
         left, count = text, 1
         while count:
             left, count = _INSIDE.subn(" ", left)
+        left = _NOT_WORDS.sub(" ", left)
         for name in sorted(allowed, key=len, reverse=True):
             left = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", left)
-        if _WORD.search(_NOT_WORDS.sub(" ", left)):
+        if _WORD.search(left):
             found.append(" ".join(text.split()))
     return found
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from mailhost.models import AppPassword, Domain, Mailbox, QueueItem
+from tests.fakedns import FakeDns
+from tests.provision import house
+from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people, pseudo
 from tests.webadmin.console import test_pages as console
 from tests.webadmin.test_access import ADDRESSES
+from webadmin import hosting
 from webadmin.accounts.models import Account
+from webadmin.signup import inviting
+from webadmin.tenants import surroundings
 
 pytestmark = pytest.mark.django_db
 # Names and values that stand in pages as they are.
 NAMES: Final = frozenset({
-    "Skerry", "UTC", "harbour", "fjord", "Harbour", "Fjord", "mo", "telephone", "a test", "QR",  # this program, the cast, a kind of time
+    "Skerry", "UTC", "QR", "localhost",  # this program and its host, kinds of time and code
+    "harbour", "fjord", "Harbour", "Fjord", "mo", "demo", "telephone", "a test",  # the cast and what they typed
     "English", "Français", "Íslenska", "Deutsch", "Русский",  # languages under their own names
     "IMAP", "SMTP", "TLS", "DNS", "MX", "TXT", "CNAME", "SRV", "CAA", "TLSA",  # protocols and types of records
     "KB", "MB", "GB",
@@ -96,6 +104,33 @@ def test_no_page_says_what_no_catalogue_has(cell: None, who: str) -> None:
             wrong += [f"{at} ({answer.status_code}): {text}" for text in said(answer)]
     assert pages > 4
     assert not wrong, "\n".join(dict.fromkeys(wrong))
+
+
+def test_pages_in_rarer_states_say_nothing_else(cell: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "ENVIRON", settings.ENVIRON.model_copy(update={"resolver": "127.0.0.1:53"}))
+    monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())
+    directory = FakeDirectory().of(house.CELL)
+    monkeypatch.setattr(surroundings, "DirectoryProcess", lambda _environ: directory)
+    speaks = {"headers": {"accept-language": pseudo.SPOKEN}}
+    ada, stranger = visitors()["Ada"], people.web()
+    at = ada.post("/tenants/harbour/domains/", {"domain": "demo.test"}).headers["Location"]
+    shown = [
+        ada.post(at, follow=True, **speaks),  # nothing is in the DNS: each record says why and what to do
+        ada.post("/tenants/harbour/domains/", {"domain": "demo.test"}, **speaks),
+        ada.post("/tenants/harbour/mailboxes/", {"local": "ada", "domain": "example.is"}, **speaks),
+        ada.get("/tenants/harbour/law/change/?preset=iceland-only&egress_rule=hold", **speaks),
+        ada.get("/tenants/harbour/law/change/?preset=nowhere&egress_rule=hold", **speaks),
+        ada.post("/tenants/harbour/leave/", {"slug": "fjord"}, **speaks),
+        ada.post("/tenants/harbour/mailboxes/", {"local": "dora", "domain": "example.is"}, follow=True, **speaks),
+        stranger.get(inviting.link(Mailbox.objects.get(address="dora@example.is")), **speaks),
+        ada.post("/tenants/harbour/leave/", {"slug": "harbour"}, follow=True, **speaks),
+        ada.get("/tenants/harbour/", **speaks),
+        ada.get("/tenants/harbour/access/", **speaks),
+        stranger.get("/nowhere/", **speaks),
+    ]
+    wrong = [f"{number}: {text}" for number, answer in enumerate(shown) for text in said(answer)]
+    assert [answer.status_code for answer in shown] == [200, 422, 422, 200, 422, 422, 200, 200, 200, 200, 200, 404]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_page_that_says_something_else_is_found() -> None:

@@ -182,7 +182,7 @@ def registration_in(form: KeysForm, address: str) -> Registration | None:
         form.add_error(
             None,
             _(
-                "What your browser sent fits not to this address: it may have been changed in another tab. Type your"
+                "What your browser sent does not fit this address: it may have been changed in another tab. Type your"
                 " passphrase once more to make new keys."
             ),
         )
