@@ -59,15 +59,18 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def visitors() -> dict[str, Client]:
-    """A browser of each kind."""
+    """A browser of each kind, all of which ask for the made-up language."""
     mo = people.mo()
     people.state(mo)
-    return {
+    found = {
         "nobody": people.web(),
         "Ada": people.signed_in(people.account_of("ada@example.is", Account.Role.OWNER), sudo=True),
         "Ben": people.signed_in(people.account_of("ben@example.is")),
         "Mo": people.signed_in(mo, sudo=True),
     }
+    for browser in found.values():
+        browser.defaults["HTTP_ACCEPT_LANGUAGE"] = pseudo.SPOKEN
+    return found
 
 
 def path_of(name: str, path: str) -> str:
@@ -96,9 +99,9 @@ def test_no_page_says_what_no_catalogue_has(cell: None, who: str) -> None:
         if one.name.startswith(NOT_PAGES):
             continue
         at = path_of(one.name, one.path)
-        answers = [web.get(at, headers={"accept-language": pseudo.SPOKEN})]
+        answers = [web.get(at)]
         if one.name in REFUSED:
-            answers.append(web.post(at, headers={"accept-language": pseudo.SPOKEN}))
+            answers.append(web.post(at))
         for answer in answers:
             pages += answer.status_code == 200
             wrong += [f"{at} ({answer.status_code}): {text}" for text in said(answer)]
@@ -111,22 +114,22 @@ def test_pages_in_rarer_states_say_nothing_else(cell: None, monkeypatch: pytest.
     monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())
     directory = FakeDirectory().of(house.CELL)
     monkeypatch.setattr(surroundings, "DirectoryProcess", lambda _environ: directory)
-    speaks = {"headers": {"accept-language": pseudo.SPOKEN}}
-    ada, stranger = visitors()["Ada"], people.web()
+    browsers = visitors()
+    ada, stranger = browsers["Ada"], browsers["nobody"]
     at = ada.post("/tenants/harbour/domains/", {"domain": "demo.test"}).headers["Location"]
     shown = [
-        ada.post(at, follow=True, **speaks),  # nothing is in the DNS: each record says why and what to do
-        ada.post("/tenants/harbour/domains/", {"domain": "demo.test"}, **speaks),
-        ada.post("/tenants/harbour/mailboxes/", {"local": "ada", "domain": "example.is"}, **speaks),
-        ada.get("/tenants/harbour/law/change/?preset=iceland-only&egress_rule=hold", **speaks),
-        ada.get("/tenants/harbour/law/change/?preset=nowhere&egress_rule=hold", **speaks),
-        ada.post("/tenants/harbour/leave/", {"slug": "fjord"}, **speaks),
-        ada.post("/tenants/harbour/mailboxes/", {"local": "dora", "domain": "example.is"}, follow=True, **speaks),
-        stranger.get(inviting.link(Mailbox.objects.get(address="dora@example.is")), **speaks),
-        ada.post("/tenants/harbour/leave/", {"slug": "harbour"}, follow=True, **speaks),
-        ada.get("/tenants/harbour/", **speaks),
-        ada.get("/tenants/harbour/access/", **speaks),
-        stranger.get("/nowhere/", **speaks),
+        ada.post(at, follow=True),  # nothing is in the DNS: each record says why and what to do
+        ada.post("/tenants/harbour/domains/", {"domain": "demo.test"}),
+        ada.post("/tenants/harbour/mailboxes/", {"local": "ada", "domain": "example.is"}),
+        ada.get("/tenants/harbour/law/change/?preset=iceland-only&egress_rule=hold"),
+        ada.get("/tenants/harbour/law/change/?preset=nowhere&egress_rule=hold"),
+        ada.post("/tenants/harbour/leave/", {"slug": "fjord"}),
+        ada.post("/tenants/harbour/mailboxes/", {"local": "dora", "domain": "example.is"}, follow=True),
+        stranger.get(inviting.link(Mailbox.objects.get(address="dora@example.is"))),
+        ada.post("/tenants/harbour/leave/", {"slug": "harbour"}, follow=True),
+        ada.get("/tenants/harbour/"),
+        ada.get("/tenants/harbour/access/"),
+        stranger.get("/nowhere/"),
     ]
     wrong = [f"{number}: {text}" for number, answer in enumerate(shown) for text in said(answer)]
     assert [answer.status_code for answer in shown] == [200, 422, 422, 200, 422, 422, 200, 200, 200, 200, 200, 404]
