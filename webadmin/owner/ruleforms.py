@@ -33,6 +33,7 @@ from mailhost.rules.rule import (
     condition,
     rule,
 )
+from webadmin import spoken
 from webadmin.owner import rulewords
 from webadmin.owner.rulewords import MIB
 
@@ -137,7 +138,7 @@ class FilterForm(forms.Form):
                 off=typed["off"],
             )
         except BadRule as problem:
-            self.add_error(None, sentence(problem))
+            self.add_error(None, spoken.refusal(problem))
         return None
 
     def _conditions(self) -> tuple[Condition, ...]:
@@ -152,7 +153,7 @@ class FilterForm(forms.Form):
             try:
                 found.append(condition(about, asks, _octets(value) if about == About.SIZE else value))
             except BadRule as problem:
-                self.add_error(f"value_{number}", sentence(problem))
+                self.add_error(f"value_{number}", spoken.refusal(problem))
         return tuple(found)
 
     def _actions(self) -> tuple[Action, ...]:
@@ -168,7 +169,7 @@ class FilterForm(forms.Form):
             try:
                 found.append(action(does, value))
             except BadRule as problem:
-                self.add_error(field, sentence(problem))
+                self.add_error(field, spoken.refusal(problem))
         return tuple(found)
 
 
@@ -250,7 +251,7 @@ class AwayForm(forms.Form):
                 days=typed["days"],
             )
         except BadRule as problem:
-            self.add_error(None, sentence(problem))
+            self.add_error(None, spoken.refusal(problem))
         return None
 
 

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from mailhost.provision import wishes
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.wishes import ChangedMeanwhile
-from webadmin import typed
-from webadmin.owner.ruleforms import AwayForm, sentence
+from webadmin import spoken, typed
+from webadmin.owner.ruleforms import AwayForm
 from webadmin.owner.views import mailbox_of
 from webadmin.owner.views.filters import REFUSED, keys, renumber
 
@@ -27,7 +27,7 @@ def absence(request: HttpRequest) -> HttpResponse:
     try:
         kept = wishes.of(box, keys())
     except CannotProvision as problem:
-        return render(request, "owner/absence.html", {"unreadable": sentence(problem)})
+        return render(request, "owner/absence.html", {"unreadable": spoken.refusal(problem)})
     wish, today = kept.standing.away, timezone.now().date()
     initial: dict[str, object] = {"version": kept.version}
     if wish is not None:

@@ -21,10 +21,10 @@ from mailhost.provision.errors import CannotProvision
 from mailhost.provision.wishes import CannotRead, ChangedMeanwhile, Kept
 from mailhost.rules.rule import MAX_RULES, MAX_TARGETS, Rules
 from mailhost.seal import CellBox
-from webadmin import once, typed
+from webadmin import once, spoken, typed
 from webadmin.accounts import entry
 from webadmin.owner import rulewords
-from webadmin.owner.ruleforms import FIRST, FilterForm, sentence, shown, slots_in
+from webadmin.owner.ruleforms import FIRST, FilterForm, shown, slots_in
 from webadmin.owner.views import mailbox_of
 
 REFUSED = 422  # the status of a form that is shown again
@@ -44,7 +44,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     try:
         kept = wishes.of(box, keys())
     except CannotProvision as problem:
-        return render(request, "owner/filters.html", about | {"unreadable": sentence(problem)})
+        return render(request, "owner/filters.html", about | {"unreadable": spoken.refusal(problem)})
     rows = [
         {"rule": one, "number": number, "asked": list(rulewords.asked(one)), "done": list(rulewords.done(one))}
         for number, one in enumerate(kept.standing.rules, 1)
@@ -97,7 +97,7 @@ def _form(request: HttpRequest, kept: Kept, number: int | None) -> HttpResponse:
             form.add_error(None, _changed())
             renumber(fields, kept)
         except CannotProvision as problem:
-            form.add_error(None, sentence(problem))
+            form.add_error(None, spoken.refusal(problem))
     about = {"form": form, "number": number, "slots": form.slots}
     return render(request, "owner/filter.html", about, status=REFUSED if form.is_bound else 200)
 
