@@ -62,6 +62,19 @@ def _in(mo: Visitor) -> Page:
     return page
 
 
+def _without_script(mo: Visitor, cell: House, playwright: Playwright, screenshots: Path) -> None:
+    """The same session in a browser that runs no script: every page of the console works."""
+    with visitor(playwright, mo.origin, screenshots, script=False) as plain:
+        plain.context.add_cookies(mo.context.cookies())  # type: ignore[arg-type]  # the same cookies, as it gives them
+        page = plain.go("/console/")
+        expect(page.get_by_role("heading", name=f"Cell {cell.skerry('tenant', 'list')[0]['cell']}")).to_be_visible()
+        for name in ("waiting", "limits"):
+            plain.go(f"/console/{name}/")
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.screenshot(path=plain.screenshots / "console-limits-without-script.png", full_page=True)
+        assert not plain.problems, plain.problems
+
+
 def test_a_stuck_message_is_found_explained_and_tried_again(
     cell: House, playwright: Playwright, tmp_path: Path
 ) -> None:
@@ -73,11 +86,21 @@ def test_a_stuck_message_is_found_explained_and_tried_again(
         page.emulate_media(color_scheme="dark")
         mo.look("console-overview-dark")
         page.emulate_media(color_scheme="light")
-        for name in ("tenants", "jobs", "laws"):
+        for name in ("tenants", "jobs", "laws", "waiting", "deliverability", "limits", "keys"):
             mo.go(f"/console/{name}/")
             mo.look(f"console-{name}-light")
         mo.go("/console/tenants/harbour/")
         mo.look("console-tenant-light")
+        for name in ("delete", "limits"):
+            mo.go(f"/console/tenants/harbour/{name}/")
+            mo.look(f"console-tenant-{name}-light")
+        mo.go("/console/")
+        page.evaluate("document.documentElement.dir = 'rtl'")
+        mo.look("console-overview-rtl")
+        page.set_viewport_size({"width": 390, "height": 844})
+        mo.look("console-overview-phone-rtl")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        _without_script(mo, cell, playwright, tmp_path)
         mo.go("/console/queue/")
         mo.look("console-queue-light")
         page.set_viewport_size({"width": 390, "height": 844})

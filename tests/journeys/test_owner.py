@@ -74,6 +74,21 @@ def _read(cell: House, password: str) -> list[bytes]:
         return [client.fetch(number, "(BODY[])")[1][0][1] for number in found.decode().split()]  # type: ignore[index, misc]
 
 
+def _reads_her_sign_ins(ada: Visitor) -> None:
+    """Her browser opens the sealed lines: the one of her own sign-in, and those of the two programs."""
+    page = ada.go("/mailbox/sign-ins/")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Open").click()
+    opened = page.locator("[data-lines]")
+    for words in ("browser", "mail program, session", "mail program, sealed"):
+        expect(opened.get_by_role("cell", name=words, exact=True).first).to_be_visible(timeout=SLOW)
+    expect(opened).to_contain_text("signed in")
+    ada.look("owner-sign-ins")
+    page.set_viewport_size({"width": 390, "height": 844})
+    ada.look("owner-sign-ins-phone")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def _make(ada: Visitor, name: str, access: str, password: str) -> str:
     """The app password as the page shows it."""
     page = ada.go("/mailbox/app-passwords/new/")
@@ -136,6 +151,7 @@ def test_an_app_password_of_the_browser_opens_the_imap_door_until_it_is_ended(
         with pytest.raises(imaplib.IMAP4.error):
             _read(cell, session)
         assert len(_read(cell, sealed)) == 1
+        _reads_her_sign_ins(ada)
         assert not [text for text in sent if PASSWORD in text or quote_plus(PASSWORD) in text]
         assert not ada.problems, ada.problems
 
