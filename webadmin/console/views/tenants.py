@@ -110,7 +110,7 @@ def delete(request: HttpRequest, tenant: str) -> HttpResponse:
     text = (
         _("It is kept, as it was before.")
         if is_leaving
-        else _("In %(days)d days its %(mailboxes)d mailboxes and all it has are removed. Until then its people read"
+        else _("In %(days)d days all it has is removed, mailboxes: %(mailboxes)d. Until then its people read"
                " and export, nothing new is stored, and you can take it back.")
     )  # fmt: skip
     deed = deeds.Deed(
