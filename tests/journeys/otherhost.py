@@ -59,7 +59,7 @@ class OtherHost:
             self.arrived.append(Arrived(envelope.mail_from or "", list(envelope.rcpt_tos), bytes(content)))
         return "250 2.0.0 kept"
 
-    def wait_for(self, count: int, seconds: float = 20) -> None:
+    def wait_for(self, count: int, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while len(self.arrived) < count:
             assert time.monotonic() < deadline, f"{len(self.arrived)} of {count} messages arrived"

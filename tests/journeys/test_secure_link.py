@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Request, expect
 
 from tests.journeys.browser import Visitor, chromium, visitor
-from tests.journeys.house import PASSWORD, House, house
+from tests.journeys.house import PASSWORD, House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import populated, texts, wait_for_texts
@@ -69,7 +69,7 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
     with (
         chromium() as playwright,
         other_host(address=AMERICAN) as american,
-        house(SKERRY_PLACES=f"{AMERICAN}/32=DE/US", SKERRY_SMARTHOST=f"{AMERICAN}:{american.port}") as cell,
+        prepared(SKERRY_PLACES=f"{AMERICAN}/32=DE/US", SKERRY_SMARTHOST=f"{AMERICAN}:{american.port}") as cell,
     ):
         ada, _ben = populated(cell)
         cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")

@@ -55,7 +55,7 @@ def texts(cell: House, address: str, password: str, folder: str = "INBOX") -> li
         return [part[1] for part in data if isinstance(part, tuple)]
 
 
-def wait_for_texts(cell: House, address: str, password: str, count: int, seconds: float = 20) -> list[bytes]:
+def wait_for_texts(cell: House, address: str, password: str, count: int, seconds: float = 60) -> list[bytes]:
     deadline = time.monotonic() + seconds
     while len(found := texts(cell, address, password)) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count} messages in {address}: {cell.log[-2000:]}"

@@ -25,7 +25,7 @@ from nacl.signing import SigningKey
 from jurisdiction import verify_receipt
 from jurisdiction.ledger.notes import Checkpoint, sign_note
 from jurisdiction.ledger.witness import Request
-from tests.journeys.house import PASSWORD, PORTS, ROOT, House
+from tests.journeys.house import PASSWORD, PORTS, ROOT, START, House
 from tests.journeys.test_kill import _unverified
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -60,7 +60,7 @@ class Cells:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.wait_for("serve beside one directory", 90)
+        self.wait_for("serve beside one directory", START)
 
     def wait_for(self, text: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -123,8 +123,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
     made = Cells(
         home, iceland, norway, folder / "cells.log", before={"SKERRY_OPERATOR": "mo", "PGPASSWORD": "of nobody"}
     )
-    made.start()
     try:
+        made.start()
         iceland.people("harbour", "example.is", ["ada"])
         norway.people("fjord", "example.no", ["cleo"])
         yield made
