@@ -253,9 +253,3 @@ class AwayForm(forms.Form):
         except BadRule as problem:
             self.add_error(None, spoken.refusal(problem))
         return None
-
-
-def sentence(problem: Exception) -> str:
-    """What is wrong, as a sentence of a page."""
-    text = str(problem)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")

@@ -13,6 +13,7 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.policy import BLOC_LISTS, MAX_RETENTION_DAYS, Policy
 from jurisdiction.sentences import law
 from mailhost.securelinks import MAX_DAYS
+from webadmin import spoken
 from webadmin.api import tokens
 from webadmin.api.rights import Right
 from webadmin.signup.choices import Choice
@@ -235,8 +236,11 @@ class CustomPolicyForm(forms.Form):
 
     def __init__(self, *arguments: Any, atlas: Atlas, **words: Any) -> None:
         super().__init__(*arguments, **words)
-        blocs = [(one.id, one.name) for one in sorted(atlas.blocs.values(), key=lambda one: one.name)]
-        laws = sorted([(key, law(atlas, key)) for key, kind in atlas.keys.items() if kind.kind == "country"])
+        blocs = sorted([(one.id, spoken.name(one.name)) for one in atlas.blocs.values()], key=lambda one: one[1])
+        laws = sorted(
+            [(key, spoken.name(law(atlas, key))) for key, found in atlas.keys.items() if found.kind == "state"],
+            key=lambda one: one[1],
+        )
         for name in (*BLOC_LISTS, "deny_facts"):
             field = self.fields[name]
             assert isinstance(field, forms.MultipleChoiceField)

@@ -8,10 +8,13 @@ from django.test import Client
 
 from jurisdiction.models import PolicyVersion
 from jurisdiction.policy import Policy
+from jurisdiction.presets import PRESETS, from_preset
 from jurisdiction.records import policies
 from tests.provision import house
 from tests.webadmin import people
+from webadmin import notarial
 from webadmin.accounts.models import Account
+from webadmin.tenants.forms import CustomPolicyForm
 
 AT = "/tenants/harbour/law/custom/"
 WISH: dict[str, Any] = {
@@ -61,3 +64,11 @@ def test_every_problem_is_said_and_nothing_happens(ada: Client) -> None:
 def test_it_asks_for_proof(ada: Client) -> None:
     tired = people.signed_in(people.account_of("ada@example.is", Account.Role.OWNER))
     assert tired.post(AT, WISH).headers["Location"].startswith("/account/prove-again/")
+
+
+def test_every_law_that_a_preset_denies_can_be_denied_by_hand() -> None:
+    atlas = notarial.installed()
+    offered = {value for value, _words in CustomPolicyForm(atlas=atlas).fields["deny_facts"].choices}  # type: ignore[attr-defined]  # Django's field of choices
+    for preset in PRESETS:
+        assert set(from_preset(preset, atlas, people.TODAY).deny_facts) <= offered
+    assert len(offered) > 10
