@@ -18,6 +18,7 @@ import signal
 import smtplib
 import tempfile
 import time
+from email import message_from_bytes
 from email.message import EmailMessage
 
 import httpx2
@@ -116,7 +117,8 @@ def _drive_forward(cell: House, other: OtherHost, marks: dict[str, str]) -> None
     assert CLIENT.encode() not in on.content
     _arrive(cell, marks, "", on.sender)
     other.wait_for(3, 60)
-    assert (other.arrived[2].sender, other.arrived[2].recipients) == ("", [stranger])
+    # aiosmtpd writes the null path as it came.
+    assert (other.arrived[2].sender.strip("<>"), other.arrived[2].recipients) == ("", [stranger])
 
 
 def _answers(marks: dict[str, str], recipient: str) -> str:
@@ -174,9 +176,9 @@ def _drive_link(cell: House, other: OtherHost, password: str, marks: dict[str, s
         files = {"files": (f"{marks['file']}.bin", marks["file"].encode() * 200_000)}
         data = {"auth": keys.auth_key.hex(), "text": marks["written"], "subject": marks["subject"]}
         assert reader.post(f"{origin}/answer", data=data, files=files).status_code == 200
-    assert marks["written"].encode() in base64.b64decode(
-        texts(cell, "ada@example.is", password)[5].split(b"base64\r\n")[1].split(b"\r\n\r\n")[1]
-    )
+    answer = message_from_bytes(texts(cell, "ada@example.is", password)[5])
+    parts = [part.get_payload(decode=True) or b"" for part in answer.walk()]
+    assert any(marks["written"].encode() in part for part in parts if isinstance(part, bytes))
     return {"link": token, "words": words, "link's key": keys.auth_key.hex()}
 
 
