@@ -237,7 +237,7 @@ TABLE: Final[dict[str, Row]] = {
     "api:token": _api(GET=None),
     "api:tenants": _api_operators(GET=Right.TENANTS_READ, POST=Right.TENANTS_WRITE),
     "api:tenant": _api(GET=Right.TENANT_READ, DELETE=Right.TENANTS_DELETE),
-    "api:tenant-suspend": _api_operators(POST=Right.TENANTS_WRITE),
+    "api:tenant-suspend": _api_operators(POST=Right.TENANTS_SUSPEND),
     "api:tenant-resume": _api_operators(POST=Right.TENANTS_WRITE),
     "api:tenant-restore": _api_operators(POST=Right.TENANTS_WRITE),
     "api:held": _api(GET=Right.TENANT_READ),

@@ -31,6 +31,7 @@ class Right(StrEnum):
     LEDGER_READ = "ledger:read"
     TENANTS_READ = "tenants:read"
     TENANTS_WRITE = "tenants:write"
+    TENANTS_SUSPEND = "tenants:suspend"
     TENANTS_DELETE = "tenants:delete"
     QUEUE_READ = "queue:read"
     QUEUE_WRITE = "queue:write"
@@ -38,8 +39,16 @@ class Right(StrEnum):
 
 OF_OPERATORS: Final = frozenset(right for right in Right if right.startswith(("tenants:", "queue:")))
 OF_TENANTS: Final = frozenset(Right) - OF_OPERATORS
-# What cannot be undone: an operator needs a second person for it, as at the command line.
-DANGEROUS: Final = frozenset({Right.TENANTS_DELETE, Right.POLICY_WRITE, Right.MAILBOXES_DELETE, Right.DOMAINS_DELETE})
+# What cannot be undone or stops a tenant: an operator needs a second person for it, as at the command line.
+DANGEROUS: Final = frozenset(
+    {
+        Right.TENANTS_SUSPEND,
+        Right.TENANTS_DELETE,
+        Right.POLICY_WRITE,
+        Right.MAILBOXES_DELETE,
+        Right.DOMAINS_DELETE,
+    }
+)
 READ: Final = "read"  # stands for every right that only looks
 ALL: Final = "all"
 

@@ -183,15 +183,21 @@ def test_an_operators_token_needs_a_stated_reason_on_a_real_host(mo: Program, mo
     assert [(act.act, act.operator, act.reason) for act in acts] == [("api test: GET tenant", "mo", "a stuck mail")]
 
 
-def test_what_cannot_be_undone_needs_a_second_person(mo: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("DELETE", "/tenants/harbour", None), ("POST", "/tenants/harbour/suspend", {"reason": "spam"})],
+)
+def test_what_cannot_be_undone_or_stops_a_tenant_needs_a_second_person(
+    mo: Program, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, str] | None
+) -> None:
     real = settings.ENVIRON.model_copy(update={"bind": "0.0.0.0"})
     monkeypatch.setattr(settings, "ENVIRON", real)
     now = timezone.now()
     notary = notarial.notary(real, today=now.date())
     operators.open_session("0" * 31 + "2", "mo", notary.home.country, "a stuck mail", notary, now)
-    refused = mo.do("DELETE", "/tenants/harbour", status=403)
+    refused = mo.do(method, path, body, status=403)
     assert "a second person has to agree" in refused["detail"]
-    assert Tenant.objects.filter(slug="harbour").exists()
+    assert Tenant.objects.get(slug="harbour").state == Tenant.State.ACTIVE
     assert OperatorAct.objects.get().refused == operators.SECOND_PERSON
 
 
