@@ -107,7 +107,6 @@ def _arrive(cell: House, marks: dict[str, str], sender: str, recipient: str) -> 
 def _drive_forward(cell: House, other: OtherHost, marks: dict[str, str]) -> None:
     """A stranger's mail goes on to where Ada wants it, and its bounce back to the stranger."""
     stranger = f"{marks['stranger']}@{marks['domain']}.test"
-    _forward(cell, marks)
     _arrive(cell, marks, stranger, "ada@example.is")
     other.wait_for(2, 60)
     on = other.arrived[1]
@@ -129,6 +128,8 @@ def _answers(marks: dict[str, str], recipient: str) -> str:
 
 def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> dict[str, str]:
     other.refuse = lambda recipient: _answers(marks, recipient)
+    # Before the first mail: a route that smtpd has in memory knows of a filter a tenth of a second later.
+    _forward(cell, marks)
     _submit(cell, password, marks, "recipient")
     other.wait_for(1, 60)
     assert marks["body"].encode() in other.arrived[0].content
