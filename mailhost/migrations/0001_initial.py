@@ -17,6 +17,8 @@ class Migration(migrations.Migration):
                 ("cell", models.CharField(max_length=8)),
                 ("name", models.CharField(max_length=253, unique=True)),
                 ("verified", models.DateField(null=True)),
+                ("brought", models.DateField(null=True)),
+                ("sends_dmarc_reports", models.BooleanField(db_default=False, default=False)),
             ],
         ),
         migrations.CreateModel(

@@ -10,11 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="domain",
-            name="sends_dmarc_reports",
-            field=models.BooleanField(db_default=False, default=False),
-        ),
         migrations.CreateModel(
             name="DmarcSeen",
             fields=[

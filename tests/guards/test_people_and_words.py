@@ -199,6 +199,8 @@ OUTWARDS = {
     "mailhost/smtp/client.py": "mail hosts, and only after the egress decision",
     "mailhost/adapters/lookups.py": "the resolver that the operator names",
     "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",
+    "mailhost/adapters/websites.py": "web sites at public addresses that a domain's DNS names, for their MTA-STS policy or a TLS report",
+    "mailhost/adapters/reportpost.py": "the same, with a TLS report, after the policy of whoever reports was asked",
     "mailhost/adapters/rspamd.py": "the operator's own spam filter, at the address that the operator names",
     "mailhost/adapters/sources/imap.py": "a mailbox's former host, named by its owner, who brings his mail in",
     "webadmin/survey.py": "the mail host of a domain that is named there, to see whether port 25 is open",

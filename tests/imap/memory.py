@@ -477,15 +477,13 @@ class MemoryFolder:
         return removed, box.highestmodseq
 
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
-        box = self._alive()
-        goal = self._account.box(target)
+        box, goal = self._alive(), self._account.box(target)
         present = [(uid, box.messages[uid]) for uid in uids if uid in box.messages]
         self._account.room_for(sum(len(m.content) for _uid, m in present), len(present))
         return Copied(goal.uidvalidity, [(uid, goal.add(m, box.names(m.flags))) for uid, m in present])
 
     async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
-        box = self._alive()
-        goal = self._account.box(target)
+        box, goal = self._alive(), self._account.box(target)
         present = [(uid, box.messages[uid]) for uid in uids if uid in box.messages]
         pairs = [(uid, goal.add(m, box.names(m.flags))) for uid, m in present]
         box.remove([uid for uid, _target in pairs])
