@@ -6,6 +6,7 @@ import imaplib
 import os
 import re
 import signal
+import smtplib
 import socket
 import time
 import urllib.request
@@ -67,6 +68,11 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
             "mailbox", "secret-key", "open@demo.test", "--password-stdin", answer=logins["open@demo.test"][2] + "\n"
         )
         assert keys["secret_keys"][0].startswith("AGE-SECRET-KEY-PQ-1")
+        with smtplib.SMTP("localhost", cell.ports["MX"]) as client:
+            client.ehlo()
+            client.mail("ada@example.net")
+            said = {name: client.rcpt(f"{name}@demo.test")[0] for name in ("temperror", "permerror", "full", "nobody")}
+            assert said == {"temperror": 451, "permerror": 550, "full": 452, "nobody": 550}
         assert fetched(cell.ports["WEB"], "/healthz") == (200, '{"status": "ok"}')
         assert "skerry_imap_events_total" in fetched(cell.ports["WEB"], "/metrics")[1]
         lines = cell.children()

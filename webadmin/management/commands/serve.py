@@ -25,7 +25,8 @@ class Command(BaseCommand):
         supervisor: int | None = None,
         **options: object,
     ) -> None:
-        environ = settings.ENVIRON
-        if demo_tenant is None and (options["demo"] or environ.demo):
+        if demo_tenant is None and (options["demo"] or settings.ENVIRON.demo):
             demo_tenant = demo.TENANT
+        # The daemons are forked from this process and read its settings: recipients fail on purpose with a demo only.
+        environ = settings.ENVIRON = settings.ENVIRON.model_copy(update={"demo": demo_tenant is not None})
         serving.serve(environ, demo_tenant=demo_tenant, ready_fd=ready_fd, supervised_by=supervisor)
