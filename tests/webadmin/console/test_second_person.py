@@ -15,6 +15,7 @@ from jurisdiction.models import Proposal
 from jurisdiction.policy import Policy
 from jurisdiction.records import ledger, operators, policies, proposals
 from mailhost.models import QueueItem, Tenant
+from mailhost.provision import leaving
 from tests.provision import house
 from tests.webadmin import people
 from tests.webadmin.console.test_pages import acts, text, waits
@@ -141,6 +142,27 @@ def test_dropping_mail_and_deleting_a_tenant_wait_too(operator: Operator) -> Non
     assert "Keep harbour" in text(ben.get("/console/tenants/harbour/delete/"))
     assert ben.post("/console/tenants/harbour/delete/", {"why": "it has paid"}).status_code == 302
     assert state() == "active"
+
+
+def test_a_form_sent_twice_or_from_an_older_window_is_never_the_opposite_act(operator: Operator) -> None:
+    mo, path = operator("mo"), "/console/tenants/harbour/delete/"
+    leaving.ask("harbour", leaving.Wish(by_operator=True), notary=house.NOTARY, now=timezone.now())
+    assert 'name="act" value="tenant restore"' in mo.get(path).content.decode()
+    keep = {"why": "it has paid", "act": "tenant restore"}
+    assert mo.post(path, keep).status_code == 302
+    again = mo.post(path, keep)
+    assert (again.status_code, state()) == (409, "active")
+    assert "Delete harbour" in text(again)
+    assert not Proposal.objects.exists()
+
+
+def test_what_cannot_be_taken_back_any_more_is_said(operator: Operator) -> None:
+    mo, path = operator("mo"), "/console/tenants/harbour/delete/"
+    long_ago = timezone.now() - leaving.COOLING_OFF
+    leaving.ask("harbour", leaving.Wish(by_operator=True), notary=house.NOTARY, now=long_ago)
+    answer = mo.post(path, {"why": "it has paid"})
+    assert answer.status_code == 422
+    assert "cooling-off is over" in text(answer)
 
 
 def test_what_is_gone_meanwhile_is_said_and_stays_undone(operator: Operator) -> None:

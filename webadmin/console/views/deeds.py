@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from jurisdiction.records import operators, policies
+from mailhost.provision.errors import CannotProvision
 from webadmin import problems, spoken, typed
 from webadmin.console import grave
 from webadmin.console.desk import Desk
@@ -35,19 +36,28 @@ class Deed:
 
 
 def page(request: HttpRequest, at: Desk, deed: Deed, about: dict[str, object] | None = None) -> HttpResponse:
-    """Show the form; when it is sent, ask and tell the tenant, act, and lead back. A refusal is a page of its own."""
+    """Show the form; when it is sent, ask and tell the tenant, act, and lead back. A refusal is a page of its own.
+
+    A form says which act it was shown for: sent twice, or from a window that shows an older state, "keep it" would be
+    "delete it". Such a form does nothing, and the page shows how it stands.
+    """
     kind = Why if deed.tenant else forms.Form
-    form = kind(request.POST) if request.method == "POST" else kind(initial=typed.again(request))
-    if request.method == "POST" and form.is_valid():
+    stale = request.method == "POST" and request.POST.get("act", deed.what) != deed.what
+    form = kind(request.POST) if request.method == "POST" and not stale else kind(initial=typed.again(request))
+    if form.is_bound and form.is_valid():
         why = str(form.cleaned_data.get("why", ""))
         if deed.grave and at.environ.second_person_rule != "none":
             return _proposed(request, at, deed, why)
         refused = asked(request, at, deed.tenant, deed.what, why)
         if refused is not None:
             return refused
-        messages.success(request, _done(at, deed, why))
-        return redirect(deed.back)
-    status = 422 if form.errors else 200
+        try:
+            messages.success(request, _done(at, deed, why))
+        except CannotProvision as problem:
+            form.add_error(None, spoken.refusal(problem))
+        else:
+            return redirect(deed.back)
+    status = 409 if stale else 422 if form.errors else 200
     waits = bool(deed.grave) and at.environ.second_person_rule
     return render(request, deed.template, {"deed": deed, "form": form, "waits": waits} | (about or {}), status=status)
 
