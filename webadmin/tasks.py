@@ -22,6 +22,7 @@ from mailhost.models import Job
 from mailhost.provision import consents, leaving, securelinks, tenants
 from webadmin import domainwork, evidence, metrics, notarial, reporting, witnessing
 from webadmin.accounts import sessions
+from webadmin.api import repeats
 from webadmin.console import hours
 from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
@@ -81,8 +82,9 @@ def take_figures(environ: Environ, _notary: Notary, _job: Job, now: datetime) ->
 
 
 def sweep_sessions(_environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Forget browsers whose session has ended, and what tenants' own people did long ago."""
+    """Forget browsers whose session has ended, answers to programs, and what tenants' own people did long ago."""
     sessions.sweep(now)
+    repeats.sweep(now)
     journal.sweep(now)
     proposals.sweep(now)
 

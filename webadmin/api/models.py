@@ -55,7 +55,7 @@ class AnsweredPost(models.Model):
     disclosure: ClassVar[Disclosure] = Disclosure(clear="status forget_at", derived="digest asked", sealed="answer")
 
     digest = models.BinaryField(max_length=32, primary_key=True)  # of the token and the key its holder chose
-    asked = models.BinaryField(max_length=32)  # of address and body: the same key for another request is a mistake
+    asked = models.BinaryField(max_length=32)  # keyed, of address and body: one key for two requests is a mistake
     status = models.PositiveSmallIntegerField(default=0)  # 0: under way
     answer = models.BinaryField(default=b"")  # in a box under a key from the token, which this cell does not keep
     forget_at = models.DateTimeField(db_index=True)

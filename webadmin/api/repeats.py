@@ -5,8 +5,9 @@ an answer, and the same key is then refused: it is not known whether the act hap
 was refused leaves no row, so it can be sent again with the same key.
 
 The answer may hold what the cell must not keep (a new app password, an address): it lies in a box under a key that is
-made from the token, of which the cell keeps only a hash. In: the token's text, the client's key, the request. Out: what
-is to be done, or the answer of the first time.
+made from the token, of which the cell keeps only a hash. So may the request: what stands for it is hashed under such a
+key as well, since addresses can be guessed. In: the token's text, the client's key, the request. Out: what is to be
+done, or the answer of the first time.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ def once(
 ) -> tuple[int, bytes]:
     """Status and body of the answer: of `act`, or of the first time. Raises KeyUsed, UnderWay."""
     digest = _hash(b"skerry.repeat.v1", token.encode(), key.encode())
-    asked = _hash(b"skerry.asked.v1", path.encode("utf-8", "surrogatepass"), body)
+    asking = _hash(b"skerry.asked.v1", token.encode(), key.encode())
+    asked = _hash(b"skerry.asked.v1", path.encode("utf-8", "surrogatepass"), body, asking)
     box = SecretBox(_hash(b"skerry.answer.v1", token.encode(), key.encode()))
-    AnsweredPost.objects.filter(forget_at__lte=now).delete()
+    sweep(now)
     try:
         with transaction.atomic():
             AnsweredPost.objects.create(digest=digest, asked=asked, forget_at=now + AnsweredPost.KEPT)
@@ -72,7 +74,12 @@ def _first_time(digest: bytes, asked: bytes, box: SecretBox) -> tuple[int, bytes
         raise UnderWay from None
 
 
-def _hash(person: bytes, first: bytes, second: bytes) -> bytes:
-    whole = hashlib.blake2b(digest_size=32, person=person)
+def sweep(now: datetime) -> int:
+    """Forget answers whose time is over; how many."""
+    return AnsweredPost.objects.filter(forget_at__lte=now).delete()[0]
+
+
+def _hash(person: bytes, first: bytes, second: bytes, key: bytes = b"") -> bytes:
+    whole = hashlib.blake2b(digest_size=32, person=person, key=key)
     whole.update(len(first).to_bytes(4) + first + second)
     return whole.digest()

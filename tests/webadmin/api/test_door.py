@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from mailhost.models import AppPassword, Mailbox, Tenant
+from mailhost.models import AppPassword, Job, Mailbox, Tenant
 from mailhost.provision import tenants
 from tests.webadmin.api.conftest import Program
+from webadmin import notarial, tasks
 from webadmin.api import door, rates, repeats
 from webadmin.api.models import AnsweredPost
 from webadmin.api.views import people as views_of_people
@@ -112,6 +114,14 @@ def test_a_kept_answer_tells_a_thief_of_the_table_nothing(ada: Program) -> None:
     assert b"ada@example.is" not in stored
 
 
+def test_a_kept_request_cannot_be_guessed_without_the_token(db: None) -> None:
+    """Addresses are few and their letters known: a hash that anybody can make would tell them."""
+    for token in ("skerry_one", "skerry_two"):
+        repeats.once(token, "key", "/invite", b'{"address": "ada@example.is"}', timezone.now(), lambda: (201, b"{}"))
+    first, second = AnsweredPost.objects.all()
+    assert bytes(first.asked) != bytes(second.asked)
+
+
 def test_a_key_is_of_one_request_and_of_one_token(ada: Program, cleo: Program) -> None:
     key = {"idempotency-key": "one"}
     ada.do("POST", INVITE, {"address": "new@example.is"}, 201, **key)
@@ -146,6 +156,16 @@ def test_answers_are_forgotten_after_a_day(ada: Program) -> None:
     AnsweredPost.objects.update(forget_at=timezone.now())
     ada.do("POST", INVITE, {"address": "more@example.is"}, 201, **{"idempotency-key": "two"})
     assert AnsweredPost.objects.count() == 1
+
+
+def test_answers_are_forgotten_without_another_post(ada: Program) -> None:
+    ada.do("POST", INVITE, {"address": "new@example.is"}, 201, **{"idempotency-key": "one"})
+    environ = settings.ENVIRON
+    notary, now = notarial.notary(environ, today=timezone.now().date()), timezone.now()
+    tasks.sweep_sessions(environ, notary, Job(), now)
+    assert AnsweredPost.objects.count() == 1
+    tasks.sweep_sessions(environ, notary, Job(), now + AnsweredPost.KEPT)
+    assert AnsweredPost.objects.count() == 0
 
 
 @pytest.mark.parametrize(
