@@ -152,8 +152,9 @@ def delete(name: str, *, claims: Claims, blobs: Blobs, with_mailboxes: bool = Fa
         raise StillInUse(still_in_use(row.name, len(boxes)))
     for box in boxes:
         remove_mailbox(box, blobs=blobs)
-    row.delete()
+    # Before the row goes: a directory that does not answer would keep a name that nobody asks it to release again.
     claims.release_domain(row.name)
+    row.delete()
     return DomainView(
         row.name, row.tenant.slug, row.verified.isoformat() if row.verified else None, mailboxes=len(boxes)
     )

@@ -89,7 +89,8 @@ def restore(slug: str, *, by_operator: bool, notary: Notary, now: datetime) -> t
         departure = of(tenant)
         if departure is None:
             raise IsLeaving(f"tenant {slug!r} is not leaving: there is nothing to take back")
-        if departure.gone_after <= now:
+        # A removal that has begun has taken the state away, whatever the clock of whoever comes late says.
+        if departure.gone_after <= now or tenant.state != Tenant.State.LEAVING:
             raise IsLeaving("the cooling-off is over: what is still there is being removed")
         if departure.by_operator and not by_operator:
             raise IsLeaving("whoever runs this host decided this; only they can take it back")
@@ -123,7 +124,19 @@ def complete(
 ) -> Iterator[tenants.TenantView]:
     """Remove every tenant whose time is over, one after the other; each as it was. Raises DirectoryUnreachable."""
     for slug in over(now):
-        yield tenants.remove(slug, claims=claims, blobs=blobs, outgoing=outgoing, notary=notary, now=now)
+        if _begin(slug, now):
+            yield tenants.remove(slug, claims=claims, blobs=blobs, outgoing=outgoing, notary=notary, now=now)
+
+
+def _begin(slug: str, now: datetime) -> bool:
+    """Asked again right before the removal of each, for those before it took their time: False where it was taken back,
+    or another worker was faster and the name is somebody else's by now. After True nobody takes it back."""
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().filter(slug=slug, departure__gone_after__lte=now).first()
+        if tenant is None:
+            return False
+        Tenant.objects.filter(pk=tenant.pk).update(state=Tenant.State.SUSPENDED)
+        return True
 
 
 def story(tag: str, since: int) -> list[Placed]:

@@ -21,7 +21,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import leases, ledger, policies
-from mailhost.models import Domain, Job, Mailbox, MailboxUsage, Suspension, Tenant
+from mailhost.models import Departure, Domain, Job, Mailbox, MailboxUsage, Suspension, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, IsLeaving, NotFound
@@ -144,12 +144,14 @@ def set_state(slug: str, state: Tenant.State, *, now: datetime, reason: str = ""
 
     A tenant with an open incident is resumed only as far as held. Its people read the `reason`.
     """
-    tenant = get(slug)
-    if tenant.state == Tenant.State.LEAVING:
-        raise IsLeaving(f"tenant {slug!r} is leaving; `skerry tenant restore {slug}` keeps it")
-    state = possible(tenant.slug, state)
-    if tenant.state != state:
-        put(tenant, state, now=now, reason=reason)
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().get(pk=get(slug).pk)
+        # With its time over it is suspended, and half of it may be removed already: that is no state to resume.
+        if tenant.state == Tenant.State.LEAVING or Departure.objects.filter(tenant=tenant).exists():
+            raise IsLeaving(f"tenant {slug!r} is leaving; `skerry tenant restore {slug}` keeps it")
+        state = possible(tenant.slug, state)
+        if tenant.state != state:
+            put(tenant, state, now=now, reason=reason)
     return show(slug)
 
 
@@ -200,11 +202,14 @@ def remove(slug: str, *, claims: Claims, blobs: Blobs, outgoing: Blobs, notary: 
         remove_mailbox(box, blobs=blobs)
     for domain in gone.domains:
         domains.delete(domain, claims=claims, blobs=blobs, with_mailboxes=True)
+    # Before the row goes: a directory that does not answer would keep a name that nobody asks it to release again.
+    claims.release_tenant(gone.slug)
     with transaction.atomic():
+        if Tenant.objects.select_for_update().filter(pk=tenant.pk).first() is None:
+            return gone  # another worker was faster, and has said so in the ledger
         tag, day = notary.tag(policies.TENANT, gone.slug), now.date().isoformat()
         ledger.append([(entries.Departure(day, tag, "gone", day, ""), tag)], notary)
         policies.forget(gone.slug, now)
         Job.objects.filter(tenant=gone.slug).delete()
-        Tenant.objects.filter(slug=gone.slug).delete()
-    claims.release_tenant(gone.slug)
+        Tenant.objects.filter(pk=tenant.pk).delete()
     return gone

@@ -15,10 +15,10 @@ from jurisdiction.models import LedgerEntry
 from jurisdiction.records import ledger, operators, policies
 from mailhost.models import Job, Mailbox, QueueDestination, QueuedMessage, QueueItem, Tenant
 from mailhost.provision import aliases, leaving, mailboxes, tenants
-from mailhost.provision.claims import Claims
+from mailhost.provision.claims import Claims, DirectoryUnreachable
 from mailhost.provision.errors import IsLeaving
 from tests.provision import house
-from tests.provision.fakes import FakeBlobs, FakeDirectory
+from tests.provision.fakes import FakeBlobs, FakeClaims, FakeDirectory
 from webadmin import scopes
 
 pytestmark = pytest.mark.usefixtures("cell")
@@ -160,3 +160,50 @@ def test_the_story_of_one_departure_ends_where_it_ended(claims: Claims) -> None:
     tag = NOTARY.tag(policies.TENANT, "harbour")
     assert [getattr(one.entry, "step", "") for one in leaving.story(tag, first)] == ["asked", "restored"]
     assert [getattr(one.entry, "step", "") for one in leaving.story(tag, second)] == ["asked"]
+
+
+def test_a_directory_that_does_not_answer_keeps_no_name_for_ever(directory: FakeDirectory, blobs: FakeBlobs) -> None:
+    ask()
+    for about_domains in (True, False):
+        silent = Silent(directory, about_domains=about_domains)
+        with pytest.raises(DirectoryUnreachable):
+            list(leaving.complete(LATER, claims=silent, blobs=blobs, outgoing=blobs, notary=NOTARY))
+    assert list(leaving.complete(LATER, claims=directory.of(house.CELL), blobs=blobs, outgoing=blobs, notary=NOTARY))
+    assert (directory.tenants, directory.domains) == ({"fjord": "is-1"}, {"example.no": "is-1"})
+    assert steps() == ["asked", "gone"]
+
+
+class Silent(FakeClaims):
+    """Releases no tenant's name, and no domain's where `about_domains`."""
+
+    def __init__(self, directory: FakeDirectory, *, about_domains: bool = True) -> None:
+        super().__init__(directory, house.CELL)
+        self._about_domains = about_domains
+
+    def release_domain(self, domain: str) -> None:
+        if self._about_domains:
+            raise DirectoryUnreachable("no answer")
+        super().release_domain(domain)
+
+    def release_tenant(self, slug: str) -> None:
+        raise DirectoryUnreachable("no answer")
+
+
+def test_a_removal_that_has_begun_is_neither_taken_back_nor_resumed(directory: FakeDirectory, blobs: FakeBlobs) -> None:
+    ask()
+    with pytest.raises(DirectoryUnreachable):
+        list(leaving.complete(LATER, claims=Silent(directory), blobs=blobs, outgoing=blobs, notary=NOTARY))
+    with pytest.raises(IsLeaving, match="being removed"):
+        restore(now=LATER - timedelta(seconds=1))
+    with pytest.raises(IsLeaving, match="is leaving"):
+        tenants.set_state("harbour", Tenant.State.ACTIVE, now=LATER)
+
+
+def test_who_was_kept_or_came_anew_while_another_was_removed_stays(claims: Claims, blobs: FakeBlobs) -> None:
+    ask()
+    leaving.ask("fjord", FOUNDERS, notary=NOTARY, now=NOW - timedelta(days=1))
+    going = leaving.complete(LATER, claims=claims, blobs=blobs, outgoing=blobs, notary=NOTARY)
+    assert next(going).slug == "fjord"
+    restore(now=LATER - timedelta(seconds=1))
+    assert not list(going)
+    assert tenants.show("harbour").state == "active"
