@@ -18,6 +18,7 @@ fork copies neither threads nor an event loop, this is a plain loop around poll(
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -126,18 +127,24 @@ def _turn(children: list[_Child], bell: _Bell, latest: float | None) -> None:
         children, bell, min((at for at in (latest, *(child.due for child in children)) if at is not None), default=None)
     )
     for child in children:
-        if (status := _status(child)) is not None:
-            _note_end(child, status)
+        if (code := _status(child)) is not None:
+            _note_end(child, f"signal-{signal.Signals(-code).name}" if code < 0 else f"exit-code-{code}")
 
 
 def _start(child: _Child) -> None:
-    child.hearing, writing = os.pipe()
-    try:
-        with _blocked():
-            child.pid = child.program.start(writing)
-    finally:
-        os.close(writing)
+    """Start it; one that cannot be started has ended. Raises CannotStart."""
     child.started, child.due = time.monotonic(), None
+    try:
+        child.hearing, writing = os.pipe()
+        try:
+            with _blocked():
+                child.pid = child.program.start(writing)
+        finally:
+            os.close(writing)
+    except OSError as problem:
+        # No memory or no process left for it, for now: those that serve must not end for that.
+        _stop_hearing(child)
+        _note_end(child, f"errno-{errno.errorcode.get(problem.errno or 0, 'unknown')}")
 
 
 def _wait(children: list[_Child], bell: _Bell, until: float | None) -> None:
@@ -176,7 +183,7 @@ def _stop_hearing(child: _Child) -> None:
         child.hearing = None
 
 
-def _note_end(child: _Child, code: int) -> None:
+def _note_end(child: _Child, how: str) -> None:
     """When the program is to be started again. Raises CannotStart."""
     now = time.monotonic()
     if now - child.started > STABLE:
@@ -186,7 +193,6 @@ def _note_end(child: _Child, code: int) -> None:
         raise CannotStart(f"{child.program.name} ended {ATTEMPTS} times before it served")
     pause = PAUSES[min(child.failures, len(PAUSES)) - 1]
     child.due = now + pause
-    how = f"signal-{signal.Signals(-code).name}" if code < 0 else f"exit-code-{code}"
     log.warning("%s ended with %s and is started again in %s s", child.program.name, how, pause)
 
 

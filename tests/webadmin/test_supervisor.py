@@ -51,6 +51,19 @@ try:
 except supervisor.CannotStart as problem:
     sys.exit(str(problem))
 """
+# The same on a machine that has no process left at the second start.
+CROWDED = SUPERVISING.replace(
+    "try:",
+    """starts = []
+def start(text):
+    def crowded(ready_fd):
+        starts.append(text)
+        if len(starts) == 2:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return supervisor.spawned((sys.executable, "-c", text), dict(os.environ))(ready_fd)
+    return crowded
+try:""",
+)
 
 
 def program(script: str, note: Path, name: str = "islet") -> tuple[str, str]:
@@ -76,9 +89,11 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 @contextmanager
-def supervising(*programs: tuple[str, str], patience: float = 60) -> Iterator[subprocess.Popen[str]]:
+def supervising(
+    *programs: tuple[str, str], patience: float = 60, supervising: str = SUPERVISING
+) -> Iterator[subprocess.Popen[str]]:
     """A supervisor that has said it is ready, or ended."""
-    words = [sys.executable, "-c", SUPERVISING, str(ROOT), str(patience), json.dumps(programs)]
+    words = [sys.executable, "-c", supervising, str(ROOT), str(patience), json.dumps(programs)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -120,6 +135,18 @@ def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
     assert said.splitlines() == [
         "islet ended with signal-SIGKILL and is started again in 0.1 s",
         "islet ended with signal-SIGKILL and is started again in 0.5 s",
+    ]
+
+
+def test_a_machine_without_room_for_a_process_costs_one_more_pause_and_not_the_others(tmp_path: Path) -> None:
+    note = tmp_path / "a"
+    with supervising(program(GOOD, note), supervising=CROWDED) as process:
+        os.kill(pids(note)[-1], signal.SIGKILL)
+        until(lambda: len(pids(note)) == 2)
+        _, said = stopped(process)
+    assert said.splitlines() == [
+        "islet ended with signal-SIGKILL and is started again in 0.1 s",
+        "islet ended with errno-EAGAIN and is started again in 0.5 s",
     ]
 
 
