@@ -3,11 +3,13 @@
 Django keeps a whole body, and what is large it writes to a temporary file: no file of ours may hold what somebody
 wrote. So bodies stay in memory (`FILE_UPLOAD_MAX_MEMORY_SIZE` is as large as the largest that is let through), and here
 stands how large that is: a form's size everywhere, more only where files are taken, and of those only a few at a time.
-A body that says it is larger is refused before it is read (RFC 9110 §15.5.14); one that grows larger is cut off.
+A body that says it is larger is refused before it is read (RFC 9110 §15.5.14); one that grows larger is cut off, and so
+is a large one that does not end in time: a telephone that lost its network would keep everybody else's place.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -24,14 +26,17 @@ MAX_FORM: Final = MIB
 MAX_ANSWER: Final = 16 * MIB
 # In memory at the same time, each several times over while it is sealed.
 LARGE_TOGETHER: Final = 4
+# Seconds in which a large one is here: the largest at half a megabit a second.
+LARGE_WITHIN: Final = 300.0
 _TAKES_FILES: Final = re.compile(r"/l/[^/]+/answer")
 
 
 class Bodies:
     """An ASGI application in front of another."""
 
-    def __init__(self, inner: App) -> None:
+    def __init__(self, inner: App, *, large_within: float = LARGE_WITHIN) -> None:
         self._inner = inner
+        self._large_within = large_within
         self._large = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -49,7 +54,7 @@ class Bodies:
         else:
             self._large += 1
             try:
-                await self._inner(scope, _at_most(receive, most), send)
+                await self._inner(scope, _in_time(_at_most(receive, most), self._large_within), send)
             finally:
                 self._large -= 1
 
@@ -73,6 +78,24 @@ def _at_most(receive: Receive, most: int) -> Receive:
         return message if left >= 0 else {"type": "http.disconnect"}
 
     return counted
+
+
+def _in_time(receive: Receive, seconds: float) -> Receive:
+    end: float | None = asyncio.get_running_loop().time() + seconds
+
+    async def timed() -> Message:
+        nonlocal end
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        # Behind the body's end an application only waits for its client to go away.
+        if not message.get("more_body", False):
+            end = None
+        return message
+
+    return timed
 
 
 async def _refuse(send: Send, status: int) -> None:

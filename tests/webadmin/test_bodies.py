@@ -90,3 +90,41 @@ async def test_only_a_few_large_ones_at_a_time_and_small_ones_always() -> None:
 
 async def test_what_is_no_request_is_none_of_its_business() -> None:
     assert await ask(Bodies(Inner()), "/", 0, kind="lifespan") == 200
+
+
+async def test_a_large_one_that_never_ends_gives_its_place_back() -> None:
+    inner, begun = Inner(), [{"type": "http.request", "body": b"x", "more_body": True}]
+
+    async def receive() -> Mapping[str, Any]:
+        return begun.pop() if begun else await asyncio.Future()
+
+    async def send(_message: Mapping[str, Any]) -> None:
+        pytest.fail("nobody is there to be answered")
+
+    app = Bodies(inner, large_within=0.01)
+    scope = {"type": "http", "path": ANSWER, "headers": [(b"content-length", b"10")]}
+    await asyncio.wait_for(app(scope, receive, send), 5)
+    assert inner.gone
+    assert [await ask(app, ANSWER, 10) for _ in range(LARGE_TOGETHER)] == [200] * LARGE_TOGETHER
+
+
+async def test_the_time_is_the_bodys_and_not_the_answers() -> None:
+    seen: list[str] = []
+    left: asyncio.Event = asyncio.Event()
+
+    async def slow(_scope: dict[str, Any], receive: Any, _send: Any) -> None:
+        seen.append((await receive())["type"])
+        seen.append((await receive())["type"])
+
+    async def receive() -> Mapping[str, Any]:
+        if not seen:
+            return {"type": "http.request", "body": b"x", "more_body": False}
+        await left.wait()
+        return {"type": "http.left"}
+
+    async def send(_message: Mapping[str, Any]) -> None: ...
+
+    asyncio.get_running_loop().call_later(0.05, left.set)
+    scope = {"type": "http", "path": ANSWER, "headers": [(b"content-length", b"1")]}
+    await Bodies(slow, large_within=0.01)(scope, receive, send)
+    assert seen == ["http.request", "http.left"]
