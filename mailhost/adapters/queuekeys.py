@@ -39,15 +39,16 @@ class QueueKeys:
 
         Yesterday's key stays: a message that was sealed before midnight may still be on its way into the table.
         """
-        gone = []
-        for path in self._folder.glob(f"*{_SUFFIX}"):
+        gone: set[date] = set()
+        # A process that died while it made a key has left the same bytes beside it, under a longer name with a dot.
+        for path in (*self._folder.glob(f"*{_SUFFIX}"), *self._folder.glob(f".*{_SUFFIX}.*")):
             with suppress(ValueError):
-                day = date.fromisoformat(path.name.removesuffix(_SUFFIX))
+                day = date.fromisoformat(path.name.removeprefix(".").partition(_SUFFIX)[0])
                 if day + KEY_LIFE < today or (day not in in_use and day + timedelta(days=1) < today):
                     path.unlink(missing_ok=True)
                     self._boxes.pop(day, None)
-                    gone.append(day)
-        return gone
+                    gone.add(day)
+        return sorted(gone)
 
     def _path(self, day: date) -> Path:
         return self._folder / f"{day.isoformat()}{_SUFFIX}"

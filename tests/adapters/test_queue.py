@@ -183,6 +183,25 @@ def test_a_key_dies_with_its_last_item_and_after_six_days_at_most(keys: QueueKey
     assert keys.of(today - timedelta(days=1)) is not None, "mail of yesterday may still be on its way in"
 
 
+def test_a_key_that_a_crash_left_beside_itself_dies_as_well(
+    keys: QueueKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(_path: Path) -> None:
+        raise SystemExit
+
+    today = date(2026, 11, 20)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", dies)
+        with pytest.raises(SystemExit):
+            keys.of_today(today)
+    folder = tmp_path / "keys" / "queue"
+    assert len({path.read_bytes() for path in folder.iterdir()}) == 1
+    assert len(list(folder.iterdir())) == 2
+    assert keys.bury(set(), today + timedelta(days=1)) == []
+    assert keys.bury(set(), today + timedelta(days=2)) == [today]
+    assert list(folder.iterdir()) == []
+
+
 async def test_a_long_queue_for_one_destination_costs_a_batch(real: DatabaseQueue, cell: Cell) -> None:
     box = cell.ada.mailbox
     await real.put(letter(0, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
