@@ -12,10 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from mailhost.adapters.wishbook import wishes_box
 from mailhost.models import OwnerWishes, WishCount
-from mailhost.provision import mailboxes, wishes
+from mailhost.provision import aliases, mailboxes, wishes
 from mailhost.rules.away import Away
 from mailhost.rules.rule import ASKS, MAX_CONDITIONS, MAX_RULES, Rule, Rules, action, condition
 from mailhost.rules.standing import Standing
+from tests.provision import house
 from tests.webadmin import people
 from webadmin.keyfiles import read_or_make
 from webadmin.owner import rulewords
@@ -164,6 +165,18 @@ def test_order_and_removal_and_a_list_that_is_out_of_date(ada: Client) -> None:
         assert ada.post(path, {"version": "x"}).status_code == 302
     assert ada.post("/mailbox/filters/9/remove/", {"version": "1"}).status_code == 404
     assert ada.get("/mailbox/filters/9/").status_code == 404
+    assert kept().rules == (TIDES,)
+
+
+def test_a_filter_that_has_become_a_circle_is_said_and_can_be_removed(ada: Client) -> None:
+    to_sales = replace(ON, actions=(action("forward", "sales@example.is"),))
+    version = str(keep(TIDES, to_sales))
+    aliases.add("sales@example.is", ADA, cell=house.CELL)
+    for path in ("/mailbox/filters/2/move/", "/mailbox/filters/1/remove/"):
+        assert ada.post(path, {"version": version}).status_code == 302
+    assert "sales@example.is is this mailbox itself" in ada.get("/mailbox/filters/").content.decode()
+    assert kept().rules == (TIDES, to_sales)
+    ada.post("/mailbox/filters/2/remove/", {"version": version})
     assert kept().rules == (TIDES,)
 
 

@@ -147,8 +147,12 @@ def _put(request: HttpRequest, rules: Rules) -> bool:
     """Whether it was done; a button of a list that is out of date does nothing."""
     version = request.POST.get("version", "")
     try:
-        wishes.set_rules(mailbox_of(request), rules, keys(), version=int(version) if version.isdigit() else -1)
+        wishes.set_rules(mailbox_of(request), rules, keys(), version=int(version) if version.isdecimal() else -1)
     except ChangedMeanwhile:
         messages.warning(request, _("Your filters were changed in another window meanwhile. This is how they are now."))
+        return False
+    except CannotProvision as problem:
+        # One that was right when it was saved: where it sends copies has become an address of this mailbox since.
+        messages.error(request, spoken.refusal(problem))
         return False
     return True
