@@ -21,6 +21,7 @@ from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.database import (
     Cursor,
     Readers,
+    for_update,
     is_full,
     listed,
     one_of,
@@ -224,6 +225,8 @@ class DatabaseQueue:
 
     async def release(self, destination: bytes, *, failures: int, not_before: datetime | None) -> None:
         def work(cursor: Cursor) -> None:
+            # Locked before its items are looked at: one that is being put in would be missed, and its hour overwritten.
+            cursor.execute(f"SELECT id FROM mailhost_queuedestination WHERE digest = %s{for_update()}", [destination])
             cursor.execute(
                 "SELECT MIN(i.due) FROM mailhost_queueitem i"
                 " JOIN mailhost_queuedestination d ON d.id = i.destination_id"

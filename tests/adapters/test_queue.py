@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,12 +15,13 @@ from django.db import connection
 
 from mailhost.adapters import queue as queue_module
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
-from mailhost.adapters.database import statements, stored
+from mailhost.adapters.database import Cursor, statements, stored
 from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.tally import DatabaseTally
+from mailhost.adapters.writer import Writer
 from mailhost.models import (
     AppPassword,
     Domain,
@@ -493,3 +496,38 @@ async def test_later_mail_does_not_hold_up_what_goes_now(outbox: tuple[Outbox, C
     await queue.put(write(2, "mo@other.test"), now=NOW)
     [claim] = await claimed(queue)
     assert [item.recipients[0].address for item in claim.due] == ["mo@other.test"]
+
+
+async def test_a_claim_that_ends_while_a_message_comes_does_not_forget_it(
+    real: DatabaseQueue, cell: Cell, keys: QueueKeys, blobs: FileBlobs
+) -> None:
+    tenant, mailbox = cell.ada.mailbox.tenant_id, cell.ada.mailbox.pk
+    await real.put(letter(1, "cleo@other.test", mailbox=mailbox, tenant=tenant), now=NOW)
+    [claim] = await claimed(real)
+    await real.done(claim.due[0])
+    another = Writer()
+    another.start()
+    inserted, released = threading.Event(), threading.Event()
+
+    class Slow:
+        """The writer of another process, whose COMMIT takes until the claim has been looked at."""
+
+        async def change(self, work: Callable[[Cursor], None]) -> None:
+            def held(cursor: Cursor) -> None:
+                work(cursor)
+                inserted.set()
+                released.wait(0.3)
+
+            await another.change(held)
+
+    other = DatabaseQueue(cast("Writer", Slow()), cell.shop.readers, keys, blobs, cell="is-1", key=b"k" * 32)
+    try:
+        coming = asyncio.create_task(other.put(letter(2, "cleo@other.test", mailbox=mailbox, tenant=tenant), now=NOW))
+        await asyncio.to_thread(inserted.wait, 5)
+        await real.release(claim.destination, failures=0, not_before=None)
+        released.set()
+        await coming
+        [found] = await claimed(real)
+    finally:
+        another.stop()
+    assert [item.opaque_id for item in found.due] == [f"{2:032x}"]
