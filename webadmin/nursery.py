@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -43,6 +44,8 @@ M_ARENA_MAX: Final = -8  # malloc.h
 
 def settle() -> None:
     """Load what is shared and make it ready to be forked. Call once, before the first fork."""
+    # The parent has read the cell's keys to prepare it: no core file of it, or of a child that has just begun.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in SHARED:
         import_module(module)
     with suppress(OSError, AttributeError):  # only glibc has it, and only glibc needs it

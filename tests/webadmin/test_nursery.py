@@ -90,6 +90,16 @@ def test_however_a_child_ends_its_parent_goes_on(body: str, wanted: int) -> None
     assert [code for _, code in told] == [wanted, wanted]
 
 
+def test_once_settled_nothing_leaves_a_core_file() -> None:
+    [[said, _]], _ = children(
+        "import resource, types\n"
+        "nursery.SHARED, nursery.connections = (), types.SimpleNamespace(close_all=lambda: None)\n"
+        "nursery.settle()\n"
+        "os.write(fd, json.dumps(resource.getrlimit(resource.RLIMIT_CORE)).encode())"
+    )
+    assert json.loads(said) == [0, 0]
+
+
 def test_a_child_may_run_an_event_loop() -> None:
     told, _ = children("import asyncio\nasyncio.run(asyncio.sleep(0))\nos.write(fd, b'ran')")
     assert told == [["ran", 0]]
