@@ -9,6 +9,8 @@ import pytest
 
 from jurisdiction.records import operators
 from tests.cli.conftest import Skerry
+from tests.provision import house
+from webadmin.accounts.models import Account
 from webadmin.api.models import ApiToken
 
 
@@ -33,6 +35,16 @@ def test_an_operators_token_may_more_and_is_the_operators(skerry: Skerry, cell: 
     assert made["operator"]
     assert [one["name"] for one in skerry("token", "list", "--operator", "--json").json] == ["watch"]
     assert skerry("token", "list", "--tenant", "harbour", "--json").json == []
+
+
+def test_the_tokens_of_an_operator_who_goes_go_with_them(skerry: Skerry, cell: None) -> None:
+    mine = skerry("token", "add", "watch", "--operator", "--right", "read", "--json").json["operator"]
+    skerry("token", "add", "invitations", "--tenant", "harbour", "--right", "mailboxes:write")
+    assert skerry("operator", "delete", mine, "--yes").code == 1, "no such account"
+    assert ApiToken.objects.count() == 2
+    Account.objects.create(cell=house.CELL, name=mine, created=house.NOW.date())
+    assert skerry("operator", "delete", mine, "--yes").code == 0
+    assert ApiToken.objects.get().name == "invitations"
 
 
 def test_wrong_use_says_what_there_is(skerry: Skerry, cell: None) -> None:

@@ -116,6 +116,11 @@ def revoke(number: int, tenant: str | None) -> bool:
     return ApiToken.objects.filter(of, pk=number).delete()[0] > 0
 
 
+def revoke_all(operator: str) -> int:
+    """End every token of an operator who is one no more; how many."""
+    return ApiToken.objects.filter(tenant=None, operator=operator).delete()[0]
+
+
 def find(text: str, *, key: bytes, today: date) -> ApiToken | None:
     """The token, if it is good today; the day is noted. An impossible text takes the same look-up as a possible one.
 

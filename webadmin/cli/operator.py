@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from webadmin.accounts import operators
+from webadmin.api import tokens
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import Failed, PasswordStdinFlag, YesFlag, confirm, opened, secret
 
@@ -57,11 +58,13 @@ def reset(
 
 @app.command()
 def delete(name: Name, *, yes: YesFlag = False, as_json: JsonFlag = False) -> None:
-    """Remove an operator's account. What they did stays in the tenants' logs."""
+    """Remove an operator's account and the tokens of their programs. What they did stays in the tenants' logs."""
     with opened(as_json=as_json):
         confirm(f"Remove operator {name}?", yes=yes)
         try:
             operators.delete(name)
         except operators.NotMade as problem:
             raise Failed(str(problem)) from None
+        # They go by the name: the next one who has it would set the old programs to work again.
+        tokens.revoke_all(name)
         answer({"name": name}, as_json=as_json, text=lambda: f"operator {name} is removed")
