@@ -41,7 +41,7 @@ def handed_over(request: HttpRequest) -> HttpResponse:
 
 def surroundings(request: HttpRequest) -> dict[str, object]:
     """What every template knows: the cell, the version, and where the visitor may go."""
-    return {"cell": settings.ENVIRON.cell, "version": VERSION, "places": partial(navigation.links, request)}
+    return {"cell": settings.ENVIRON.cell, "skerry_version": VERSION, "places": partial(navigation.links, request)}
 
 
 @require_safe

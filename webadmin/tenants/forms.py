@@ -130,7 +130,7 @@ class LeaveForm(forms.Form):
         widget=forms.TextInput(attrs=_PLAIN),
     )
     why = forms.CharField(
-        label=_("Why (optional)"),
+        label=_("Why"),
         help_text=_("Everybody in your organisation reads it when they sign in."),
         max_length=200,
         required=False,

@@ -21,6 +21,7 @@ from tests.webadmin import people
 from webadmin.keyfiles import read_or_make
 from webadmin.owner import rulewords
 from webadmin.owner.ruleforms import FilterForm, shown
+from webadmin.version import VERSION
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +86,7 @@ def test_a_filter_is_made_and_stands_in_the_list_in_words(ada: Client) -> None:
     assert "The subject contains: tides" in text
     assert "send a copy to c@d.test" in text
     assert "this host can read them" in text
+    assert f"Skerry {VERSION}" in text
 
 
 def test_a_filter_opened_and_saved_is_the_same_filter(ada: Client) -> None:
