@@ -21,8 +21,8 @@ from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.database import (
     Cursor,
     Readers,
+    engine_errors,
     for_update,
-    is_full,
     listed,
     one_of,
     read_moment,
@@ -35,7 +35,7 @@ from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.writer import Writer
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, Passing, TlsNeed
-from mailhost.ports import StoreFull, StoreUnavailable
+from mailhost.ports import StoreUnavailable
 from mailhost.seal import CannotOpen, CellBox
 
 # A destination without items is looked at when something is put into the queue for it.
@@ -94,7 +94,9 @@ class DatabaseQueue:
         domains: dict[str, list[Forward]] = {}
         for forward in message.recipients:
             domains.setdefault(forward.domain, []).append(forward)
-        box = self._keys.of_today(now.astimezone(UTC).date())
+        # The day's first message makes its key, a file that may find no room.
+        with engine_errors():
+            box = self._keys.of_today(now.astimezone(UTC).date())
         content = await _aside(len(message.content), seal_content, box, message.opaque_id, message.content)
         blob = ""
         if len(content) >= BLOB_FROM:
@@ -130,10 +132,8 @@ class DatabaseQueue:
         await self._writer.change(work)
 
     async def _put_aside(self, content: bytes, now: datetime) -> str:
-        try:
+        with engine_errors():
             return await asyncio.to_thread(self._blobs.write, content, now)
-        except OSError as error:
-            raise StoreFull("no space left for the queue") if is_full(error) else StoreUnavailable("queue") from None
 
     async def claim(
         self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True

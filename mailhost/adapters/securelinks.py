@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
-from mailhost.adapters.database import Cursor, Readers, is_full, statements
+from mailhost.adapters.database import Cursor, Readers, engine_errors, statements
 from mailhost.adapters.writer import Writer
-from mailhost.ports import StoreFull, StoreUnavailable
 from mailhost.securelinks import LinkRules, NewLink
 
 
@@ -48,10 +47,8 @@ class DatabaseLinks:
     async def _put_aside(self, content: bytes, now: datetime) -> str:
         if len(content) < BLOB_FROM:
             return ""
-        try:
+        with engine_errors():
             return await asyncio.to_thread(self._blobs.write, content, now)
-        except OSError as error:
-            raise StoreFull("no space left for links") if is_full(error) else StoreUnavailable("links") from None
 
     async def remove(self, tokens: Collection[bytes]) -> None:
         def work(cursor: Cursor) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +35,7 @@ from mailhost.models import (
     WrittenTo,
 )
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
-from mailhost.ports import Account, Allowance, Tallied, Tally
+from mailhost.ports import Account, Allowance, StoreFull, Tallied, Tally
 from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
 from mailhost.seal.apppassword import app_password_hash, new_app_password, parse_app_password
@@ -531,3 +532,26 @@ async def test_a_claim_that_ends_while_a_message_comes_does_not_forget_it(
     finally:
         another.stop()
     assert [item.opaque_id for item in found.due] == [f"{2:032x}"]
+
+
+async def test_a_full_disk_that_has_no_room_for_the_days_key_asks_the_sender_to_come_back(
+    cell: Cell, blobs: FileBlobs, tmp_path: Path
+) -> None:
+    def no_room(_path: Path) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    keys = QueueKeys(tmp_path / "keys" / "queue", no_room)
+    queue = DatabaseQueue(cell.shop.writer, cell.shop.readers, keys, blobs, cell="is-1", key=b"k" * 32)
+    with pytest.raises(StoreFull):
+        await queue.put(letter(1, "cleo@other.test"), now=NOW)
+
+
+async def test_a_full_disk_that_has_no_room_for_a_large_message_is_called_full(
+    real: DatabaseQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreFull):
+        await real._put_aside(bytes(BLOB_FROM), NOW)
