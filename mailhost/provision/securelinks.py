@@ -182,7 +182,8 @@ def sweep(today: date, blobs: Blobs) -> int:
 
 
 def _find(token: str, key: bytes, today: date) -> SecureLink | None:
-    rows = SecureLink.objects.select_related("tenant").defer("content")
+    # Nobody of a suspended tenant signs in, and nothing that they sent is handed out until it is resumed.
+    rows = SecureLink.objects.exclude(tenant__state=Tenant.State.SUSPENDED).select_related("tenant").defer("content")
     return rows.filter(token=token_digest(key, token), expires__gt=today).first()
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from jurisdiction.models import EgressDecision
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
-from mailhost.models import Consent, LinkChoice, Mailbox, Message, SecureLink
+from mailhost.models import Consent, LinkChoice, Mailbox, Message, SecureLink, Tenant
 from mailhost.provision import securelinks
 from mailhost.provision.mailboxes import secret_keys
 from mailhost.seal import Summary, open_file, seal
@@ -132,6 +132,17 @@ def test_a_link_that_was_never_there_looks_and_answers_like_one_with_wrong_words
     assert strip[0] == strip[1]
     assert Reader(nowhere.at.removeprefix("/l/")).salt == nowhere.salt
     assert link.encode() not in b"".join(bytes(row.digest) for row in Failures.objects.all())
+
+
+def test_a_suspended_tenants_links_open_again_when_it_is_resumed(link: str) -> None:
+    reader = Reader(link)
+    Tenant.objects.update(state=Tenant.State.SUSPENDED)
+    for answer in (reader.open(), reader.answer()):
+        assert answer.status_code == views.REFUSED
+    assert Reader(link).salt == Reader(link).salt != reader.salt
+    for state in (Tenant.State.ACTIVE, Tenant.State.HELD, Tenant.State.LEAVING):
+        Tenant.objects.update(state=state)
+        assert reader.open().status_code == 200
 
 
 def test_the_wait_ends_and_the_right_words_forget_the_wrong_ones(link: str) -> None:
