@@ -122,10 +122,22 @@ def over(now: datetime) -> list[str]:
 def complete(
     now: datetime, *, claims: Claims, blobs: Blobs, outgoing: Blobs, notary: Notary
 ) -> Iterator[tenants.TenantView]:
-    """Remove every tenant whose time is over, one after the other; each as it was. Raises DirectoryUnreachable."""
+    """Remove every tenant whose time is over, one after the other; each as it was.
+
+    One that cannot be removed keeps no other; at the end the first such problem is raised, such as DirectoryUnreachable.
+    """
+    failed: list[Exception] = []
     for slug in over(now):
-        if _begin(slug, now):
-            yield tenants.remove(slug, claims=claims, blobs=blobs, outgoing=outgoing, notary=notary, now=now)
+        if not _begin(slug, now):
+            continue
+        try:
+            gone = tenants.remove(slug, claims=claims, blobs=blobs, outgoing=outgoing, notary=notary, now=now)
+        except Exception as problem:  # whatever it is, it is this tenant's: the others were promised their day too
+            failed.append(problem)
+        else:
+            yield gone
+    if failed:
+        raise failed[0]
 
 
 def _begin(slug: str, now: datetime) -> bool:

@@ -207,3 +207,21 @@ def test_who_was_kept_or_came_anew_while_another_was_removed_stays(claims: Claim
     restore(now=LATER - timedelta(seconds=1))
     assert not list(going)
     assert tenants.show("harbour").state == "active"
+
+
+def test_one_that_cannot_be_removed_keeps_no_other(claims: Claims) -> None:
+    house.add_ada()
+    house.store(mailboxes.get("ada@example.is"), b"Subject: tide\r\n\r\n", blob="8" * 32)
+    leaving.ask("harbour", FOUNDERS, notary=NOTARY, now=NOW - timedelta(days=1))
+    leaving.ask("fjord", FOUNDERS, notary=NOTARY, now=NOW)
+    worn = WornDisk()
+    with pytest.raises(OSError, match="input/output"):
+        list(leaving.complete(LATER, claims=claims, blobs=worn, outgoing=worn, notary=NOTARY))
+    assert [row.slug for row in Tenant.objects.all()] == ["harbour"]
+
+
+class WornDisk(FakeBlobs):
+    """Files that cannot be removed."""
+
+    def remove(self, name: str) -> None:
+        raise OSError("input/output error")
