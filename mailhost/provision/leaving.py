@@ -124,7 +124,7 @@ def complete(
 ) -> Iterator[tenants.TenantView]:
     """Remove every tenant whose time is over, one after the other; each as it was.
 
-    One that cannot be removed keeps no other; at the end the first such problem is raised, such as DirectoryUnreachable.
+    One that cannot be removed keeps no other; at the end the first such problem is raised (DirectoryUnreachable).
     """
     failed: list[Exception] = []
     for slug in over(now):
@@ -132,7 +132,7 @@ def complete(
             continue
         try:
             gone = tenants.remove(slug, claims=claims, blobs=blobs, outgoing=outgoing, notary=notary, now=now)
-        except Exception as problem:  # whatever it is, it is this tenant's: the others were promised their day too
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is this tenant's; others have their day too
             failed.append(problem)
         else:
             yield gone

@@ -66,7 +66,9 @@ class Visitor:
 
     def look(self, name: str) -> None:
         """Nothing went wrong so far, axe finds nothing, no sideways scrolling; keep a screenshot."""
-        self.page.wait_for_load_state("networkidle")
+        # Not "networkidle": on a busy machine the browser may never report half a second without a request.
+        self.page.wait_for_load_state("load")
+        self.page.evaluate("document.fonts.ready.then(() => undefined)")
         self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
         assert not self.problems, "\n".join(self.problems)
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
