@@ -49,9 +49,12 @@ def test_a_cell_is_filled_and_a_second_time_nothing_is_added(skerry: Skerry) -> 
     assert shape() == first
 
 
-def test_every_reason_and_every_state_of_dns_is_there(skerry: Skerry) -> None:
+def test_every_reason_to_wait_and_every_state_of_dns_is_there(skerry: Skerry) -> None:
     skerry("demo", "fill", "--tenants", "1", "--domains", "20", "--mailboxes", "3", "--each", "80", "--mail", "0")
-    assert set(QueueItem.objects.values_list("reason", flat=True)) == {*WHY, ""}
+    found = set(QueueItem.objects.values_list("state", "reason"))
+    assert {reason for state, reason in found if state == "held"} == {"restored"}
+    waiting = {reason for state, reason in found if state == "waiting"}
+    assert waiting == {"", *(reason for reason, (status, _words) in WHY.items() if status[0] == "4")} - {"restored"}
     problems = set(Domain.objects.values_list("domaincheck__problems", flat=True))
     assert {None, 0} < problems
     assert Domain.objects.filter(verified=None).exists()

@@ -35,6 +35,7 @@ from mailhost.models import (
 )
 from mailhost.notices import WHY
 from mailhost.outbox import Forward, Outgoing
+from mailhost.provision.restoring import HELD
 from webadmin.api import rights, tokens
 
 REPORT_DAYS: Final = 14
@@ -79,12 +80,11 @@ def happen(houses: Sequence[Tenant], each: int, seed: int, around: Around) -> No
 
 
 def _queue(tenant: Tenant, box: Mailbox, each: int, chance: Random, around: Around) -> None:
-    """Mail on its way out: one for every reason there is, and some that was not tried yet."""
-    codes = (*WHY, "")
+    """Mail on its way out: for every reason to wait, not tried yet, or held until a person lets it go."""
     hour = around.now.replace(minute=0, second=0, microsecond=0)
     keys = around.queue_keys.of_today(around.now.astimezone(UTC).date())
     for number in range(each):
-        reason = codes[number % len(codes)]
+        state, reason = standing(number)
         to = f"reader{number}.test"
         opaque = f"{chance.getrandbits(128):032x}"
         forward = Forward(f"someone@{to}", to)
@@ -108,13 +108,23 @@ def _queue(tenant: Tenant, box: Mailbox, each: int, chance: Random, around: Arou
             cell=tenant.cell,
             message=message,
             destination=destination,
-            state=QueueItem.State.HELD if number % 5 == 4 else QueueItem.State.WAITING,
+            state=state,
             attempts=chance.randrange(1, 9) if reason else 0,
             due=due,
             queued=queued,
             reason=reason,
             envelope=seal_envelope(keys, outgoing, (forward,), queued),
         )
+
+
+def standing(number: int) -> tuple[QueueItem.State, str]:
+    """State and reason of the item of this number: what a real queue has, for an answer that is final leaves it."""
+    if number % 5 == 4:
+        return QueueItem.State.HELD, HELD
+    # A status that begins with 4 is for now, and tried again.
+    passing = [reason for reason, (status, _words) in WHY.items() if status.startswith("4.") and reason != HELD]
+    turn = number - number // 5  # how many waiting ones came before it
+    return QueueItem.State.WAITING, ("", *passing)[turn % (len(passing) + 1)]
 
 
 def _app_passwords(box: Mailbox, each: int, around: Around) -> None:
