@@ -17,6 +17,7 @@ from itertools import batched
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from jurisdiction.ledger import receipts
 from jurisdiction.ledger.batches import Batched
@@ -220,7 +221,17 @@ def kind_of(entry: Entry) -> str:
 def entries_of(subject: str, *, after: int = -1, most: int | None = None) -> list[receipts.Placed]:
     """Entries about a tag, in the order of the log: all of them, or so many behind an index."""
     rows = LedgerEntry.objects.filter(subject=subject, id__gt=after).order_by("id")[:most]
-    return [receipts.Placed(row.pk, decode(bytes(row.leaf))) for row in rows]
+    return [placed_from(row) for row in rows]
+
+
+def rows_of(subject: str) -> QuerySet[LedgerEntry]:
+    """Rows about a tag, the newest first, for `placed_from`, a page at a time."""
+    return LedgerEntry.objects.filter(subject=subject).order_by("-id")
+
+
+def placed_from(row: LedgerEntry) -> receipts.Placed:
+    """A row as its index and its entry."""
+    return receipts.Placed(row.pk, decode(bytes(row.leaf)))
 
 
 def key_records(since: int = 0) -> list[KeyRecord]:
@@ -243,9 +254,7 @@ def receipt(
     covered = [one for one in decisions if one.batch < under.size]
     batches = sorted({one.batch for one in covered} - {one.index for one in placed})
     rows = LedgerEntry.objects.filter(pk__in=batches).order_by("pk")
-    both = sorted(
-        [*placed, *(receipts.Placed(row.pk, decode(bytes(row.leaf))) for row in rows)], key=lambda one: one.index
-    )
+    both = sorted([*placed, *map(placed_from, rows)], key=lambda one: one.index)
 
     def made(nodes: Nodes) -> str:
         return receipts.receipt(nodes, parse_note(under.note.encode()), both, previous, covered)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from django.db.models import BooleanField, F, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -20,8 +21,6 @@ from jurisdiction.records import operators
 from mailhost.models import Tenant
 from webadmin import gate
 from webadmin.tenants.models import MAX_ABOUT, OwnAct
-
-LISTED: Final = 1000  # acts of either side on the page, as many as the operators' list has
 
 # Code of an own act -> what its tenant reads; `about` is said beside it.
 ACTS: Final[Mapping[str, str | Promise]] = {
@@ -109,15 +108,47 @@ def done(request: HttpRequest, tenant: Tenant, act: str, now: datetime, *, about
     note(tenant, gate.account_of(request).shown_name, act, now, about=about, why=why)
 
 
-def lines(tenant: Tenant) -> list[Line]:
-    """Everything on record, the newest first."""
-    own = [
-        Line(row.at.isoformat(timespec="seconds"), ACTS.get(row.act, row.act), row.act, row.about, row.who, "", row.why,
-             is_own=True)
-        for row in OwnAct.objects.filter(tenant=tenant).order_by("-at", "-pk")[:LISTED]
-    ]  # fmt: skip
-    theirs = [operators_line(act) for act in operators.acts(tenant.slug)]
-    return sorted([*own, *theirs], key=lambda line: line.at, reverse=True)
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Everything on record about a tenant, the newest first; a slice reads no more rows than it has."""
+
+    tenant: Tenant
+
+    def __len__(self) -> int:
+        return self._own().count() + operators.acts_of(self.tenant.slug).count()
+
+    def __getitem__(self, wanted: slice) -> list[Line]:
+        """Three queries: which acts of either side stand there, and the rows of each side."""
+        places = [(bool(row[1]), int(row[2])) for row in self._order()[wanted]]
+        own = self._own().in_bulk([key for is_own, key in places if is_own])
+        theirs = operators.acts_of(self.tenant.slug).in_bulk([key for is_own, key in places if not is_own])
+        return [
+            _own_line(own[key]) if is_own else operators_line(operators.view_of(theirs[key]))
+            for is_own, key in places
+            # What was swept since the first of the queries is gone.
+            if key in (own if is_own else theirs)
+        ]
+
+    def _own(self) -> QuerySet[OwnAct]:
+        return OwnAct.objects.filter(tenant=self.tenant)
+
+    def _order(self) -> QuerySet[Any, Any]:
+        """Moment, side and number of every act: what the database sorts and cuts, without the acts themselves."""
+        own = _placed(self._own(), own=True)
+        theirs = _placed(operators.acts_of(self.tenant.slug), own=False)
+        return own.union(theirs, all=True).order_by("-when", "is_own", "-number")
+
+
+def _placed(rows: QuerySet[Any], *, own: bool) -> QuerySet[Any, Any]:
+    side = Value(own, output_field=BooleanField())
+    found: QuerySet[Any, Any] = rows.select_related(None).order_by()
+    named: QuerySet[Any, Any] = found.annotate(when=F("at"), is_own=side, number=F("pk"))
+    return named.values_list("when", "is_own", "number")
+
+
+def _own_line(row: OwnAct) -> Line:
+    at = row.at.isoformat(timespec="seconds")
+    return Line(at, ACTS.get(row.act, row.act), row.act, row.about, row.who, "", row.why, is_own=True)
 
 
 def operators_line(act: operators.ActView) -> Line:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.db.models import Model
+from django.db.models.signals import post_init
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jurisdiction.records import operators
+from jurisdiction.models import OperatorAct
+from jurisdiction.records import operators, policies
 from mailhost.models import Tenant
 from tests.provision import house
 from tests.webadmin import people
@@ -63,7 +71,7 @@ def test_both_sides_stand_in_one_list_the_newest_first(ada: Client) -> None:
     journal.note(tenant, "ada@example.is", "mailbox-paused", now - timedelta(hours=2), about="ben@example.is")
     session = operators.open_session("ab" * 16, "mo", "IS", "a full disk", house.NOTARY, now - timedelta(hours=1))
     operators.act(session, "harbour", "queue drop 7: asked by Ada", house.NOTARY, now - timedelta(hours=1))
-    first, second = journal.lines(tenant)
+    first, second = journal.Lines(tenant)[:10]
     assert (str(first.what), first.about, first.who, first.why) == (
         "removed mail from the queue for good",
         "7",
@@ -71,6 +79,68 @@ def test_both_sides_stand_in_one_list_the_newest_first(ada: Client) -> None:
         "a full disk · asked by Ada",
     )
     assert second.is_own
+
+
+@pytest.fixture
+def read() -> Iterator[Counter[str]]:
+    """How many rows of each table became objects."""
+    found: Counter[str] = Counter()
+
+    def count(sender: type[Model], **_about: object) -> None:
+        found[sender.__name__] += 1
+
+    post_init.connect(count)
+    yield found
+    post_init.disconnect(count)
+
+
+def fill(acts: int) -> None:
+    """So many of either side, in turn: the operators' are a second older."""
+    tenant, now = Tenant.objects.get(slug="harbour"), timezone.now()
+    session = operators.open_session("cd" * 16, "mo", "IS", "a full disk", house.NOTARY, now)
+    times = [now - timedelta(minutes=number) for number in range(acts)]
+    OwnAct.objects.bulk_create(
+        OwnAct(tenant=tenant, at=at, who="ada@example.is", act="stay", about=f"own {number}")
+        for number, at in enumerate(times)
+    )
+    OperatorAct.objects.bulk_create(
+        OperatorAct(cell=house.CELL, session=session, tenant="harbour", act="tenant show", at=at - timedelta(seconds=1))
+        for at in times
+    )
+
+
+def test_a_long_list_is_cut_in_the_database(ada: Client, read: Counter[str]) -> None:
+    fill(90)
+    read.clear()
+    first = ada.get(f"{AT}/access/").content.decode()
+    assert (read["OwnAct"], read["OperatorAct"]) == (25, 25)
+    assert "Page 1 of 4" in first
+    last = ada.get(f"{AT}/access/", {"page": "4"}).content.decode()
+    assert ("own 0<" in first, "own 24<" in first, "own 25<" in first) == (True, True, False)
+    assert ("own 75<" in last, "own 89<" in last) == (True, True)
+
+
+def test_a_longer_list_takes_no_more_queries(ada: Client) -> None:
+    fill(60)
+    with CaptureQueriesContext(connection) as few:
+        ada.get(f"{AT}/access/", {"page": "2"})
+    tenant, now = Tenant.objects.get(slug="harbour"), timezone.now()
+    OwnAct.objects.bulk_create(
+        OwnAct(tenant=tenant, at=now, who="ada@example.is", act="stay") for _number in range(200)
+    )
+    with CaptureQueriesContext(connection) as many:
+        ada.get(f"{AT}/access/", {"page": "2"})
+    assert len(many) <= len(few)
+
+
+def test_the_logs_entries_are_cut_in_the_database(ada: Client, read: Counter[str]) -> None:
+    policy = policies.in_force("harbour", house.NOTARY.key.verify_key)
+    for days in range(60):
+        policies.adopt("harbour", replace(policy, retention_days=90 + days), house.NOTARY, house.NOW)
+    read.clear()
+    page = ada.get(f"{AT}/log/").content.decode()
+    assert "Page 1 of 3" in page
+    assert read["LedgerEntry"] == 50
 
 
 @pytest.mark.parametrize("name", [name for name in access.TABLE if name.startswith("console-tenant")])

@@ -56,7 +56,7 @@ def show(request: HttpRequest, tenant: str) -> HttpResponse:
         "tenant": tenants.show(tenant),
         "leases": leases.listing(tenant),
         "incidents": leases.incidents(tenant)[:LAST_ACTS],
-        "acts": [journal.operators_line(act) for act in operators.acts(tenant)[:LAST_ACTS]],
+        "acts": [journal.operators_line(operators.view_of(act)) for act in operators.acts_of(tenant)[:LAST_ACTS]],
     }
     return render(request, "console/tenant.html", about)
 

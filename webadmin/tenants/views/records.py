@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -59,7 +59,8 @@ def _decided(tenant: Tenant, atlas: Atlas) -> list[dict[str, Any]]:
 def access_log(request: HttpRequest, tenant: str) -> HttpResponse:
     """Who did what here, the tenant's own people and this host's operators; refused acts as well."""
     own = tenant_of(tenant)
-    page = Paginator(journal.lines(own), PAGE).get_page(request.GET.get("page"))
+    lines: Any = journal.Lines(own)  # a length and slices: all that a paginator uses
+    page: Page[journal.Line] = Paginator(lines, PAGE).get_page(request.GET.get("page"))
     return show(request, own, "access_log", "tenant-access-log", {"page": page})
 
 
@@ -70,12 +71,11 @@ def log(request: HttpRequest, tenant: str) -> HttpResponse:
     own, here = tenant_of(tenant), cell()
     notary = here.notary
     head = _head(notary, here.environ)
-    placed = ledger.entries_of(notary.tag(policies.TENANT, own.slug))
+    page = Paginator(ledger.rows_of(notary.tag(policies.TENANT, own.slug)), PAGE).get_page(request.GET.get("page"))
     entries = [
         {"index": one.index, "kind": ledger.kind_of(one.entry), "on": getattr(one.entry, "on", "")}
-        for one in reversed(placed)
+        for one in map(ledger.placed_from, page)
     ]
-    page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
     about = {"entries": entries, "page": page, "head": head, "log_key": str(notary.log_key)}
     return show(request, own, "log", "tenant-log", about)
 
