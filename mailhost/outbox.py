@@ -116,6 +116,7 @@ class Item:
     mailbox_id: int = 0
     link: bool = False
     note: bool = False
+    seed: str = field(default="", repr=False)  # of this share alone, sealed with its envelope
 
 
 @dataclass(frozen=True, slots=True)

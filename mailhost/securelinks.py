@@ -6,15 +6,18 @@ mail: whose message waits, where, and that the words come another way; nothing o
 author's own mailbox, sealed like all that lies there: the words, for which reader they are, and until when.
 
 The order is the safety: first the sealed message with its row, then the author's letter, then the notes, then the item
-leaves the queue. A crash in between makes the whole once more; what was made before has words in a letter of its own
-and ends by itself. Nobody but a stranger with both the link and the words can tell that it was there.
+leaves the queue. Address, words and salt are drawn from the item's seed, so a crash in between makes the same link
+again and never a second one: letter and note may come twice, and say the same. The seed lies in the item's sealed
+envelope, beside the message that it guards, and goes with it; then nobody can draw the words again.
 
-The words stand in no row, no log and no queue: in memory while the letter is sealed, and then in the letter.
+The words stand in no row and no log: in memory while the letter is sealed, and then in the letter. Author and reader
+are written to in the language that the author reads the pages in.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Collection, Sequence
@@ -26,7 +29,8 @@ from typing import Final, Protocol
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.headers import read_headers
-from mailhost.message.linkletters import Told, letter, note
+from mailhost.message.letter import Say
+from mailhost.message.linkletters import Invitation, Told, letter, note
 from mailhost.outbox import Forward, Item, Outbox, Outgoing, Queue
 from mailhost.outcomes import Deferred
 from mailhost.ports import INBOX, Route
@@ -82,8 +86,11 @@ class LinkStore(Protocol):
     async def rules(self, tenant_id: int) -> LinkRules:
         """The tenant's choice."""
 
+    async def language(self, mailbox_id: int) -> str:
+        """In which language the mailbox's owner reads the pages; "" for one who has not been seen there."""
+
     async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
-        """All of them or none; durable on return."""
+        """All of them or none; durable on return. One that is there already gets a new content and a new day."""
 
     async def remove(self, tokens: Collection[bytes]) -> None:
         """Forget links that nobody was told of."""
@@ -130,7 +137,8 @@ class _Fresh:
 
 
 class SecureLinks:
-    """Makes links. `address` is the scheme, host and port of the cell's pages, `queue` the entrance that signs."""
+    """Makes links. `address` is the scheme, host and port of the cell's pages, `queue` the entrance that signs, `say`
+    gives the sentences of a language."""
 
     def __init__(
         self,
@@ -142,6 +150,7 @@ class SecureLinks:
         outbox: Outbox,
         queue: Queue,
         store: LinkStore,
+        say: Callable[[str], Say],
         now: Callable[[], datetime],
         parameters: Argon2Parameters | None = None,
         random_bytes: RandomBytes = secrets.token_bytes,
@@ -153,6 +162,7 @@ class SecureLinks:
         self._outbox = outbox
         self._queue = queue
         self._store = store
+        self._say = say
         self._now = now
         self._parameters = parameters or Argon2Parameters()
         self._random_bytes = random_bytes
@@ -171,14 +181,15 @@ class SecureLinks:
         rules = await self._store.rules(item.tenant_id)
         fresh = [await self._fresh(item, forward, content, rules) for forward in item.recipients]
         route = author.routes[0]
+        say = self._say(await self._store.language(route.mailbox_id))
         links = [one.link for one in fresh]
         await self._store.add(links, tenant_id=route.tenant_id, mailbox_id=route.mailbox_id, now=self._now())
-        told = await self._tell_author(author, fresh, rules, content, why)
+        told = await self._tell_author(author, fresh, rules, content, why, say)
         if told is not Linked.LINKED:
             await self._store.remove([link.token for link in links])
             return told
         for one in fresh:
-            await self._queue.put(self._note(item, one, rules, route), now=self._now())
+            await self._queue.put(self._note(item, one, rules, route, say), now=self._now())
         return Linked.LINKED
 
     async def _author(self, item: Item) -> _Author | Linked:
@@ -200,7 +211,8 @@ class SecureLinks:
             return await asyncio.to_thread(self._made, item, forward, content, rules)
 
     def _made(self, item: Item, forward: Forward, content: bytes, rules: LinkRules) -> _Fresh:
-        token, words, salt = new_token(self._random_bytes), new_words(self._random_bytes), new_salt(self._random_bytes)
+        random_bytes = drawn(item.seed, forward.address) if item.seed else self._random_bytes
+        token, words, salt = new_token(random_bytes), new_words(random_bytes), new_salt(random_bytes)
         keys = link_keys(words, salt, self._parameters)
         now = self._now()
         sealed = seal(keys.identity.recipient, content, Summary(size=len(content), internaldate=int(now.timestamp())))
@@ -212,7 +224,7 @@ class SecureLinks:
             verifier=link_verifier(self._key, keys.auth_key),
             salt=salt,
             parameters=self._parameters.text,
-            reference=new_reference(self._random_bytes),
+            reference=new_reference(random_bytes),
             made=today,
             expires=today + timedelta(days=rules.days + 1),
             record=record.sealed(keys.auth_key),
@@ -221,7 +233,7 @@ class SecureLinks:
         return _Fresh(forward, token, words, link)
 
     async def _tell_author(
-        self, author: _Author, fresh: Sequence[_Fresh], rules: LinkRules, content: bytes, why: str
+        self, author: _Author, fresh: Sequence[_Fresh], rules: LinkRules, content: bytes, why: str, say: Say
     ) -> Linked:
         text = letter(
             to=str(author.sender),
@@ -234,25 +246,25 @@ class SecureLinks:
             answers=rules.answers,
             page=f"{self._address}/mailbox/links/",
             why=why,
+            say=say,
         )
         recipients = [Recipient(author.sender, author.routes)]
         envelope = Envelope(None, Client("", self._hostname, "LMTP"), recipients=recipients)
         found = await self._receiver.give_back(envelope, bytearray(text), INBOX)
         return Linked.LATER if isinstance(found, Deferred) else Linked.LINKED if found.code < 300 else Linked.NOWHERE
 
-    def _note(self, item: Item, one: _Fresh, rules: LinkRules, route: Route) -> Outgoing:
+    def _note(self, item: Item, one: _Fresh, rules: LinkRules, route: Route, say: Say) -> Outgoing:
         sender = parse_address(item.sender)
-        text = note(
-            to=one.forward.address,
+        invitation = Invitation(
             author=str(sender),
             organisation=rules.organisation,
-            message_id=f"{secrets.token_hex(16)}@{sender.domain}",
-            now=self._now(),
             address=f"{self._address}/l/{one.token}",
             host=self._address,
             reference=one.link.reference,
             last_day=self._last_day(one.link),
         )
+        message_id = f"{secrets.token_hex(16)}@{sender.domain}"
+        text = note(invitation, to=one.forward.address, message_id=message_id, now=self._now(), say=say)
         return Outgoing(
             opaque_id=secrets.token_hex(16),
             tenant_id=item.tenant_id,
@@ -261,7 +273,7 @@ class SecureLinks:
             # What the author wanted to hear about the message, he hears about the note.
             recipients=(one.forward,),
             content=text,
-            smtputf8=not text.isascii() or not one.forward.address.isascii(),
+            smtputf8=not text.isascii(),  # where an address is not: all else is encoded
             tls=item.tls,
             author=item.author,
             note=True,
@@ -270,6 +282,19 @@ class SecureLinks:
     @staticmethod
     def _last_day(link: NewLink) -> date:
         return link.expires - timedelta(days=1)
+
+
+def drawn(seed: str, reader: str) -> RandomBytes:
+    """Bytes for one reader's link, the same each time: SHAKE256 (FIPS 202 §6.2) of a seed that nobody else has."""
+    stream = hashlib.shake_256(f"skerry.link.draw.v1\0{seed}\0{reader}".encode())
+    at = 0
+
+    def take(size: int) -> bytes:
+        nonlocal at
+        at += size
+        return stream.digest(at)[at - size :]
+
+    return take
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,7 @@ class MemoryOutbox:
                 mailbox_id=message.mailbox_id,
                 link=message.link,
                 note=message.note,
+                seed=f"{self._next:064x}",
             )
             self.items[item.id] = _Queued(item, message.content, now)
 
@@ -327,10 +328,14 @@ class MemoryLinks:
     def __init__(self) -> None:
         self.kept: dict[bytes, NewLink] = {}
         self.chosen: dict[int, LinkRules] = {}
+        self.languages: dict[int, str] = {}
         self.failure: Exception | None = None
 
     async def rules(self, tenant_id: int) -> LinkRules:
         return self.chosen.get(tenant_id, LinkRules("Harbour"))
+
+    async def language(self, mailbox_id: int) -> str:
+        return self.languages.get(mailbox_id, "")
 
     async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
         if self.failure is not None:

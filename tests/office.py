@@ -10,6 +10,7 @@ from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
+from mailhost.message.letter import english
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices
 from mailhost.outbox import Forward, Outgoing, Passing, TlsNeed
@@ -29,6 +30,8 @@ from tests.smtp.talk import HOST, Talk
 MX = Target("mx.other.test", "93.184.215.14")
 BACKUP = Target("backup.other.test", "93.184.215.15")
 OK = Answer(250, "2.0.0", "kept")
+# A language of its own for tests: what is put in stands where it stood.
+LANGUAGES = {"xx": lambda sentence: f"¡{sentence}!"}
 LETTER = b"From: ada@example.is\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"
 
 
@@ -125,6 +128,7 @@ class Office:
                     outbox=self.outbox,
                     queue=self.outbox,
                     store=self.links,
+                    say=lambda language: LANGUAGES.get(language, english),
                     now=lambda: self.now,
                     parameters=Argon2Parameters.insecure_for_tests(),
                 ),

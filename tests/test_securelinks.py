@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
+from email import message_from_bytes, message_from_string
 
 import pytest
 
 from mailhost.dispatch import BACKOFF
 from mailhost.message.headers import read_headers
 from mailhost.mxwalk import Target
-from mailhost.outbox import Passing
+from mailhost.outbox import Outgoing, Passing
 from mailhost.ports import HELD_FOLDER, MailboxFull, MailboxState, StoreFull
 from mailhost.seal import open_file
 from mailhost.seal.link import link_keys, token_digest
 from mailhost.seal.password import Argon2Parameters
-from mailhost.securelinks import LinkRules, NewLink, Record
+from mailhost.securelinks import LinkRules, NewLink, Record, drawn
 from mailhost.transport import Verdict
 from tests.office import LETTER, Office
 from tests.people import ADA, BEN, NOW
@@ -214,6 +216,65 @@ async def test_a_backup_that_only_may_have_a_note_still_gets_one() -> None:
     await office.work()
     await office.work()
     assert [sent[0] for sent in office.network.sent] == ["backup.other.test"]
+
+
+@pytest.mark.parametrize("notes_queued", [0, 1])
+async def test_a_crash_after_the_letter_makes_the_same_links_again_and_never_a_second_one(
+    monkeypatch: pytest.MonkeyPatch, notes_queued: int
+) -> None:
+    office = linking()
+    await office.put("cleo@other.test", "mo@other.test")
+    put = office.outbox.put
+    queued: list[Outgoing] = []
+
+    async def killed(message: Outgoing, *, now: datetime) -> None:
+        if len(queued) == notes_queued:
+            raise SystemExit
+        queued.append(message)
+        await put(message, now=now)
+
+    monkeypatch.setattr(office.outbox, "put", killed)
+    with pytest.raises(SystemExit):
+        await office.work()
+    before = dict(office.links.kept)
+    monkeypatch.setattr(office.outbox, "put", put)
+    office.outbox.claims.clear()
+    office.later(minutes=1)
+    await office.work()
+    assert list(office.links.kept) == list(before), "the same two addresses"
+    first, second = map(words_in, office.notices())
+    assert first == second, "whichever letter the author kept has the words that open it"
+    for link in office.links.kept.values():
+        assert opened(link, first[link.reference])[0] == LETTER
+    addresses = {re.search(rb"/l/([\w-]{43})", note)[1] for note in notes(office)}  # type: ignore[index]
+    assert len(addresses) == 2
+    assert {token_digest(bytes(32), address.decode()) for address in addresses} == set(office.links.kept)
+
+
+def test_what_is_drawn_for_a_link_is_one_readers_and_one_messages_alone() -> None:
+    take, again = drawn("a" * 64, "cleo@other.test"), drawn("a" * 64, "cleo@other.test")
+    pieces = take(32), take(16), take(16)
+    assert (again(32), again(32)) == (pieces[0], pieces[1] + pieces[2])
+    assert len({*pieces, drawn("a" * 64, "mo@other.test")(32), drawn("b" * 64, "cleo@other.test")(32)}) == 5
+
+
+async def test_both_letters_are_in_the_authors_language_and_the_readers_has_english_below() -> None:
+    office = linking()
+    office.links.languages[ADA.mailbox_id] = "xx"
+    await office.put("cleo@other.test")
+    await office.work()
+    [letter], [note] = office.notices(), notes(office)
+    assert note.isascii(), "what is written in another language needs no host that takes more than ASCII (RFC 6531)"
+    assert not next(iter(office.outbox.items.values())).item.smtputf8
+    told, asked = message_from_string(letter), message_from_bytes(note)
+    assert read_headers(letter.encode()).text(b"subject") == "¡Seven words for cleo@other.test!"
+    assert read_headers(note).text(b"subject") == "¡ada@example.is has a message for you!"
+    text = asked.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    above, below = text.split("* * *")
+    assert "¡ada@example.is (Harbour) has written you a message." in above
+    assert "¡" not in below
+    assert above.count("/l/") == below.count("/l/") == 2
+    assert "¡" in told.get_payload(decode=True).decode()  # type: ignore[union-attr]
 
 
 class TestStandingConsent:

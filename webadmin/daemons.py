@@ -23,7 +23,7 @@ from django.db import connections
 
 from jurisdiction.declared import PlacesErrors
 from mailhost.wiring.surroundings import Secrets, Surroundings
-from webadmin import identity, logs, metrics, notarial, supervised, tls
+from webadmin import identity, logs, metrics, notarial, spoken, supervised, tls
 from webadmin.environ import Environ
 from webadmin.gazetteer import Gazetteer
 from webadmin.keyfiles import read_or_make
@@ -75,6 +75,7 @@ def surroundings(
         ready=ready,
         notary=lambda: notarial.notary(environ, today=datetime.now(UTC).date()),
         where=lambda: _where(environ),
+        say=spoken.into,
         read_or_make=read_or_make,
     )
 

@@ -29,6 +29,7 @@ SPOKEN: Final = (
     "jurisdiction/records/operators.py",
     "jurisdiction/sentences.py",
     "mailhost/dnscheck.py",
+    "mailhost/message/linkletters.py",
     "mailhost/notices.py",
     "mailhost/provision/activating.py",
     "mailhost/provision/aliases.py",

@@ -16,8 +16,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import set_language
 
+from mailhost.provision import languages
 from webadmin import countryfacts, handover, metrics, navigation, notarial, tls
 from webadmin.version import VERSION
 
@@ -37,6 +39,16 @@ def front(request: HttpRequest) -> HttpResponse:
 def handed_over(request: HttpRequest) -> HttpResponse:
     """What could be handed over: every column of the cell's tables, by the labels of the code that runs."""
     return render(request, "webadmin/handed_over.html", {"tables": handover.tables()})
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Read the pages in another language from now on; whoever is signed in is written to in it as well."""
+    answer = set_language(request)
+    chosen = request.POST.get("language", "")
+    if request.user.is_authenticated and request.user.mailbox and chosen in dict(settings.LANGUAGES):
+        languages.keep(request.user.mailbox, chosen)
+    return answer
 
 
 def surroundings(request: HttpRequest) -> dict[str, object]:

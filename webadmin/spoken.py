@@ -12,9 +12,10 @@ import re
 from functools import cache
 from typing import Final
 
-from django.utils.translation import get_language, gettext, gettext_noop, pgettext
+from django.utils.translation import get_language, gettext, gettext_noop, override, pgettext
 
 from jurisdiction.atlas import Atlas
+from mailhost.message.letter import Say
 from webadmin import catalogues
 from webadmin.marked import NAME
 
@@ -57,6 +58,16 @@ def text(said: str) -> str:
     if whole is not None:
         return whole
     return " ".join([_one(part, language) or part for part in _BETWEEN.split(said)])
+
+
+def into(language: str) -> Say:
+    """What a letter says in that language, whoever reads a page meanwhile."""
+
+    def said(sentence: str) -> str:
+        with override(language or "en"):
+            return text(sentence)
+
+    return said
 
 
 def refusal(problem: Exception) -> str:

@@ -19,8 +19,8 @@ from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
-from mailhost.provision import consents, leaving, securelinks, tenants
-from webadmin import domainwork, evidence, metrics, notarial, reporting, witnessing
+from mailhost.provision import consents, leaving, tenants
+from webadmin import domainwork, evidence, linkwork, metrics, notarial, reporting, witnessing
 from webadmin.accounts import sessions
 from webadmin.api import repeats
 from webadmin.console import hours
@@ -63,10 +63,9 @@ def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: dateti
 
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Remove for good what owners have deleted, and secure links and consents that have expired."""
-    blobs = FileBlobs(environ.blobs)
-    securelinks.sweep(now.date(), blobs)
+    linkwork.end_links(environ, now)
     consents.sweep(now.date())
-    sweep_once(blobs, now)
+    sweep_once(FileBlobs(environ.blobs), now)
 
 
 def remove_departed(environ: Environ, notary: Notary, _job: Job, now: datetime) -> None:

@@ -1,7 +1,6 @@
 """Addresses of the web process. Each has a name, and each name a row in `webadmin.access`."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.i18n import set_language
 
 from webadmin import departures, pages, rows, witnessing
 from webadmin.api import urls as urls_of_api
@@ -9,7 +8,7 @@ from webadmin.api import urls as urls_of_api
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.front, name="front"),
     path("what-could-be-handed-over/", pages.handed_over, name="handed-over"),
-    path("language/", set_language, name="language"),
+    path("language/", pages.language, name="language"),
     path("healthz", pages.healthz, name="healthz"),
     path("ledger/checkpoint", witnessing.newest_checkpoint, name="checkpoint"),
     path("witness/add-checkpoint", witnessing.add_checkpoint, name="witness"),

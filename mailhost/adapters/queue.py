@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -45,6 +46,9 @@ FORGET_AFTER: Final = timedelta(days=1)
 
 # Octets of a sealed content that comes along with its claim; a claim of the largest batch stays below 4 MiB.
 CARRIED: Final = 32 * 1024
+# Octets of the secret of an item's own.
+SEED_SIZE: Final = 32
+
 # Above this, sealing and opening would keep other sessions waiting.
 LARGE: Final = 256 * 1024
 
@@ -102,7 +106,8 @@ class DatabaseQueue:
         if len(content) >= BLOB_FROM:
             blob, content = await self._put_aside(content, now), b""
         shares = [
-            (self.digest(domain), seal_envelope(box, message, forwards, now)) for domain, forwards in domains.items()
+            (self.digest(domain), seal_envelope(box, message, forwards, now, secrets.token_hex(SEED_SIZE)))
+            for domain, forwards in domains.items()
         ]
 
         def work(cursor: Cursor) -> None:
@@ -211,6 +216,7 @@ class DatabaseQueue:
             mailbox_id=mailbox_id,
             link=values.get("link", False),
             note=values.get("note", False),
+            seed=values.get("seed", ""),
             queued=datetime.fromisoformat(values["queued"]),
             attempts=attempts,
             told=bool(told),
@@ -275,7 +281,7 @@ class DatabaseQueue:
             await self.postpone([item], due=due, reason=reason)
             return
         box = self._keys.of_today(item.queued.astimezone(UTC).date())
-        envelope = seal_envelope(box, item, recipients, item.queued)
+        envelope = seal_envelope(box, item, recipients, item.queued, item.seed)
         await self._change(
             "UPDATE mailhost_queueitem SET envelope = %s, due = %s, reason = %s, attempts = attempts + 1 WHERE id = %s",
             [envelope, due, reason, item.id],

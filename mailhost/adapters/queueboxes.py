@@ -26,8 +26,10 @@ def open_content(box: CellBox, opaque_id: str, sealed: bytes) -> bytes:
     return box.open(sealed, _about("content", opaque_id))
 
 
-def seal_envelope(box: CellBox, message: Outgoing | Item, recipients: Sequence[Forward], queued: datetime) -> bytes:
-    """One destination's share of a message."""
+def seal_envelope(
+    box: CellBox, message: Outgoing | Item, recipients: Sequence[Forward], queued: datetime, seed: str
+) -> bytes:
+    """One destination's share of a message, with a secret that lasts as long as the share."""
     values = {
         "sender": message.sender,
         "recipients": [asdict(forward) for forward in recipients],
@@ -41,6 +43,7 @@ def seal_envelope(box: CellBox, message: Outgoing | Item, recipients: Sequence[F
         "passing": message.passing,
         "link": message.link,
         "note": message.note,
+        "seed": seed,
         "queued": queued.isoformat(),
     }
     return box.seal(json.dumps(values).encode(), _about("envelope", message.opaque_id))

@@ -29,6 +29,9 @@ class DatabaseLinks:
     async def rules(self, tenant_id: int) -> LinkRules:
         return await self._readers.run(_rules, tenant_id)
 
+    async def language(self, mailbox_id: int) -> str:
+        return await self._readers.run(_language, mailbox_id)
+
     async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
         blobs = [await self._put_aside(link.content, now) for link in links]
         kept = [replace(link, content=b"") if blob else link for link, blob in zip(links, blobs, strict=True)]
@@ -38,7 +41,10 @@ class DatabaseLinks:
             cursor.executemany(
                 "INSERT INTO mailhost_securelink (cell, tenant_id, mailbox_id, token, verifier, salt, parameters,"
                 " reference, made, expires, opened, answers, record, content, blob)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, %s, %s)",
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, %s, %s)"
+                # A large content that was there has lost its row, and the store's sweep takes it away.
+                " ON CONFLICT (token) DO UPDATE SET made = excluded.made, expires = excluded.expires,"
+                " record = excluded.record, content = excluded.content, blob = excluded.blob",
                 [(self._cell, tenant_id, mailbox_id, *row) for row in rows],
             )
 
@@ -75,6 +81,13 @@ def _row(link: NewLink, blob: str) -> tuple[Any, ...]:
         link.content,
         blob,
     )
+
+
+def _language(mailbox_id: int) -> str:
+    with statements() as cursor:
+        cursor.execute("SELECT language FROM mailhost_ownerlanguage WHERE mailbox_id = %s", [mailbox_id])
+        row = cursor.fetchone()
+    return str(row[0]) if row else ""
 
 
 def _rules(tenant_id: int) -> LinkRules:

@@ -21,7 +21,7 @@ from mailhost.models.securelinks import Consent, LinkChoice, SecureLink
 from mailhost.models.senders import ReceivingChoice, SeenSender
 from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.signins import SignIn
-from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, Suspension, Tenant
+from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, OwnerLanguage, Suspension, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
 from mailhost.models.wishes import OwnerWishes, WishCount
 
@@ -48,6 +48,7 @@ __all__ = [
     "MailboxKey",
     "MailboxUsage",
     "Message",
+    "OwnerLanguage",
     "OwnerWishes",
     "QueueDestination",
     "QueueItem",

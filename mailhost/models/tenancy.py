@@ -121,6 +121,19 @@ class Mailbox(models.Model):
         return f"mailbox {self.pk}"
 
 
+class OwnerLanguage(models.Model):
+    """In which language an owner reads the pages: letters of the house are written in it. No row: in English."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox language")
+
+    mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True)
+    language = models.CharField(max_length=8)
+
+    def __str__(self) -> str:
+        return f"language of mailbox {self.mailbox_id}"
+
+
 class MailboxUsage(models.Model):
     """What a mailbox holds, apart from its row because every delivery writes it."""
 

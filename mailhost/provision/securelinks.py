@@ -7,7 +7,7 @@ get, so nobody learns from an answer whether a link was there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, Protocol
@@ -27,6 +27,8 @@ from mailhost.securelinks import MAX_DAYS, LinkRules, Record
 # Answers to one link: a conversation, and not a way to fill a mailbox.
 MAX_ANSWERS: Final = 50
 BATCH: Final = 100  # rows a transaction of the sweep
+# So long a link that nobody opened waits, without its message, to be told of: a full mailbox may be emptied.
+UNTOLD: Final = timedelta(days=7)
 
 
 class AnswersClosed(CannotProvision):
@@ -69,6 +71,17 @@ class LinkView:
     last_day: date
     opened: int
     answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A link that ended unread, and whose it was."""
+
+    number: int
+    mailbox: Mailbox
+    reference: str
+    made: date
+    last_day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +185,29 @@ def choose(slug: str, *, days: int, answers: bool, attachments: bool) -> LinkRul
     return rules_of(tenant)
 
 
+def lapsed(today: date, *, after: int = 0) -> list[Lapsed]:
+    """Links that have ended and that nobody opened, whose authors are to be told; some of them, in their order."""
+    rows = SecureLink.objects.filter(expires__lte=today, opened=0, pk__gt=after).order_by("pk")
+    found = rows.select_related("mailbox", "mailbox__domain").only("reference", "made", "expires", "mailbox")[:BATCH]
+    return [Lapsed(one.pk, one.mailbox, one.reference, one.made, one.expires - timedelta(days=1)) for one in found]
+
+
+def told(numbers: Collection[int], blobs: Blobs) -> None:
+    """Remove links that have ended: their authors know."""
+    _remove(list(SecureLink.objects.filter(pk__in=numbers).only("blob")), blobs)
+
+
 def sweep(today: date, blobs: Blobs) -> int:
-    """Remove what has expired; how many."""
+    """Remove what has expired, and the messages of those whose authors could not be told yet; how many went whole."""
     removed = 0
-    while rows := list(SecureLink.objects.filter(expires__lte=today).only("blob")[:BATCH]):
+    over = SecureLink.objects.filter(Q(opened__gt=0) | Q(expires__lte=today - UNTOLD), expires__lte=today)
+    while rows := list(over.only("blob")[:BATCH]):
         _remove(rows, blobs)
         removed += len(rows)
+    for row in SecureLink.objects.filter(expires__lte=today).exclude(content=b"", blob="").only("blob"):
+        SecureLink.objects.filter(pk=row.pk).update(content=b"", blob="")
+        if row.blob:
+            blobs.remove(row.blob)
     return removed
 
 

@@ -105,6 +105,7 @@ def _leaving(around: Surroundings, shop: Workshop, receiver: Receiver, queue: Da
             outbox=queue,
             queue=signing_queue(around, shop),
             store=DatabaseLinks(shop.writer, shop.readers, shop.blobs, cell=settings.cell),
+            say=around.say,
             now=now,
         ),
         metrics=around.metrics,

@@ -21,11 +21,11 @@ def post(around: Surroundings, to: str, text: bytes) -> bool:
 
     For a process with no event loop of its own.
     """
-    return post_all(around, [(to, text)]) == 1
+    return all(post_all(around, [(to, text)]))
 
 
-def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes]]) -> int:
-    """Deliver letters, each with its one recipient, one after the other; how many need no second try."""
+def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes]]) -> list[bool]:
+    """Deliver letters, each with its one recipient, one after the other; which of them need no second try."""
     done: list[bool] = []
 
     async def deliver() -> None:
@@ -42,7 +42,7 @@ def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes]]) -> int:
                 done.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))
 
     run(deliver())
-    return sum(done)
+    return done
 
 
 def hand_in(around: Surroundings, mailbox: str, text: bytes, results: str) -> bool:

@@ -22,6 +22,7 @@ from mailhost.adapters.database import Readers
 from mailhost.adapters.egress import Where
 from mailhost.adapters.workshop import Workshop
 from mailhost.adapters.writer import Writer
+from mailhost.message.letter import Say
 from mailhost.ports import Metrics
 from mailhost.wiring.chosenlimits import ChosenLimits
 
@@ -88,7 +89,7 @@ class Secrets:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the edge of the program gives a daemon. `read_or_make` gives the 32 bytes of a key file, `where` makes the
-    look-up of addresses' places, for the one daemon that needs it."""
+    look-up of addresses' places, for the one daemon that needs it, `say` gives the sentences of a language."""
 
     settings: Settings
     secrets: Secrets
@@ -97,6 +98,7 @@ class Surroundings:
     ready: Callable[[], None]
     notary: Callable[[], Notary]
     where: Callable[[], Where]
+    say: Callable[[str], Say]
     read_or_make: Callable[[Path], bytes]
 
 

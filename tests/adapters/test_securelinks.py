@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from mailhost.adapters.blobs import BLOB_FROM
 from mailhost.adapters.securelinks import DatabaseLinks
 from mailhost.adapters.sweep import BLOB_GRACE, sweep
 from mailhost.models import SecureLink
-from mailhost.provision import securelinks
+from mailhost.provision import languages, securelinks
 from mailhost.provision.errors import BadName, NotFound, WrongSecret
 from mailhost.seal import Summary, open_file, seal
 from mailhost.seal.link import link_keys, link_verifier, new_salt, new_token, token_digest
@@ -114,6 +115,47 @@ async def test_a_link_ends_by_itself_and_goes_with_its_file(cell: Cell) -> None:
     assert await run(securelinks.sweep, TODAY + timedelta(days=1), cell.shop.blobs) == 1
     assert list(cell.shop.blobs.names()) == []
     assert await run(read, cell, lasting[0]) == LETTER
+
+
+async def test_the_same_link_again_is_one_link_with_the_newer_content(cell: Cell) -> None:
+    run = cell.shop.readers.run
+    token, link = fresh(secrets.token_bytes(BLOB_FROM))
+    await add(cell, link)
+    await run(read, cell, token)
+    again = replace(fresh(LETTER, TODAY + timedelta(days=32))[1], token=link.token, reference=link.reference)
+    await add(cell, replace(again, salt=link.salt, verifier=link.verifier))
+    [row] = await run(lambda: list(SecureLink.objects.all()))
+    assert (row.opened, row.expires) == (1, TODAY + timedelta(days=32))
+    assert (row.blob, bytes(row.content)) == ("", again.content)
+
+
+async def test_the_language_of_an_owner_is_what_they_were_last_seen_with(cell: Cell) -> None:
+    box = cell.ada.mailbox
+    assert await store(cell).language(box.pk) == ""
+    for language in ("is", "fr"):
+        await cell.shop.readers.run(languages.keep, box, language)
+        assert await store(cell).language(box.pk) == language
+        assert await cell.shop.readers.run(languages.of, box) == language
+
+
+async def test_an_unread_link_waits_a_week_for_its_author_to_be_told_and_its_message_does_not(cell: Cell) -> None:
+    run, blobs, over = cell.shop.readers.run, cell.shop.blobs, TODAY + timedelta(days=31)
+    for content in (LETTER, secrets.token_bytes(BLOB_FROM)):
+        await add(cell, fresh(content)[1])
+    token, opened = fresh()
+    await add(cell, opened)
+    await run(read, cell, token)
+    assert await run(securelinks.lapsed, over - timedelta(days=1)) == []
+    unread = await run(securelinks.lapsed, over)
+    assert [(one.mailbox.address, one.last_day) for one in unread] == [("ada@example.is", over - timedelta(days=1))] * 2
+    assert await run(lambda: securelinks.lapsed(over, after=unread[0].number)) == unread[1:]
+    assert await run(securelinks.sweep, over, blobs) == 1, "the one that was opened"
+    assert list(blobs.names()) == []
+    assert await run(lambda: {bytes(row.content) for row in SecureLink.objects.all()}) == {b""}
+    await run(securelinks.told, [unread[0].number], blobs)
+    assert await run(securelinks.lapsed, over) == unread[1:]
+    assert await run(securelinks.sweep, over + securelinks.UNTOLD, blobs) == 1
+    assert await run(SecureLink.objects.count) == 0
 
 
 async def test_the_stores_sweep_leaves_the_files_of_links_alone_and_takes_strays(cell: Cell) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
+from mailhost.models import OwnerLanguage
+from mailhost.provision import languages
 from tests.webadmin import people
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,18 @@ def test_what_the_chooser_says_counts_more_than_the_browser_and_stays() -> None:
     text = web.get("/sign-in/", headers={"accept-language": "de"}).content.decode()
     assert f"<h1>{SIGN_IN['is']}</h1>" in text
     assert web.cookies[settings.LANGUAGE_COOKIE_NAME]["httponly"]
+
+
+def test_whoever_is_signed_in_is_written_to_in_the_language_they_choose() -> None:
+    people.found()
+    account = people.account_of("ada@example.is")
+    assert account.mailbox is not None
+    web = people.signed_in(account)
+    for asked, kept in (("is", "is"), ("xx", "is"), ("fr", "fr")):
+        web.post("/language/", {"language": asked})
+        assert languages.of(account.mailbox) == kept
+    people.web().post("/language/", {"language": "de"})
+    assert OwnerLanguage.objects.count() == 1
 
 
 def test_the_chooser_leads_to_no_other_host() -> None:

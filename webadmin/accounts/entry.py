@@ -14,9 +14,10 @@ from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from mailhost.provision import leaving
+from mailhost.provision import languages, leaving
 from mailhost.signins import Result
 from webadmin import gate, typed
 from webadmin.accounts import ownlog, throttle
@@ -54,6 +55,7 @@ def _entered(request: HttpRequest, account: Account) -> None:
     if account.mailbox is not None:
         failures = int(request.session.pop(ownlog.FAILURES, 0))
         ownlog.note(request, account.mailbox, Result.IN, timezone.now(), failures=failures)
+        languages.keep(account.mailbox, get_language() or settings.LANGUAGE_CODE)
     _tell_of_departure(request, account)
 
 

@@ -113,7 +113,7 @@ def _queue(tenant: Tenant, box: Mailbox, each: int, chance: Random, around: Arou
             due=due,
             queued=queued,
             reason=reason,
-            envelope=seal_envelope(keys, outgoing, (forward,), queued),
+            envelope=seal_envelope(keys, outgoing, (forward,), queued, seed=""),
         )
 
 

@@ -27,7 +27,7 @@ _LINES: Final = (
 
 def post(around: Surroundings, addresses: Sequence[str], each: int, seed: int, now: datetime) -> int:
     """So many mails to every address; how many were taken."""
-    return posting.post_all(around, list(_letters(addresses, each, seed, now)))
+    return sum(posting.post_all(around, list(_letters(addresses, each, seed, now))))
 
 
 def _letters(addresses: Sequence[str], each: int, seed: int, now: datetime) -> Iterator[tuple[str, bytes]]:

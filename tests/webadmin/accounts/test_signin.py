@@ -11,7 +11,7 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from mailhost.models import KeyringWrap, Mailbox, Tenant
+from mailhost.models import KeyringWrap, Mailbox, OwnerLanguage, Tenant
 from mailhost.provision import leaving, tenants
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
@@ -49,6 +49,7 @@ def test_ada_signs_in_with_the_key_her_browser_derived(cell: None) -> None:
     assert page.status_code == 200
     assert "ada@example.is" in page.content.decode()
     assert Account.objects.get().mailbox_id == Mailbox.objects.get(address="ada@example.is").pk
+    assert OwnerLanguage.objects.get().language == "en", "the language that the page was in"
 
 
 def test_wrong_pairs_are_answered_alike(cell: None) -> None:

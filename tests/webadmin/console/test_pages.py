@@ -310,7 +310,7 @@ def test_the_envelopes_domain_is_shown_while_its_key_lives(mo: Client) -> None:
     now = timezone.now()
     recipients = (Forward("bo@other.test", "other.test"),)
     message = Outgoing(item.message.opaque_id, item.message.tenant_id, item.message.mailbox_id, "", recipients, b"")
-    envelope = seal_envelope(keys.of_today(now.date()), message, recipients, now)
+    envelope = seal_envelope(keys.of_today(now.date()), message, recipients, now, seed="")
     QueueItem.objects.filter(pk=item.pk).update(envelope=envelope)
     shown = text(mo.get(f"/console/queue/{item.pk}/"))
     assert "1 recipient at other.test" in shown

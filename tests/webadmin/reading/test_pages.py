@@ -18,6 +18,7 @@ from django.utils import timezone
 from jurisdiction.models import EgressDecision
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
+from mailhost.message.headers import read_headers
 from mailhost.models import Consent, LinkChoice, Mailbox, Message, SecureLink, Tenant
 from mailhost.provision import securelinks
 from mailhost.provision.mailboxes import secret_keys
@@ -28,7 +29,7 @@ from mailhost.seal.password import Argon2Parameters
 from mailhost.securelinks import Record
 from tests.provision import house
 from tests.webadmin import people
-from webadmin import notarial
+from webadmin import linkwork, notarial
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.models import Account, Failures
 from webadmin.reading import views
@@ -313,3 +314,22 @@ class TestConsents:
         assert "Five Eyes" in page
         assert "It is not known which country" in page
         assert page.count('<td class="number" data-label="Times">1</td>') == 3
+
+
+def test_the_author_of_an_unread_link_is_told_in_the_language_they_read(link: str) -> None:
+    people.signed_in(people.account_of("ada@example.is")).post("/language/", {"language": "is"})
+    over = timezone.now() + timedelta(days=31)
+    linkwork.end_links(settings.ENVIRON, over - timedelta(days=1))
+    assert arrived() == []
+    linkwork.end_links(settings.ENVIRON, over)
+    linkwork.end_links(settings.ENVIRON, over)
+    [letter] = arrived()
+    assert read_headers(letter).text(b"subject") == "Enginn opnaði hlekkinn ABC234"
+    assert not SecureLink.objects.exists()
+
+
+def test_of_a_link_that_was_opened_its_author_is_told_nothing_of_its_end(link: str) -> None:
+    Reader(link).open()
+    linkwork.end_links(settings.ENVIRON, timezone.now() + timedelta(days=31))
+    assert arrived() == []
+    assert not SecureLink.objects.exists()
