@@ -7,10 +7,13 @@ byte where the program keeps bytes, nothing again at the second run and nothing 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from imaplib import IMAP4
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from tests.servers.presence import need
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 COUNT = 10
-ADA = "ada@example.is"
+ADA, BEN = "ada@example.is", "ben@example.is"
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Stage:
 def serving() -> Iterator[tuple[House, str]]:
     need("swaks")
     with prepared(SKERRY_IMAP_CLEAR_ON_LOOPBACK="true", SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="2") as cell:
-        cell.people("example", "example.is", ["ada"])
+        cell.people("example", "example.is", ["ada", "ben"])
         password = cell.app_password(ADA, "session")
         cell.start()
         for number in range(1, COUNT + 1):
@@ -220,3 +223,62 @@ def test_curl_reads_searches_and_appends(stage: Stage) -> None:
     letter = stage.write("letter.eml", "Subject: from curl\r\n\r\nThis is mail 50, sent by curl.\r\n")
     stage.run("curl", *login, "-T", letter, f"{url}/Archive")
     assert "sent by curl" in stage.run("curl", *login, f"{url}/Archive;MAILINDEX=1")
+
+
+def test_interimap_keeps_two_mailboxes_equal_by_qresync_and_over_a_restart(stage: Stage) -> None:
+    need("interimap")
+    people = {ADA: stage.password, BEN: stage.cell.app_password(BEN, "session")}
+    (stage.folder / "state").mkdir(mode=0o700)
+    sides = "".join(
+        f"[{side}]\ntype = imaps\nhost = 127.0.0.1\nport = {stage.tls}\nusername = {name}\npassword = {word}\n"
+        f"auth = PLAIN\nSSL_CAfile = {stage.certificate}\n"
+        for side, (name, word) in zip(("local", "remote"), people.items(), strict=True)
+    )
+    config = stage.write("interimap.conf", f"database = {stage.folder}/state/both.db\nlist-mailbox = *\n{sides}")
+    env = {"XDG_DATA_HOME": str(stage.folder / "state")}
+    stage.run("interimap", "--config", config, env=env)
+    assert len(_folders(stage, *people.items())[0]["INBOX"]) == COUNT
+    # Both sides change, apart from each other: flags, a folder, a letter moved, one gone, one new.
+    with _signed_in(stage, BEN, people[BEN]) as ben:
+        ben.create("Tides")
+        ben.select("INBOX")
+        ben.uid("STORE", "1:3", "+FLAGS", "(\\Seen $Forwarded)")
+        ben.uid("MOVE", "4", "Tides")
+    with _signed_in(stage, ADA, people[ADA]) as ada:
+        ada.select("INBOX")
+        ada.uid("STORE", "6", "+FLAGS", "(\\Deleted)")
+        ada.uid("EXPUNGE", "6")
+        ada.append("INBOX", "(\\Flagged)", "", b"Subject: mail 77\r\n\r\nThis is mail 77, mine.\r\n")
+    stage.restart()
+    for _ in range(2):
+        said = stage.run("interimap", "--config", config, env=env)
+    assert "Added" not in said, "the second run found nothing to do"
+    one, other = _folders(stage, *people.items())
+    assert one == other
+    assert (len(one["INBOX"]), len(one["Tides"])) == (COUNT - 1, 1)
+
+
+@contextmanager
+def _signed_in(stage: Stage, user: str, password: str) -> Iterator[IMAP4]:
+    with IMAP4("127.0.0.1", stage.clear) as imap:
+        imap.login(user, password)
+        yield imap
+
+
+def _folders(stage: Stage, *people: tuple[str, str]) -> list[dict[str, list[tuple[str, ...]]]]:
+    """For each of them: the subject and flags of every mail, by folder."""
+    found = []
+    for user, password in people:
+        with _signed_in(stage, user, password) as imap:
+            names = [line.decode().rpartition('"/" ')[2] for line in imap.list()[1] if isinstance(line, bytes)]
+            found.append({name: sorted(_mails(imap, name)) for name in names})
+    return found
+
+
+def _mails(imap: IMAP4, folder: str) -> Iterator[tuple[str, ...]]:
+    imap.select(folder, readonly=True)
+    for answer in imap.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
+        if isinstance(answer, tuple):
+            flags = re.search(rb"FLAGS \(([^)]*)\)", answer[0])
+            assert flags is not None
+            yield answer[1].decode().strip(), *sorted({*flags[1].decode().split()} - {r"\Recent"})
