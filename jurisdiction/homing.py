@@ -9,9 +9,10 @@ from datetime import date, datetime
 
 from jurisdiction.atlas import Atlas
 from jurisdiction.decisions import decide, survey_of
+from jurisdiction.phrases import Country, Said, phrase
 from jurisdiction.policy import Policy
 from jurisdiction.questions import Decision, Moment, Place, Verdict
-from jurisdiction.sentences import decision_sentences, in_words
+from jurisdiction.sentences import in_english, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
+    """The decision against the cell; `said` explains it, `sentence` is the same in English."""
+
     decision: Decision
+    said: tuple[Said, ...]
     sentence: str
 
 
@@ -38,6 +42,6 @@ def excludes(policy: Policy, home: Home, atlas: Atlas, now: date | datetime | Mo
     decision = decide(home_question(home), policy, atlas, survey_of(atlas), now)
     if decision.verdict is Verdict.ALLOW:
         return None
-    country = in_words(atlas, home.country)
-    opening = f"This policy does not let mail lie in the cell {home.cell} in {country}."
-    return Exclusion(decision, " ".join([opening, *decision_sentences(decision, atlas)[1:]]))
+    form = "This policy does not let mail lie in the cell {cell} in {country}."
+    said = (phrase(form, cell=home.cell, country=Country(home.country)), *why(decision, atlas))
+    return Exclusion(decision, said, in_english(said, atlas))

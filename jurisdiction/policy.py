@@ -18,6 +18,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from jurisdiction.atlas import Atlas
 from jurisdiction.fields import Fields
+from jurisdiction.phrases import Country, Name, Phrase, phrase
 from jurisdiction.problems import Problem, ProblemsError
 
 EGRESS_RULES: Final = ("refuse", "hold", "link")
@@ -103,19 +104,27 @@ def read(table: Mapping[str, object], atlas: Atlas, name: str = "policy", file: 
     return policy
 
 
-def warnings(policy: Policy, atlas: Atlas, on: date) -> tuple[str, ...]:
+def warnings(policy: Policy, atlas: Atlas, on: date) -> tuple[Phrase, ...]:
     """What is allowed by the letter of the policy, but surely not as meant. Deny beats allow, so none is a mistake."""
     countries = dict.fromkeys((*policy.allow, *policy.backup_allow))
     owners = [bloc for bloc in policy.deny_controller_blocs if bloc not in policy.deny_blocs]
     denied = [
-        f"{country} is allowed and at the same time denied as a member of {bloc}: it stays denied."
+        phrase(
+            "{country} is allowed and at the same time denied as a member of the {bloc}: it stays denied.",
+            country=Country(country),
+            bloc=Name(atlas.blocs[bloc].name),
+        )
         for country in countries
         for bloc in policy.deny_blocs
         if atlas.in_bloc(country, bloc, on)
     ]
     owned = [
-        f"{country} is allowed as a place although owners from {bloc} are denied: its own companies may run machines "
-        f"there. Deny {bloc} as a place too if that is not meant."
+        phrase(
+            "{country} is allowed as a place although owners from the {bloc} are denied: its own companies may run "
+            "machines there. Deny it as a place too if that is not meant.",
+            country=Country(country),
+            bloc=Name(atlas.blocs[bloc].name),
+        )
         for country in countries
         for bloc in owners
         if atlas.in_bloc(country, bloc, on)

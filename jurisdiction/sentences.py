@@ -1,19 +1,21 @@
-"""Decisions in plain English: one sentence for every verdict, reason and obligation.
+"""Decisions in plain words: one sentence for every verdict, reason and obligation.
 
 A sentence says what was found and, where something can be done about it, what. It takes its names (countries, blocs,
-laws) from the atlas, so that a code and its sentence never tell different stories.
+laws) from the atlas, so that a code and its sentence never tell different stories. Sentences are values
+(`jurisdiction.phrases`): the pages say them in their reader's language, `in_english` says them for everything else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from jurisdiction import reasons as r
 from jurisdiction.atlas import Atlas
+from jurisdiction.phrases import Country, English, Name, Phrase, Said, in_a_row, phrase
 from jurisdiction.questions import Decision, Verdict
 
 VERDICTS: Final = {
-    Verdict.ALLOW: "Allowed.",
-    Verdict.DENY: "Denied.",
+    Verdict.ALLOW: "This is allowed.",
+    Verdict.DENY: "This is denied.",
     Verdict.HOLD: "On hold until a person has looked at it; it does not become allowed by waiting.",
     Verdict.REFER: "Not answered here; the sender is told which way the law provides.",
     Verdict.COUNSEL: "To be answered by counsel.",
@@ -71,48 +73,38 @@ OBLIGATIONS: Final = {
 }
 
 
-ARTICLES: Final = (
-    "United ",
-    "British ",
-    "Central ",
-    "Dominican ",
-    "Faroe ",
-    "Marshall ",
-    "Solomon ",
-    "Cayman ",
-    "Cook ",
-)
-WITH_ARTICLE: Final = frozenset({"NL", "PH", "BS", "GM", "MV", "SC", "VI", "KM", "VA", "CD", "CG"})
+def _bloc_denied(atlas: Atlas, bloc: str) -> Phrase:
+    return phrase("The country belongs to {sentence}, which the policy denies.", sentence=_group(atlas, bloc))
 
 
-def _bloc_denied(atlas: Atlas, bloc: str) -> str:
-    return f"The country belongs to {atlas.blocs[bloc].sentence}, which the policy denies."
+def _controller_denied(atlas: Atlas, country: str, bloc: str) -> Phrase:
+    form = "Somebody from {country} controls the machine, a member of {sentence}."
+    return phrase(form, country=Country(country), sentence=_group(atlas, bloc))
 
 
-def _controller_denied(atlas: Atlas, country: str, bloc: str) -> str:
-    return f"Somebody from {in_words(atlas, country)} controls the machine, a member of {atlas.blocs[bloc].sentence}."
+def _fact_denied(atlas: Atlas, key: str) -> Phrase:
+    return phrase("The law there is that {key}, which the policy excludes.", key=Name(law(atlas, key)))
 
 
-def _fact_denied(atlas: Atlas, key: str) -> str:
-    return f"The law there is that {law(atlas, key)}, which the policy excludes."
+def _fact_unverified(atlas: Atlas, key: str) -> Phrase:
+    form = "Nobody has verified whether {key} there; the policy asks for certainty."
+    return phrase(form, key=Name(law(atlas, key)))
 
 
-def _fact_unverified(atlas: Atlas, key: str) -> str:
-    return f"Nobody has verified whether {law(atlas, key)} there; the policy asks for certainty."
+def _plaintext_denied(atlas: Atlas, bloc: str) -> Phrase:
+    form = "The receiving server stands in, or belongs to somebody from, {sentence}; readable mail is not handed to it."
+    return phrase(form, sentence=_group(atlas, bloc))
 
 
-def _plaintext_denied(atlas: Atlas, bloc: str) -> str:
-    return (
-        f"The receiving server stands in, or belongs to somebody from, {atlas.blocs[bloc].sentence}; "
-        "readable mail is not handed to it."
-    )
+def _move_to(_atlas: Atlas, country: str) -> Phrase:
+    return phrase("The first candidate that the policy allows is {country}.", country=Country(country))
 
 
-def _move_to(atlas: Atlas, country: str) -> str:
-    return f"The first candidate that the policy allows is {in_words(atlas, country)}."
+def _group(atlas: Atlas, bloc: str) -> Name:
+    return Name(atlas.blocs[bloc].sentence)
 
 
-WITH_ARGUMENTS: Final[dict[str, Callable[..., str]]] = {
+WITH_ARGUMENTS: Final[dict[str, Callable[..., Phrase]]] = {
     r.BLOC_DENIED: _bloc_denied,
     r.CTRL_DENIED: _controller_denied,
     r.FACT_DENIED: _fact_denied,
@@ -122,33 +114,37 @@ WITH_ARGUMENTS: Final[dict[str, Callable[..., str]]] = {
 }
 
 
-def in_words(atlas: Atlas, country: str) -> str:
-    """The country's name as a sentence needs it: Iceland, the United States."""
-    name = atlas.country_name(country)
-    return f"the {name}" if name.startswith(ARTICLES) or country in WITH_ARTICLE else name
-
-
 def law(atlas: Atlas, key: str) -> str:
     """A key's sentence, to follow "that" or "whether"; the key itself if it is not in the vocabulary."""
     return atlas.keys[key].sentence if key in atlas.keys else key.replace("_", " ")
 
 
-def reason_sentence(code: str, atlas: Atlas) -> str:
+def reason(code: str, atlas: Atlas) -> Phrase:
     """Raises KeyError for a code that is not of the vocabulary."""
     head, *arguments = code.split(":")
     if head in WITH_ARGUMENTS:
         return WITH_ARGUMENTS[head](atlas, *arguments)
-    return PLAIN[head]
+    return phrase(PLAIN[head])
 
 
-def obligation_sentence(code: str) -> str:
+def obligation(code: str) -> Phrase:
     """Raises KeyError for an obligation that is not of the vocabulary."""
     head, _colon, argument = code.partition(":")
     if head == r.MOVE_BEFORE:
-        return f"The move has to be finished before {argument}."
-    return OBLIGATIONS[head]
+        return phrase("The move has to be finished before {argument}.", argument=argument)
+    return phrase(OBLIGATIONS[head])
 
 
-def decision_sentences(decision: Decision, atlas: Atlas) -> list[str]:
+def why(decision: Decision, atlas: Atlas) -> list[Phrase]:
+    """Why it was decided so."""
+    return [reason(code, atlas) for code in decision.because]
+
+
+def sentences(decision: Decision, atlas: Atlas) -> list[Phrase]:
     """The verdict, then its reasons."""
-    return [VERDICTS[decision.verdict], *(reason_sentence(code, atlas) for code in decision.because)]
+    return [phrase(VERDICTS[decision.verdict]), *why(decision, atlas)]
+
+
+def in_english(said: Sequence[Said], atlas: Atlas) -> str:
+    """For errors, logs and programs, which speak English."""
+    return in_a_row(said, English(atlas))

@@ -23,7 +23,9 @@ from django.utils.translation.template import templatize
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Modules whose sentences pages show and that mark nothing themselves.
 SPOKEN: Final = (
+    "jurisdiction/explain.py",
     "jurisdiction/homing.py",
+    "jurisdiction/note.py",
     "jurisdiction/policy.py",
     "jurisdiction/presets.py",
     "jurisdiction/records/operators.py",

@@ -1,20 +1,28 @@
 """What packages without Django say, in the reader's language.
 
-Refusals, reasons and DNS causes are English sentences made by pure packages, some of them kept in the database. Each
-was collected (`webadmin.marked`) by its shape: `{name} leads to {address} already`. Here the shape of a sentence that
-has been said is recognised, and its translation gets the same things put into it. Several sentences in a row are taken
-one by one. What nobody translated stays as it is: a reader is better served by English than by nothing.
+A sentence that is a value (`jurisdiction.phrases`) is said by `said` in the tongue of its `Reader`. Other refusals,
+reasons and DNS causes are English sentences made by pure packages, some of them kept in the database. Each was
+collected (`webadmin.marked`) by its shape: `{name} leads to {address} already`. Here the shape of a sentence that has
+been said is recognised, and its translation gets the same things put into it. Several sentences in a row are taken one
+by one. What nobody translated stays as it is: a reader is better served by English than by nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from django.utils.translation import get_language, gettext, gettext_noop, override, pgettext
+from django.utils.translation import gettext as _
 
+from jurisdiction import phrases
 from jurisdiction.atlas import Atlas
+from jurisdiction.phrases import Quote, Said
+from jurisdiction.sentences import reason
 from mailhost.message.letter import Say
 from webadmin import catalogues
 from webadmin.marked import NAME
@@ -46,6 +54,8 @@ _WORDS: Final = {
     "expiry": gettext_noop("runs out"),
     "watch": gettext_noop("watched"),
 }
+# The heading over a note's sources (`jurisdiction.note`): one word is too short to be collected as a sentence.
+gettext_noop("Sources")
 _PLACE: Final = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -93,6 +103,60 @@ def name(known: str) -> str:
 def country(atlas: Atlas, code: str) -> str:
     """A country's name."""
     return name(atlas.country_name(code))
+
+
+def reasons(because: str, atlas: Atlas) -> str:
+    """The sentences of recorded reason codes, one space between. A code or bloc that today's facts no longer know has
+    none: its record is older than they are, and pages show the code beside."""
+    known = []
+    for code in because.split():
+        with suppress(KeyError):
+            known.append(reason(code, atlas))
+    return said(known, atlas)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The tongue of whoever reads the page; of a command, whatever language was switched on."""
+
+    atlas: Atlas
+
+    def form(self, english: str) -> str:
+        return gettext(english)
+
+    def name(self, english: str) -> str:
+        return name(english)
+
+    def country(self, code: str) -> str:
+        known = phrases.in_words(self.atlas, code)
+        if get_language() not in catalogues.languages():
+            return known
+        return pgettext(NAME, known.removeprefix("the "))
+
+    def listed(self, names: Sequence[str]) -> str:
+        if len(names) <= 1:
+            return "".join(names)
+        # Translators: the last two of several names, as in "Iceland, Norway and Finland".
+        return _("%(names)s and %(last)s") % {"names": ", ".join(names[:-1]), "last": names[-1]}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A piece of a paragraph; what is `quoted` stays in the language it was found in."""
+
+    text: str
+    quoted: bool
+
+
+def runs(sentences: Sequence[Said], atlas: Atlas) -> list[Run]:
+    """A paragraph in the reader's language, its quotations apart."""
+    tongue = Reader(atlas)
+    return [Run(phrases.spoken(one, tongue), isinstance(one, Quote)) for one in sentences]
+
+
+def said(sentences: Sequence[Said], atlas: Atlas) -> str:
+    """Sentences that are values, in the reader's language, one after the other."""
+    return phrases.in_a_row(sentences, Reader(atlas))
 
 
 def _one(said: str, language: str) -> str | None:

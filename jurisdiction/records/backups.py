@@ -23,9 +23,10 @@ from jurisdiction.ledger.entries import EntryError, decode
 from jurisdiction.ledger.notes import NoteError, PublicKey, open_checkpoint
 from jurisdiction.models import CheckpointRow, LedgerEntry
 from jurisdiction.notary import Notary
+from jurisdiction.phrases import in_words
 from jurisdiction.questions import Decision, Place, Verdict
 from jurisdiction.records import ledger, policies
-from jurisdiction.sentences import decision_sentences, in_words
+from jurisdiction.sentences import in_english, why
 
 POINT = 5  # enforcement point
 ASSET = "backup"
@@ -60,7 +61,7 @@ def decide(keeping: Keeping, notary: Notary, on: date) -> dict[str, Decision]:
     refusing = {tenant: one for tenant, one in found.items() if one.verdict is not Verdict.ALLOW}
     if refusing:
         where = in_words(notary.atlas, keeping.country)
-        lines = [f"{tenant}: {' '.join(decision_sentences(one, notary.atlas)[1:])}" for tenant, one in refusing.items()]
+        lines = [f"{tenant}: {in_english(why(one, notary.atlas), notary.atlas)}" for tenant, one in refusing.items()]
         raise MayNotLie("\n  ".join([f"a backup of this cell may not be kept in {where}:", *lines]))
     return found
 

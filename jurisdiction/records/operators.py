@@ -23,7 +23,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.questions import Decision, Operator, Verdict
 from jurisdiction.records import ledger, policies
-from jurisdiction.sentences import decision_sentences
+from jurisdiction.sentences import in_english, why
 
 POINT: Final = 9  # enforcement point
 LONGEST: Final = timedelta(hours=12)  # a working day; whoever needs longer states the reason again
@@ -219,7 +219,7 @@ def _record(
 
 
 def _in_words(decision: Decision, notary: Notary) -> str:
-    return " ".join(decision_sentences(decision, notary.atlas)[1:])
+    return in_english(why(decision, notary.atlas), notary.atlas)
 
 
 def sessions(tenant: str | None = None) -> list[SessionView]:

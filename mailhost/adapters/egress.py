@@ -29,7 +29,7 @@ from jurisdiction.questions import Decision
 from jurisdiction.questions import Verdict as Decided
 from jurisdiction.records import egress
 from jurisdiction.records.policies import NoPolicy, in_force
-from jurisdiction.sentences import reason_sentence
+from jurisdiction.sentences import in_english, reason
 from mailhost.adapters.database import Readers
 from mailhost.adapters.writer import Writer
 from mailhost.mxwalk import Target
@@ -177,7 +177,7 @@ def _permission(made: _Made, public_id: str) -> Permission:
         verdict = next((_DENIED[duty] for duty in decision.obligations if duty in _DENIED), Verdict.DENY)
     # What the sender can do about it stands in the notice.
     codes = [code for code in decision.because if code != reasons.OFFER_E2E_OR_PORTAL]
-    words = " ".join(reason_sentence(code, made.notary.atlas) for code in codes)
+    words = in_english([reason(code, made.notary.atlas) for code in codes], made.notary.atlas)
     if decision.verdict is Decided.DENY and made.policy.consent and _by_bloc(decision):
         words = f"{words} {CONSENT}"
     # The note of a link needs TLS like everything else.

@@ -25,7 +25,7 @@ from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.questions import Decision, Place, Verdict
 from jurisdiction.records import policies
-from jurisdiction.sentences import decision_sentences
+from jurisdiction.sentences import in_english, sentences
 from mailhost.models import Job
 
 POINT: Final = 4  # enforcement point: task publish and worker start
@@ -69,7 +69,7 @@ def publish(
     policy = _policy(tenant, notary)
     refusal = _refusal(kind, cell, tenant, policy, notary, now)
     if refusal is not None:
-        raise NotPublished(" ".join(decision_sentences(refusal, notary.atlas)))
+        raise NotPublished(in_english(sentences(refusal, notary.atlas), notary.atlas))
     with transaction.atomic():
         digest = policy.digest() if tenant else ""
         job = Job.objects.create(cell=cell, kind=kind, tenant=tenant, about=about, policy=digest, due=now)
@@ -172,7 +172,7 @@ def again(number: int, notary: Notary, now: datetime, wake: Wake) -> Job | None:
         policy = _policy(job.tenant, notary)
         refusal = _refusal(job.kind, job.cell, job.tenant, policy, notary, now)
         if refusal is not None:
-            raise NotPublished(" ".join(decision_sentences(refusal, notary.atlas)))
+            raise NotPublished(in_english(sentences(refusal, notary.atlas), notary.atlas))
         job.policy = policy.digest() if job.tenant else ""
         job.state, job.due, job.attempts, job.reason = Job.State.WAITING, now, 0, ""
         job.save(update_fields=["policy", "state", "due", "attempts", "reason"])

@@ -128,6 +128,17 @@ class TestPolicy:
         }
         assert note["sources"]
 
+    def test_explain_speaks_the_language_that_is_asked_for(self, skerry: Skerry, cell: None) -> None:
+        text = skerry("policy", "explain", "harbour", "--language", "de").out
+        assert text.startswith("Richtlinie, Fassung 1, in der Zelle is-1")
+        assert "\nQuellen\n" in text
+        assert "Ungeprüft" not in text
+        assert "UNGEPRÜFT" in text
+        assert "Policy version" in skerry("policy", "explain", "harbour").out
+        wrong = skerry("policy", "explain", "harbour", "--language", "xx")
+        assert wrong.code == 2
+        assert "--language is one of en, fr, is, de, ru" in wrong.err
+
     def test_what_if_names_the_tenants_the_day_and_where_to(self, skerry: Skerry, cell: None) -> None:
         skerry("policy", "set", "harbour", "--preset", "outside-five-eyes", "--yes")
         joined = skerry("policy", "what-if", "--country", "IS", "--bloc", "FVEY", "--on", "2027-07-01", "--json").json

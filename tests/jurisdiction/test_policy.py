@@ -24,6 +24,7 @@ from jurisdiction.policy import (
     warnings,
 )
 from jurisdiction.presets import PRESETS, UNWANTED, from_preset, home_policy
+from jurisdiction.sentences import in_english
 
 TODAY = date(2026, 11, 21)
 CELL, MALLORY = SigningKey(b"c" * 32), SigningKey(b"m" * 32)
@@ -161,9 +162,9 @@ def test_an_unknown_owner_excludes_the_cell(atlas: Atlas) -> None:
 
 def test_contradictions_are_warned_of_but_not_refused(atlas: Atlas) -> None:
     policy = read(TABLE | {"deny_blocs": ["14EYES"], "deny_controller_blocs": ["EEA"]}, atlas)
-    found = warnings(policy, atlas, TODAY)
-    assert any("NO is allowed and at the same time denied" in warning for warning in found)
-    assert any("owners from EEA are denied" in warning for warning in found)
+    found = [in_english([one], atlas) for one in warnings(policy, atlas, TODAY)]
+    assert any("Norway is allowed and at the same time denied" in warning for warning in found)
+    assert any("owners from the European Economic Area are denied" in warning for warning in found)
     assert warnings(home_policy("IS"), atlas, TODAY) == ()
 
 

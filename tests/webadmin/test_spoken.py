@@ -6,6 +6,7 @@ import pytest
 from django.utils.translation import override
 
 from jurisdiction.atlas import Atlas
+from jurisdiction.phrases import Quote, countries, phrase
 from mailhost.provision.errors import CannotProvision
 from webadmin import notarial, spoken
 
@@ -59,6 +60,32 @@ def test_names_out_of_the_data_are_known(atlas: Atlas) -> None:
         assert spoken.name("the Five Eyes of example.is") == "the Five Eyes of example.is"
     with override("de"):
         assert "Vereinigte Staaten" in spoken.text("The first candidate that the policy allows is the United States.")
+
+
+def test_recorded_reasons_are_said_and_what_nobody_knows_any_more_is_left_out(atlas: Atlas) -> None:
+    with override("de"):
+        said = spoken.reasons("LOC_OK BLOC_DENIED:LONG_GONE MOVE_TO:NO OF_ANOTHER_DAY", atlas)
+    assert said == ("Der Ort ist erlaubt. Das erste Land, das in Frage kommt und das die Richtlinie erlaubt: Norwegen.")
+
+
+def test_countries_have_their_article_in_english_only_and_lists_their_own_and(atlas: Atlas) -> None:
+    form = phrase("Mail may lie in {countries}.", countries=countries(["US", "IS"]))
+    said = {}
+    for language in ("en", "de", "is"):
+        with override(language):
+            said[language] = spoken.said([form], atlas)
+    assert said == {
+        "en": "Mail may lie in the United States and Iceland.",
+        "de": "Mail darf in diesen Ländern liegen: Vereinigte Staaten und Island.",
+        "is": "Póstur má vera í þessum löndum: Bandaríkin og Ísland.",
+    }
+
+
+def test_quotations_stand_apart_and_stay_as_they_were_found(atlas: Atlas) -> None:
+    with override("fr"):
+        law, reference = spoken.runs([phrase("This policy excludes it."), Quote("(Act 70/2022).")], atlas)
+    assert (law.text, law.quoted) == ("Cette politique l’exclut.", False)
+    assert (reference.text, reference.quoted) == ("(Act 70/2022).", True)
 
 
 def test_states_have_words_and_what_has_none_stays() -> None:

@@ -12,7 +12,8 @@ import typer
 from jurisdiction.atlas import Atlas, Fact
 from jurisdiction.bundle import DATA, AtlasErrors, load
 from jurisdiction.diff import diff
-from jurisdiction.sentences import in_words, law
+from jurisdiction.phrases import in_words
+from jurisdiction.sentences import law
 from webadmin.cli.answers import JsonFlag, answer, fail, say_json
 
 app = typer.Typer(no_args_is_help=True)

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from jurisdiction.atlas import Atlas
-from jurisdiction.explain import WIDTH, explain, render
+from jurisdiction.explain import explain
+from jurisdiction.note import WIDTH, Note, render
+from jurisdiction.phrases import Tongue, in_a_row, in_words, spoken
 from jurisdiction.policy import warnings
 from jurisdiction.presets import PRESETS
 from jurisdiction.questions import Verdict
 from jurisdiction.records import leases, policies, supposed
-from jurisdiction.sentences import in_words, reason_sentence
+from jurisdiction.sentences import in_english, reason
 from mailhost import dnswalk
 from mailhost.adapters.lookups import DnsLookups
 from mailhost.provision import domains, tenants
@@ -25,9 +27,11 @@ from mailhost.provision import policy as provisioned
 from webadmin.cli import cases
 from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
 from webadmin.cli.door import DryRunFlag, Failed, WrongUse, YesFlag, confirm, opened
+from webadmin.cli.language import LanguageFlag, speaking
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
 from webadmin.environ import host_and_port, split
 from webadmin.gazetteer import Gazetteer
+from webadmin.spoken import Reader
 
 app = typer.Typer(no_args_is_help=True)
 app.command("check-cases")(cases.check)
@@ -98,12 +102,12 @@ def set_(
             confirm(f"Put this policy in force for {tenant}?", yes=yes)
         adopted = provisioned.adopt(tenant, wanted, notary, cell.now)
         made = adopted.policy
-        warned = warnings(made, notary.atlas, cell.now.date())
+        warned = [in_english([one], notary.atlas) for one in warnings(made, notary.atlas, cell.now.date())]
         about = {
             "tenant": tenant,
             "version": made.version,
             "digest": made.digest(),
-            "warnings": list(warned),
+            "warnings": warned,
             "revoked": adopted.revoked,
         } | ({"dry_run": True} if dry_run else {})
         lines = [f"policy version {made.version} of {tenant} {'would be' if dry_run else 'is'} in force", *warned]
@@ -112,23 +116,44 @@ def set_(
 
 
 @app.command("explain")
-def explain_(slug: Slug, *, preset: PresetFlag = None, file: FileFlag = None, as_json: JsonFlag = False) -> None:
+def explain_(
+    slug: Slug,
+    *,
+    preset: PresetFlag = None,
+    file: FileFlag = None,
+    language: LanguageFlag = "en",
+    as_json: JsonFlag = False,
+) -> None:
     """Explain a tenant's policy, or what another would mean for it, with the law behind every sentence."""
-    with opened(as_json=as_json) as cell:
+    with opened(as_json=as_json) as cell, speaking(language):
         notary, tenant = cell.notary, tenants.get(slug).slug
         cell.act(tenant, "policy explain")
         policy = chosen_policy(preset, file, notary, cell.now) or policies.in_force(tenant, notary.key.verify_key)
         note = explain(policy, notary.atlas, notary.home, cell.now.date())
+        tongue = Reader(notary.atlas)
         about = {
             "tenant": tenant,
-            "title": note.title,
-            "sections": [asdict(section) for section in note.sections],
+            "title": spoken(note.title, tongue),
+            "sections": _sections(note, tongue),
             "sources": {
                 one: {"title": notary.atlas.sources[one].title, "url": notary.atlas.sources[one].url}
                 for one in note.sources()
             },
         }
-        answer(about, as_json=as_json, text=lambda: render(note, notary.atlas))
+        answer(about, as_json=as_json, text=lambda: render(note, notary.atlas, tongue))
+
+
+def _sections(note: Note, tongue: Tongue) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": spoken(section.title, tongue),
+            "sentences": [
+                {"text": in_a_row(one.said, tongue), "sources": list(one.sources), "facts": list(one.facts)}
+                for one in section.paragraphs
+            ],
+        }
+        for section in note.sections
+    ]
 
 
 def _supposed(row: dict[str, Any], atlas: Atlas) -> str:
@@ -136,7 +161,7 @@ def _supposed(row: dict[str, Any], atlas: Atlas) -> str:
     verb = {"allow": "may lie", "deny": "may not lie", "hold": "is on hold"}
     head = f"{row['tenant']}: on {row['day']} its data ({row['kind']}) {verb.get(row['after'], row['after'])}"
     head += f" in {in_words(atlas, row['place'])}; today it {verb.get(row['before'], row['before'])} in its cell."
-    reasons = [reason_sentence(code, atlas) for code in row["because"]] if row["after"] != "allow" else []
+    reasons = [in_english([reason(code, atlas)], atlas) for code in row["because"]] if row["after"] != "allow" else []
     move = row["move_to"]
     if row["after"] != "allow":
         reasons.append(
@@ -212,7 +237,7 @@ def published(
 
 
 def _server(row: dict[str, Any], atlas: Atlas) -> str:
-    reasons = " ".join(reason_sentence(code, atlas) for code in row["because"])
+    reasons = in_english([reason(code, atlas) for code in row["because"]], atlas)
     held = ", ".join(atlas.entities[one].name for one in row["entities"]) or "a holder nobody knows"
     where = in_words(atlas, row["country"])
     head = f"{row['role']:5} {row['name']} {row['address'] or '(no address)'}: {row['verdict']}; in {where}, {held}."

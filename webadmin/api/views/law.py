@@ -14,6 +14,7 @@ from jurisdiction.explain import explain
 from jurisdiction.policy import Policy, read, warnings
 from jurisdiction.presets import PRESETS
 from jurisdiction.records import leases, policies, supposed
+from jurisdiction.sentences import in_english
 from mailhost.models import AppPassword
 from mailhost.provision import policy as provisioned
 from mailhost.provision.errors import BadName
@@ -76,9 +77,14 @@ def set_policy(request: HttpRequest, tenant: str, wanted: shapes.PolicyIn) -> An
         "tenant": own.slug,
         "version": made.policy.version,
         "digest": made.policy.digest(),
-        "warnings": list(warnings(made.policy, notary.atlas, here.now.date())),
+        "warnings": _warnings(made.policy, here),
         "revoked": made.revoked,
     }
+
+
+def _warnings(policy: Policy, here: Cell) -> list[str]:
+    atlas = here.notary.atlas
+    return [in_english([one], atlas) for one in warnings(policy, atlas, here.now.date())]
 
 
 def _explained(tenant: str, policy: Policy, here: Cell) -> dict[str, Any]:
@@ -86,11 +92,13 @@ def _explained(tenant: str, policy: Policy, here: Cell) -> dict[str, Any]:
     note = explain(policy, notary.atlas, notary.home, here.now.date())
     return {
         "tenant": tenant,
-        "title": note.title,
+        "title": in_english([note.title], notary.atlas),
         "sections": [
             {
-                "title": one.title,
-                "sentences": [{"text": two.text, "sources": list(two.sources)} for two in one.sentences],
+                "title": in_english([one.title], notary.atlas),
+                "sentences": [
+                    {"text": in_english(two.said, notary.atlas), "sources": list(two.sources)} for two in one.paragraphs
+                ],
             }
             for one in note.sections
         ],
@@ -115,7 +123,7 @@ def weigh_policy(request: HttpRequest, tenant: str, wanted: shapes.PolicyIn) -> 
     policy = _wanted(wanted, here)
     ending = AppPassword.objects.filter(mailbox__tenant=own, revoked=None).exclude(access__in=policy.access)
     return _explained(own.slug, policy, here) | {
-        "warnings": list(warnings(policy, here.notary.atlas, here.now.date())),
+        "warnings": _warnings(policy, here),
         "ending": ending.count(),
     }
 

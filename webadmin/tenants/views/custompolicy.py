@@ -7,11 +7,12 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from jurisdiction.policy import Policy, PolicyErrors, read, warnings
+from jurisdiction.policy import Policy, PolicyErrors, read
 from jurisdiction.records import policies
+from webadmin import spoken
 from webadmin.tenants.forms import CustomPolicyForm
 from webadmin.tenants.surroundings import Cell, cell, show, tenant_of
-from webadmin.tenants.views.policy import adopt, differences, ending, explained
+from webadmin.tenants.views.policy import adopt, differences, ending, explained, warned
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +31,7 @@ def custom(request: HttpRequest, tenant: str) -> HttpResponse:
         "policy": now,
         "wanted": wanted,
         "differences": differences(now, wanted, here) if wanted else [],
-        "warnings": warnings(wanted, notary.atlas, here.now.date()) if wanted else (),
+        "warnings": warned(wanted, here) if wanted else [],
         "sections": explained(wanted, here) if wanted else [],
         "ending": ending(own, wanted),
         "sent": [(name, value) for name in form.fields for value in data.getlist(name)] if data is not None else [],
@@ -44,5 +45,5 @@ def _wanted(form: CustomPolicyForm, here: Cell) -> Policy | None:
         return read(form.table(), here.notary.atlas)
     except PolicyErrors as errors:
         for problem in errors.problems:
-            form.add_error(None, f"{problem.what}. {problem.remedy}.")
+            form.add_error(None, spoken.text(f"{problem.what}. {problem.remedy}."))
     return None

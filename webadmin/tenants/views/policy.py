@@ -22,7 +22,7 @@ from jurisdiction.homing import home_question
 from jurisdiction.models import DecisionRecord
 from jurisdiction.policy import EGRESS_RULES, Policy, warnings
 from jurisdiction.records import leases, policies
-from jurisdiction.sentences import decision_sentences, law
+from jurisdiction.sentences import law, sentences
 from jurisdiction.what_if import Holding, upcoming
 from mailhost.models import AppPassword, Tenant
 from mailhost.provision import policy as provisioned
@@ -36,9 +36,9 @@ from webadmin.tenants.surroundings import PAGE, Cell, cell, show, tenant_of
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence of an explanation with the sources it rests on."""
+    """A paragraph of an explanation with the sources it rests on."""
 
-    text: str
+    runs: list[spoken.Run]
     sources: list[Any]
 
 
@@ -48,9 +48,10 @@ def explained(policy: Policy, here: Cell) -> list[dict[str, Any]]:
     note = explain(policy, notary.atlas, notary.home, here.now.date())
     return [
         {
-            "title": section.title,
-            "sentences": [
-                Said(one.text, [notary.atlas.sources[id_] for id_ in one.sources]) for one in section.sentences
+            "title": spoken.said([section.title], notary.atlas),
+            "paragraphs": [
+                Said(spoken.runs(one.said, notary.atlas), [notary.atlas.sources[id_] for id_ in one.sources])
+                for one in section.paragraphs
             ],
         }
         for section in note.sections
@@ -74,7 +75,7 @@ def policy(request: HttpRequest, tenant: str) -> HttpResponse:
         "coming": [
             {
                 "day": one.day,
-                "sentences": [spoken.text(said) for said in decision_sentences(one.after, notary.atlas)],
+                "words": spoken.said(sentences(one.after, notary.atlas), notary.atlas),
                 "move_to": one.move_to,
             }
             for one in upcoming([held], notary.atlas, here.now.date(), found.allow)
@@ -109,7 +110,7 @@ def change(request: HttpRequest, tenant: str) -> HttpResponse:
         "left_out": choices.left_out(notary.home, notary.atlas, here.now.date()),
         "differences": differences(now, wanted, here) if wanted else [],
         "wanted": wanted,
-        "warnings": [spoken.text(one) for one in warnings(wanted, notary.atlas, here.now.date())] if wanted else [],
+        "warnings": warned(wanted, here) if wanted else [],
         "sections": explained(wanted, here) if wanted else [],
         "ending": ending(own, wanted),
     }
@@ -137,6 +138,12 @@ def adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Policy
         text += " " + _("App passwords that ended with it: %(n)s.") % {"n": made.revoked}
     messages.success(request, text)
     return True
+
+
+def warned(wanted: Policy, here: Cell) -> list[str]:
+    """What the policy's letter allows and surely does not mean, in the reader's language."""
+    atlas = here.notary.atlas
+    return [spoken.said([one], atlas) for one in warnings(wanted, atlas, here.now.date())]
 
 
 def ending(tenant: Tenant, wanted: Policy | None) -> int:
@@ -194,4 +201,6 @@ def decisions(request: HttpRequest, tenant: str) -> HttpResponse:
     own = tenant_of(tenant)
     rows = DecisionRecord.objects.filter(tenant=own.slug).order_by("-id")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    return show(request, own, "decisions", "tenant-policy", {"page": page})
+    atlas = cell().notary.atlas
+    words = [spoken.reasons(row.because, atlas) for row in page]
+    return show(request, own, "decisions", "tenant-policy", {"page": page, "rows": list(zip(page, words, strict=True))})

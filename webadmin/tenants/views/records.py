@@ -19,7 +19,6 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.models import CheckpointRow, EgressDecision
 from jurisdiction.notary import Notary
 from jurisdiction.records import egress, ledger, policies
-from jurisdiction.sentences import reason_sentence
 from mailhost.models import QueueItem, Tenant
 from mailhost.notices import WHY
 from mailhost.provision import leaving, queue
@@ -48,10 +47,7 @@ def _decided(tenant: Tenant, atlas: Atlas) -> list[dict[str, Any]]:
     ordinary = Q(because__startswith=reasons.EGRESS_TLS_OK) | Q(because__startswith=reasons.EGRESS_E2E_OK)
     rows = EgressDecision.objects.filter(tenant=tenant.slug).exclude(ordinary).values("verdict", "because")
     found = rows.annotate(n=Count("pk"), newest=Max("on")).order_by("-n", "because")
-    return [
-        row | {"words": spoken.text(" ".join(reason_sentence(one, atlas) for one in row["because"].split()))}
-        for row in found
-    ]
+    return [row | {"words": spoken.reasons(row["because"], atlas)} for row in found]
 
 
 @require_safe
