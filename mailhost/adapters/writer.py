@@ -6,7 +6,8 @@ pieces or MAX_BATCH_BYTES), and a caller hears of success only after COMMIT has 
 
 On a slow disk the sync itself is the window in which the next batch gathers. On a fast one batches would stay
 small and each would pay for a whole transaction (measured: 830 µs of processor for one message alone, 170 in
-twenties), so the thread waits up to GATHER for as many pieces as lately came together and one more. A lone sender never
+twenties), so the thread waits up to GATHER for as many pieces as lately came together, and QUIET for one more: batches
+can grow, and senders who all wait for their answers do not wait for a sender who is not there. A lone sender never
 waits.
 
 Two kinds of work: placing sealed messages, which is vectorised over all waiting calls (`placing.py`), and any
@@ -35,6 +36,8 @@ MAX_BATCH: Final = 512
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 # Seconds; a tenth of what a sender notices, and some dozen messages of a busy process.
 GATHER: Final = 0.01
+# Seconds; a busy process has its next message in it, and ten clients in a row have lost nothing worth a word.
+QUIET: Final = 0.0005
 # Below this average of pieces a batch there is one sender, who waits for each answer.
 ALONE: Final = 1.25
 # More pieces than can ever wait: while the thread works nobody needs to wake it.
@@ -105,8 +108,8 @@ class Writer:
             if self._stopping and not self._queue:
                 connection.close()
                 return
-            # One more than lately, so that batches can grow; but a lone sender waits for nobody.
-            self._wait(1 if lately < ALONE else round(lately) + 1, GATHER)
+            if lately >= ALONE:
+                self._gather(round(lately))
             self._enough = _NEVER
             batch: list[_Piece] = []
             self._take(batch)
@@ -124,6 +127,12 @@ class Writer:
                 self._bell.get(timeout=None if until is None else max(0.0, until - self._clock()))
             except Empty:
                 return
+
+    def _gather(self, lately: int) -> None:
+        """Until as many wait as lately came together, and then a moment more for one more."""
+        self._wait(lately, GATHER)
+        if len(self._queue) >= lately:
+            self._wait(lately + 1, QUIET)
 
     @staticmethod
     def _tell(batch: list[_Piece]) -> None:

@@ -9,7 +9,8 @@ always over the lower case. Refused with `InvalidKey`: mixed case, a strange cha
 padding bits that are not zero. An error names a position, never the text, which may be a secret key.
 """
 
-from collections.abc import Iterable
+import base64
+import re
 
 from mailhost.seal.errors import InvalidKey
 
@@ -18,7 +19,11 @@ CHECKSUM_LENGTH = 6
 # A post-quantum public key takes 1,959 characters; what is much longer is not a key and is not worth the loop.
 MAX_LENGTH = 4096
 
-_VALUE = {character: value for value, character in enumerate(ALPHABET)}
+# The same five bits as digits that `int` reads in base 32, and as RFC 4648 §6 writes them.
+_DIGITS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+_FROM_BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET, "=")
+_VALUES = bytes(max(ALPHABET.find(chr(character)), 0) for character in range(256))
+_STRANGE = re.compile(f"[^{ALPHABET}]")
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
@@ -34,70 +39,64 @@ def _feedback(top: int) -> int:
 _FEEDBACK = tuple(_feedback(top) for top in range(32))
 
 
-def _polymod(values: Iterable[int]) -> int:
+def _twice(top: int) -> int:
+    """What the ten bits do that two steps shift out."""
+    first = _FEEDBACK[top >> 5]
+    return (first & 0x1FFFFFF) << 5 ^ _FEEDBACK[top & 31 ^ first >> 25]
+
+
+# A key has two thousand characters, and a session begins with one: they are taken two at a time.
+_FEEDBACK_TWICE = tuple(_twice(top) for top in range(1024))
+
+
+def _polymod(values: bytes) -> int:
     checksum = 1
-    for value in values:
-        checksum = (checksum & 0x1FFFFFF) << 5 ^ value ^ _FEEDBACK[checksum >> 25]
+    start = len(values) & 1
+    if start:
+        checksum = 1 << 5 ^ values[0]
+    for first, second in zip(values[start::2], values[start + 1 :: 2], strict=True):
+        checksum = (checksum & 0xFFFFF) << 10 ^ first << 5 ^ second ^ _FEEDBACK_TWICE[checksum >> 20]
     return checksum
 
 
-def _expand_prefix(prefix: str) -> list[int]:
-    return [ord(character) >> 5 for character in prefix] + [0] + [ord(character) & 31 for character in prefix]
+def _expand_prefix(prefix: str) -> bytes:
+    return bytes([ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix])
 
 
-def _to_fives(data: bytes) -> list[int]:
-    """Eight-bit groups to five-bit groups, the last filled with zero bits."""
-    fives, pending, bits = [], 0, 0
-    for byte in data:
-        pending = (pending & 0x1F) << 8 | byte
-        bits += 8
-        while bits >= 5:
-            bits -= 5
-            fives.append(pending >> bits & 31)
-    if bits:
-        fives.append(pending << (5 - bits) & 31)
-    return fives
-
-
-def _to_eights(fives: list[int]) -> bytes:
-    """Five-bit groups to bytes; BIP 173 asks that the left-over bits are fewer than five and all zero."""
-    data, pending, bits = bytearray(), 0, 0
-    for five in fives:
-        pending = (pending & 0xFF) << 5 | five
-        bits += 5
-        if bits >= 8:
-            bits -= 8
-            data.append(pending >> bits & 0xFF)
-    if bits >= 5 or pending & ((1 << bits) - 1):
+def _to_eights(tail: str) -> bytes:
+    """Five-bit characters to bytes; BIP 173 asks that the left-over bits are fewer than five and all zero."""
+    size, left_over = divmod(5 * len(tail), 8)
+    number = int(tail.translate(_DIGITS) or "0", 32)
+    if left_over >= 5 or number & ((1 << left_over) - 1):
         raise InvalidKey("the key ends in stray bits: it was not written by a correct program")
-    return bytes(data)
+    return (number >> left_over).to_bytes(size)
 
 
 def encode(prefix: str, data: bytes) -> str:
     """Lower-case bech32 of `data`; a caller that wants upper case calls `.upper()` on the whole string."""
     prefix = prefix.lower()
-    fives = _to_fives(data)
-    rest = _polymod([*_expand_prefix(prefix), *fives, *[0] * CHECKSUM_LENGTH]) ^ 1
-    fives += [rest >> 5 * (CHECKSUM_LENGTH - 1 - place) & 31 for place in range(CHECKSUM_LENGTH)]
-    return prefix + "1" + "".join([ALPHABET[five] for five in fives])
+    tail = base64.b32encode(data).decode("ascii").translate(_FROM_BASE32)
+    fives = tail.encode("ascii").translate(_VALUES)
+    rest = _polymod(_expand_prefix(prefix) + fives + bytes(CHECKSUM_LENGTH)) ^ 1
+    checksum = [ALPHABET[rest >> 5 * (CHECKSUM_LENGTH - 1 - place) & 31] for place in range(CHECKSUM_LENGTH)]
+    return prefix + "1" + tail + "".join(checksum)
 
 
 def decode(text: str) -> tuple[str, bytes]:
     """The prefix (in the case it was written in) and the bytes of a bech32 string, else `InvalidKey`."""
     if len(text) > MAX_LENGTH:
         raise InvalidKey(f"a key has at most {MAX_LENGTH} characters, this text has {len(text)}")
-    if not all("!" <= character <= "~" for character in text):
+    if not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidKey("a key is one word of ASCII letters, digits and dashes, without spaces or line breaks")
     if text not in {text.lower(), text.upper()}:
         raise InvalidKey("a key is all lower case or all upper case, this one mixes them")
     prefix, separator, tail = text.rpartition("1")
     if not separator or not prefix or len(tail) < CHECKSUM_LENGTH:
         raise InvalidKey("this is not a key: it lacks its prefix or its end")
-    values = []
-    for position, character in enumerate(tail.lower(), start=len(prefix) + 2):
-        if character not in _VALUE:
-            raise InvalidKey(f"character {position} cannot occur in a key")
-        values.append(_VALUE[character])
-    if _polymod([*_expand_prefix(prefix.lower()), *values]) != 1:
+    tail = tail.lower()
+    strange = _STRANGE.search(tail)
+    if strange is not None:
+        raise InvalidKey(f"character {len(prefix) + 2 + strange.start()} cannot occur in a key")
+    if _polymod(_expand_prefix(prefix.lower()) + tail.encode("ascii").translate(_VALUES)) != 1:
         raise InvalidKey("the checksum does not match: copy the whole key again")
-    return prefix, _to_eights(values[:-CHECKSUM_LENGTH])
+    return prefix, _to_eights(tail[:-CHECKSUM_LENGTH])

@@ -73,8 +73,8 @@ def test_padding_bits_that_are_not_zero_are_refused() -> None:
     assert decode(good) == ("age", b"\x00")
     from mailhost.seal import bech32
 
-    fives = [0, 1]
-    rest = bech32._polymod([*bech32._expand_prefix("age"), *fives, *[0] * 6]) ^ 1
-    fives += [rest >> 5 * (5 - place) & 31 for place in range(6)]
+    fives = bytes([0, 1])
+    rest = bech32._polymod(bech32._expand_prefix("age") + fives + bytes(6)) ^ 1
+    fives += bytes([rest >> 5 * (5 - place) & 31 for place in range(6)])
     with pytest.raises(InvalidKey, match="stray bits"):
         decode("age1" + "".join(ALPHABET[five] for five in fives))
