@@ -22,7 +22,7 @@ from jurisdiction.notary import Machine, Notary
 from jurisdiction.policy import PolicyForged
 from jurisdiction.records import facts, ledger
 from jurisdiction.records.policies import Excluded, NoPolicy
-from webadmin import identity
+from mailhost.models import CellIdentity
 from webadmin.environ import Environ, split
 from webadmin.keyfiles import read_or_make
 
@@ -37,7 +37,7 @@ def notary(environ: Environ, *, today: date, accepted: Accepted | None = None) -
     """Raises CannotDecide, KeyFileDamaged, AtlasErrors, RollbackRefused, django.db.DatabaseError."""
     atlas = installed()
     accept(atlas, accepted or facts.accepted())
-    row = identity.stored_identity()
+    row = CellIdentity.objects.first()
     keys = {name: read_or_make(environ.keys / name) for name in KEY_FILES}
     return Notary(
         home=home(environ, atlas, today),

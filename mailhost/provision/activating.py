@@ -41,11 +41,23 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
             recipient=made.recipient.text,
             signing_key=bytes(made.signing_key),
             created=now.date(),
+            log_label=bytes.fromhex(label),
         )
         for wrap in _wraps(made, server_key):
             wrap.mailbox = box
             wrap.save()
         keys.enter(label, [made.recipient.text], made.signing_key, notary)
+
+
+def log_label(box: Mailbox, notary: Notary) -> str:
+    """The label under which the log has the address's keys, in hex; made where it is not kept yet, and then kept."""
+    known = MailboxKey.objects.filter(mailbox=box)
+    kept = known.exclude(log_label=None).values_list("log_label", flat=True).first()
+    if kept is not None:
+        return bytes(kept).hex()
+    made = keys.label_of(box.address, notary)
+    known.update(log_label=bytes.fromhex(made))
+    return made
 
 
 def is_sent_again(made: Registration, known: MailboxKey) -> bool:

@@ -111,5 +111,7 @@ def unproven_by_day(today: date, words: str) -> Chart:
 
 def by_trouble() -> QuerySet[Domain]:
     """Every domain, those with DNS problems first, then those never looked at."""
-    rows = Domain.objects.select_related("tenant", "domaincheck")
+    # What a check found is of no use to a list, and there is much of it.
+    shown = ("name", "verified", "tenant__slug", "domaincheck__problems", "domaincheck__checked")
+    rows = Domain.objects.select_related("tenant", "domaincheck").only(*shown)
     return rows.order_by(F("domaincheck__problems").desc(nulls_last=True), "name")

@@ -327,6 +327,19 @@ def test_the_keyring_is_for_its_owner_alone(ada: Client) -> None:
     assert "no-store" in ada.get("/mailbox/keyring").headers["Cache-Control"]
 
 
+def test_the_keys_page_goes_by_the_label_that_was_kept(ada: Client) -> None:
+    [row] = MailboxKey.objects.filter(mailbox__address=ADA)
+    kept = bytes(row.log_label or b"")
+    assert LedgerEntry.objects.filter(kind="key", subject=kept.hex()).count() == 1
+    # Of an earlier day: it is made by the first visit.
+    MailboxKey.objects.update(log_label=None)
+    assert "missing" not in ada.get("/mailbox/keys/").content.decode()
+    assert bytes(MailboxKey.objects.get(pk=row.pk).log_label or b"") == kept
+    # What lies under another label is not found: nothing is derived anew.
+    MailboxKey.objects.update(log_label=bytes(32))
+    assert "missing" in ada.get("/mailbox/keys/").content.decode()
+
+
 def test_the_keys_page_shows_the_entry_and_hands_out_a_receipt_under_a_signed_head(ada: Client) -> None:
     notary = notarial.notary(settings.ENVIRON, today=people.TODAY)
     assert ada.get("/mailbox/keys/receipt.json").status_code == 404

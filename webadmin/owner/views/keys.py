@@ -20,9 +20,9 @@ from jurisdiction.ledger.entries import KeyRecord
 from jurisdiction.ledger.receipts import Placed
 from jurisdiction.models import CheckpointRow
 from jurisdiction.notary import Notary
-from jurisdiction.records import keys as keylog
 from jurisdiction.records import ledger
 from mailhost.models import Mailbox, MailboxKey
+from mailhost.provision import activating
 from webadmin import notarial, witnessing
 from webadmin.owner.views import mailbox_of
 
@@ -73,7 +73,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 
 
 def _placed(box: Mailbox, notary: Notary) -> list[Placed]:
-    return ledger.entries_of(keylog.label_of(box.address, notary))
+    return ledger.entries_of(activating.log_label(box, notary))
 
 
 def _logged(box: Mailbox, placed: list[Placed], head: CheckpointRow | None) -> list[Logged]:

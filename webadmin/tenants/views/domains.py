@@ -47,6 +47,7 @@ def listing(request: HttpRequest, tenant: str) -> HttpResponse:
     rows = (
         Domain.objects.filter(tenant=own)
         .select_related("domaincheck")
+        .only("name", "verified", "domaincheck__problems")
         .annotate(mailboxes=Count("mailbox"))
         .order_by("name")
     )
