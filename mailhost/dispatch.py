@@ -23,7 +23,7 @@ from typing import Final
 
 from mailhost.handover import Handover, Here
 from mailhost.leaving import Asked, Leaving
-from mailhost.message.dsn import Fate
+from mailhost.message.fates import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, Passing, TlsNeed

@@ -8,13 +8,15 @@ tenant's own policy stopped, and whoever asked for no notices gets none (RFC 346
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.message.dsn import Fate, notice
+from mailhost.message.dsn import notice
+from mailhost.message.fates import Fate
+from mailhost.message.letter import Say
 from mailhost.outbox import GIVE_UP, Forward, Item, Outbox
 from mailhost.outcomes import Deferred
 from mailhost.receive import Receiver
@@ -164,7 +166,8 @@ EXPIRED: Final = "4.4.7"  # RFC 3463 §3.5: delivery time expired
 
 
 class Notices:
-    """Writes notices and hands them to the cell's own delivery. `random_word` gives letters no message can foresee."""
+    """Writes notices and hands them to the cell's own delivery. `say_to` gives the sentences of a mailbox's owner in
+    their language, `random_word` letters no message can foresee."""
 
     def __init__(
         self,
@@ -173,12 +176,14 @@ class Notices:
         receiver: Receiver,
         outbox: Outbox,
         now: Callable[[], datetime],
+        say_to: Callable[[int], Awaitable[Say]],
         random_word: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._hostname = hostname
         self._receiver = receiver
         self._outbox = outbox
         self._now = now
+        self._say_to = say_to
         self._random_word = random_word
 
     async def send(self, item: Item, fates: Sequence[Fate]) -> bool:
@@ -213,6 +218,7 @@ class Notices:
             original=await self._outbox.content(item) or b"",
             envid=item.envid,
             gives_up=item.queued + GIVE_UP if fates[0].action == "delayed" else None,
+            say=await self._say_to(routes[0].mailbox_id),
         )
         envelope = Envelope(None, Client("", self._hostname, "LMTP"), recipients=[Recipient(author, routes)])
         return not isinstance(await self._receiver.message(envelope, bytearray(text)), Deferred)

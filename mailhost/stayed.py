@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mailhost.held import Held, Kept
-from mailhost.message.dsn import Fate
+from mailhost.message.fates import Fate
 from mailhost.outbox import Item, Passing
 from mailhost.ports import INBOX, WishCounts
 

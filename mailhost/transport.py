@@ -116,7 +116,8 @@ class Permission:
     @property
     def said(self) -> str:
         """The reasons in sentences and where they are on record, "" where no decision was made."""
-        return f"{self.words} Decision {self.decision}.".strip() if self.decision else ""
+        record = f"This is on record as decision {self.decision}."
+        return f"{self.words} {record}".strip() if self.decision else ""
 
 
 class Decider(Protocol):

@@ -10,7 +10,7 @@ from mailhost.dispatch import Dispatcher, DispatchLimits
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
-from mailhost.message.letter import english
+from mailhost.message.letter import Say, english
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices
 from mailhost.outbox import Forward, Outgoing, Passing, TlsNeed
@@ -141,6 +141,7 @@ class Office:
                 receiver=self.talk.house.receiver,  # type: ignore[arg-type]
                 outbox=self.outbox,
                 now=lambda: self.now,
+                say_to=self._say_to,
                 random_word=lambda: "w" * 32,
             ),
             metrics=self.talk.metrics,
@@ -154,6 +155,9 @@ class Office:
 
     def later(self, **passed: float) -> None:
         self.talk.now += timedelta(**passed)
+
+    async def _say_to(self, mailbox_id: int) -> Say:
+        return LANGUAGES.get(await self.links.language(mailbox_id), english)
 
     async def _find(self, _domain: str) -> Walk | Here:
         return self.walk

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
+from mailhost.message.headers import read_headers
 from mailhost.mxwalk import Later, NoMail, Target, Targets
 from mailhost.notices import WHY
 from mailhost.outbox import Claim, Item, TlsNeed
@@ -21,7 +22,7 @@ from mailhost.tlspolicy.requirement import Barred
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, Verdict
 from tests.office import BACKUP, MX, Office
-from tests.people import NOW
+from tests.people import ADA, NOW
 
 
 async def test_recipients_of_one_domain_share_a_transaction_and_messages_a_connection() -> None:
@@ -63,7 +64,7 @@ async def test_each_recipient_comes_to_its_own_end() -> None:
     assert row.due == NOW + BACKOFF[0]
     [notice] = office.notices()
     assert "Final-Recipient: rfc822; gone@other.test\r\nAction: failed\r\nStatus: 5.1.1\r\n" in notice
-    assert "mx.other.test said: 550 5.1.1 no such user" in notice
+    assert "What mx.other.test answered: 550 5.1.1 no such user" in notice
     assert "cleo@other.test" not in notice
     assert "High at noon" not in notice
 
@@ -197,7 +198,7 @@ async def test_one_host_that_must_not_have_it_stops_it_for_all() -> None:
     assert office.network.connected == []
     said = " ".join(office.notices()[0].split())
     assert "policy does not let readable mail go" in said
-    assert f"Nobody knows where it stands. Decision {'d' * 32}." in said
+    assert f"Nobody knows where it stands. This is on record as decision {'d' * 32}." in said
 
 
 async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
@@ -363,3 +364,16 @@ async def test_what_the_dns_does_not_say_is_never_a_bounce(reason: str) -> None:
     [row] = office.outbox.items.values()
     assert row.item.reason == reason
     assert office.notices() == []
+
+
+async def test_a_notice_is_in_its_authors_language_and_programs_read_the_same() -> None:
+    office = Office()
+    office.network.answers = {"gone@other.test": Answer(550, "5.1.1", "no such user")}
+    office.links.languages[ADA.mailbox_id] = "xx"
+    await office.put("gone@other.test")
+    await office.work()
+    [notice] = office.notices()
+    assert read_headers(notice.encode()).text(b"subject") == "¡Your message was not delivered!"
+    assert "¡Your message could not be delivered to:!" in notice
+    assert f"    ¡{WHY['refused_by_host'][1]}!" in notice
+    assert "Final-Recipient: rfc822; gone@other.test\r\nAction: failed\r\nStatus: 5.1.1\r\n" in notice

@@ -59,7 +59,7 @@ async def test_the_notice_names_the_addresses_the_reason_the_decision_and_the_wa
         "Action: failed Status: 5.7.1",
         "in the folder Held of your mailbox",
         "Nobody knows where it stands.",
-        f"Decision {'d' * 32}.",
+        f"This is on record as decision {'d' * 32}.",
         "Seal it for its reader",
         "send it again",
     ):

@@ -112,7 +112,7 @@ async def test_the_letter_says_what_to_do_and_why() -> None:
     text = " ".join(letter.split())
     for expected in (
         "Subject: Seven words for cleo@other.test",
-        'Your message "Tides" was not sent as mail. Nobody knows where it stands. Decision',
+        'Your message "Tides" was not sent as mail. Nobody knows where it stands. This is on record as decision',
         "Do not mail them",
         "For cleo@other.test, link",
         "opens until 2026-12-22",

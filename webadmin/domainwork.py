@@ -15,6 +15,7 @@ from datetime import date, datetime
 
 from jurisdiction.notary import Notary
 from mailhost.mailauth.resolver import Resolver
+from mailhost.message.letter import Say
 from mailhost.models import Domain, Job
 from mailhost.provision import dnsletters, domaindns, domainkeys, domains
 from mailhost.provision.claims import Claims
@@ -74,8 +75,12 @@ def begin_keys(environ: Environ, domain: Domain, today: date, *, resolver: bool 
 
 def tell(environ: Environ, looked: domaindns.Looked, now: datetime) -> bool:
     """Put a letter about the changes into the postmaster's mailbox; False: not now, but perhaps later."""
-    text = dnsletters.about_changes(looked, now=now, hostname=environ.hostname, word=secrets.token_hex(16))
-    return post(daemons.surroundings(environ), f"postmaster@{looked.domain}", text)
+    word = secrets.token_hex(16)
+
+    def written(say: Say) -> bytes:
+        return dnsletters.about_changes(looked, now=now, hostname=environ.hostname, word=word, say=say)
+
+    return post(daemons.surroundings(environ), f"postmaster@{looked.domain}", written)
 
 
 def _seen(domain: Domain, resolver: Resolver | None) -> Collection[str] | None:

@@ -67,7 +67,17 @@ def text(said: str) -> str:
     whole = _one(said, language)
     if whole is not None:
         return whole
-    return " ".join([_one(part, language) or part for part in _BETWEEN.split(said)])
+    parts, told = _BETWEEN.split(said), []
+    while parts:
+        # Sentences that were translated together come first, the longest row of them.
+        row = next((n for n in range(len(parts), 1, -1) if _is_known(" ".join(parts[:n]))), 1)
+        one, parts = " ".join(parts[:row]), parts[row:]
+        told.append(_one(one, language) or one)
+    return " ".join(told)
+
+
+def _is_known(sentences: str) -> bool:
+    return gettext(sentences) != sentences
 
 
 def into(language: str) -> Say:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.database import Cursor, Readers, engine_errors, statements
+from mailhost.adapters.languages import language
 from mailhost.adapters.writer import Writer
 from mailhost.securelinks import LinkRules, NewLink
 
@@ -30,7 +31,7 @@ class DatabaseLinks:
         return await self._readers.run(_rules, tenant_id)
 
     async def language(self, mailbox_id: int) -> str:
-        return await self._readers.run(_language, mailbox_id)
+        return await self._readers.run(language, mailbox_id)
 
     async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
         blobs = [await self._put_aside(link.content, now) for link in links]
@@ -81,13 +82,6 @@ def _row(link: NewLink, blob: str) -> tuple[Any, ...]:
         link.content,
         blob,
     )
-
-
-def _language(mailbox_id: int) -> str:
-    with statements() as cursor:
-        cursor.execute("SELECT language FROM mailhost_ownerlanguage WHERE mailbox_id = %s", [mailbox_id])
-        row = cursor.fetchone()
-    return str(row[0]) if row else ""
 
 
 def _rules(tenant_id: int) -> LinkRules:

@@ -8,41 +8,17 @@ Words of other hosts stand in it as one line of printable ASCII.  The envelope s
 nothing ever answers it (RFC 5321 §6.1).
 """
 
-import re
-import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from mailhost.message.dates import format_date
+from mailhost.message.encodedwords import encode_words
+from mailhost.message.fates import SUBJECTS, Fate, chief, clean, for_people
 from mailhost.message.headers import Buffer, header_end, searchable
+from mailhost.message.letter import Say, english
 
 # Of the original header this much is given back; a longer one is cut at a line end.
 MAX_HEADER = 32 * 1024
-# What a notice is called after: the first of these that is in it.
-_SUBJECT = {
-    "failed": "Your message was not delivered",
-    "delayed": "Your message is delayed",
-    "relayed": "Your message was handed on",
-    "delivered": "Your message was delivered",
-}
-_UNPRINTABLE = re.compile(r"[^ -~]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one recipient.  `action` is `failed`, `delayed`, `relayed` or `delivered` (RFC 3464 §2.3.3),
-    `status` the enhanced code, `why` a sentence for the author, `host` and `said` the other side's name and words where
-    there was one, `reason` the code of `why`."""
-
-    recipient: str
-    action: str
-    status: str
-    why: str
-    host: str = ""
-    said: str = ""
-    original: str = ""  # ORCPT as given, xtext
-    reason: str = ""
 
 
 def notice(
@@ -58,10 +34,11 @@ def notice(
     original: Buffer,
     envid: str = "",
     gives_up: datetime | None = None,
+    say: Say = english,
 ) -> bytes:
-    """The notice to the author `to`.  `boundary` must not occur in the original: give random letters."""
-    action = next((one for one in _SUBJECT if any(fate.action == one for fate in fates)), "delayed")
-    subject = _SUBJECT[action]
+    """The notice to the author `to`.  `boundary` must not occur in the original: give random letters.  `say` gives the
+    sentences of the author's language; what programs read is the same in all."""
+    subject = encode_words(say(SUBJECTS[chief(fates)])).decode("ascii").replace("?= =?", "?=\r\n =?")
     utf8 = not all(text.isascii() for text in (to, *(fate.recipient for fate in fates)))
     lines = [
         f"From: Mail delivery <postmaster@{domain}>",
@@ -79,7 +56,7 @@ def notice(
         "Content-Type: text/plain; charset=utf-8",
         "Content-Transfer-Encoding: 8bit",
         "",
-        *_for_people(fates, hostname, action, gives_up),
+        *for_people(fates, hostname, gives_up, say),
         f"--{boundary}",
         f"Content-Type: message/{'global-' if utf8 else ''}delivery-status",
         "",
@@ -93,45 +70,25 @@ def notice(
     return "\r\n".join([*lines, ""]).encode() + _header(original) + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _for_people(fates: Sequence[Fate], hostname: str, action: str, gives_up: datetime | None) -> list[str]:
-    lines = [f"This is the mail system of {hostname}.", ""]
-    match action:
-        case "failed":
-            lines += ["Your message could not be delivered to:", ""]
-        case "delayed":
-            until = "" if gives_up is None else f" until {format_date(gives_up)}"
-            lines += [f"Your message has not been delivered yet. You need do nothing: it is tried again{until}.", ""]
-            lines += ["Still waiting:", ""]
-        case _:
-            lines += ["You asked to be told (NOTIFY=SUCCESS):", ""]
-    # Failures first: of several recipients they are what the author must act on.
-    for fate in sorted(fates, key=lambda fate: list(_SUBJECT).index(fate.action)):
-        lines += [f"  {fate.recipient}", *textwrap.wrap(fate.why, 76, initial_indent="    ", subsequent_indent="    ")]
-        if fate.said:
-            lines.append(f"    {_clean(fate.host) or 'The other host'} said: {_clean(fate.said)}")
-        lines.append("")
-    return lines
-
-
 def _for_programs(
     fates: Sequence[Fate], hostname: str, queued: datetime, envid: str, gives_up: datetime | None
 ) -> list[str]:
     lines = [f"Reporting-MTA: dns; {hostname}"]
     if envid:
-        lines.append(f"Original-Envelope-Id: {_clean(envid)}")
+        lines.append(f"Original-Envelope-Id: {clean(envid)}")
     lines.append(f"Arrival-Date: {format_date(queued)}")
     for fate in fates:
         lines.append("")
         if fate.original:
-            kind, _, value = _clean(fate.original).partition(";")
+            kind, _, value = clean(fate.original).partition(";")
             lines.append(f"Original-Recipient: {kind}; {value}")
         # RFC 6533 §3: an address beyond ASCII has a type of its own.
         lines.append(f"Final-Recipient: {'rfc822' if fate.recipient.isascii() else 'utf-8'}; {fate.recipient}")
         lines += [f"Action: {fate.action}", f"Status: {fate.status}"]
         if fate.host:
-            lines.append(f"Remote-MTA: dns; {_clean(fate.host)}")
+            lines.append(f"Remote-MTA: dns; {clean(fate.host)}")
         if fate.said:
-            lines.append(f"Diagnostic-Code: smtp; {_clean(fate.said)}")
+            lines.append(f"Diagnostic-Code: smtp; {clean(fate.said)}")
         if gives_up is not None and fate.action == "delayed":
             lines.append(f"Will-Retry-Until: {format_date(gives_up)}")
     return [*lines, ""]
@@ -144,7 +101,3 @@ def _header(original: Buffer) -> bytes:
     if end > MAX_HEADER:
         block = block[: block.rfind(b"\n") + 1]
     return block.rstrip(b"\r\n") + b"\r\n"
-
-
-def _clean(text: str) -> str:
-    return _UNPRINTABLE.sub("?", text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mailhost.adapters.consents import DatabaseConsents
 from mailhost.adapters.egress import DatabaseDecider
+from mailhost.adapters.languages import Languages
 from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.securelinks import DatabaseLinks
@@ -74,7 +75,13 @@ async def _dispatchd(around: Surroundings) -> None:
             ),
             leaving=_leaving(around, shop, receiver, queue, held),
             stayed=Stayed(held=held, counts=DatabaseWishCounts(shop.writer), now=now),
-            notices=Notices(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now),
+            notices=Notices(
+                hostname=settings.hostname,
+                receiver=receiver,
+                outbox=queue,
+                now=now,
+                say_to=Languages(shop.readers, around.say).of_owner,
+            ),
             metrics=around.metrics,
             now=now,
             limits=dispatch_limits(settings),

@@ -5,18 +5,23 @@ Letters of its own, and answers that a reader wrote on the page of a secure link
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from mailhost.adapters.languages import Languages
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import parse_address
+from mailhost.message.letter import Say
 from mailhost.outcomes import Deferred, Verdict
 from mailhost.ports import INBOX
 from mailhost.wiring.chosenlimits import smtp_limits
 from mailhost.wiring.intake import intake
 from mailhost.wiring.surroundings import Surroundings, run, workshop
 
+# A letter that is written in the language of whoever reads the mail of its address.
+type Written = Callable[[Say], bytes]
 
-def post(around: Surroundings, to: str, text: bytes) -> bool:
+
+def post(around: Surroundings, to: str, text: bytes | Written) -> bool:
     """Deliver a letter; False: not now, try again. Whoever does not exist, or will never take it, needs no second try.
 
     For a process with no event loop of its own.
@@ -24,19 +29,22 @@ def post(around: Surroundings, to: str, text: bytes) -> bool:
     return all(post_all(around, [(to, text)]))
 
 
-def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes]]) -> list[bool]:
+def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes | Written]]) -> list[bool]:
     """Deliver letters, each with its one recipient, one after the other; which of them need no second try."""
     done: list[bool] = []
 
     async def deliver() -> None:
         settings, limits = around.settings, smtp_limits(around.settings)
         async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, _, _plain):
+            languages = Languages(shop.readers, around.say)
             for to, text in letters:
                 address = parse_address(to)
-                routes = await receiver.recipient(address, len(text))
+                routes = await receiver.recipient(address, 0 if callable(text) else len(text))
                 if not isinstance(routes, tuple):
                     done.append(not isinstance(routes, Deferred))
                     continue
+                if callable(text):
+                    text = text(await languages.of_owner(routes[0].mailbox_id))  # noqa: PLW2901  # the same letter
                 client = Client("", settings.hostname, "LMTP")
                 envelope = Envelope(None, client, recipients=[Recipient(address, routes)])
                 done.append(not isinstance(await receiver.message(envelope, bytearray(text)), Deferred))

@@ -94,7 +94,7 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
             b"ask your administrator",
             b"[consent] as the first word of its subject",
             b"[link] as the first word of its subject",
-            b"Decision ",
+            b"on record as decision ",
         ):
             assert expected in said, expected
         assert b"High at noon" not in notice

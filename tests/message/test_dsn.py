@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any
 
-from mailhost.message.dsn import MAX_HEADER, Fate, notice
+from mailhost.message.dsn import MAX_HEADER, notice
+from mailhost.message.fates import Fate
 
 NOW = datetime(2026, 11, 22, 10, 30, 12, tzinfo=UTC)
 ORIGINAL = b"From: ada@example.is\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from mailhost.mailauth.resolver import Txt
+from mailhost.message.letter import english
 from mailhost.models import Domain, DomainCheck, Job, Message
 from mailhost.provision import dnsletters, domaindns
 from tests.fakedns import FakeDns
@@ -68,8 +69,9 @@ def test_the_letter_says_what_to_do(dns: FakeDns) -> None:
     domaindns.keep(domain, domaindns.look(domain, HOSTED, dns, now=house.NOW), told=True)
     del dns.zone["_dmarc.example.is"]
     looked = domaindns.look(domain, HOSTED, dns, now=house.NOW)
-    text = dnsletters.about_changes(looked, now=house.NOW, hostname="mx.example", word="w" * 32).decode()
+    text = dnsletters.about_changes(looked, now=house.NOW, hostname="mx.example", word="w" * 32, say=english).decode()
     assert "Subject: DNS of example.is: something to do\r\n" in text
-    assert "No longer right: TXT _dmarc.example.is\r\n  expected: v=DMARC1; p=quarantine\r\n" in text
-    assert "  next: Add a TXT record named _dmarc" in text
+    assert "This record is no longer right: TXT _dmarc.example.is\r\n" in text
+    assert "It should be:\r\n\r\n    v=DMARC1; p=quarantine\r\n" in text
+    assert "What to do next:\r\n\r\n    Add a TXT record named _dmarc" in text
     assert "Still to do" not in text
