@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Final, NoReturn
 
 from django.core.management import call_command
@@ -104,8 +105,14 @@ def _begin_anew(ready_fd: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    highest = os.sysconf("SC_OPEN_MAX")
-    os.closerange(3, ready_fd)
-    os.closerange(ready_fd + 1, highest)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    # Not closed: a library that holds one of the parent's files (perf's map of symbols is one) would go on writing to
+    # its number, and the number would be the database's next.
+    for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        if descriptor > 2 and descriptor not in {ready_fd, nowhere}:
+            with suppress(OSError):  # that of the listing itself
+                os.fstat(descriptor)
+                os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

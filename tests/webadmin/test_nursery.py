@@ -20,7 +20,7 @@ import json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 from webadmin import nursery
-kept = open(os.devnull)
+kept = open(sys.executable, "rb")
 os.set_inheritable(kept.fileno(), True)
 signal.signal(signal.SIGTERM, lambda *_: print("the parent was meant"))
 exec(sys.argv[2])
@@ -56,15 +56,17 @@ def test_randomness_is_each_childs_own() -> None:
     assert not set(json.loads(first)) & set(json.loads(second))
 
 
-def test_only_standard_streams_and_the_ready_byte_are_open() -> None:
+def test_what_the_parent_had_open_leads_nowhere_and_its_number_is_not_given_anew() -> None:
     [[said, code]], _ = children(
         "found = {int(name): os.readlink(f'/proc/self/fd/{name}') for name in os.listdir('/proc/self/fd')"
         " if os.path.exists(f'/proc/self/fd/{name}')}\n"
-        "os.write(fd, json.dumps([found, fd]).encode())"
+        "new = os.open(sys.executable, os.O_RDONLY)\n"
+        "os.write(fd, json.dumps([found, fd, kept.fileno(), new]).encode())"
     )
-    found, ready = json.loads(said)
-    assert set(found) == {"0", "1", "2", str(ready)}
-    assert found["0"] == os.devnull
+    found, ready, kept, new = json.loads(said)
+    assert {found[number] for number in set(found) - {"1", "2", str(ready)}} == {os.devnull}
+    assert found[str(kept)] == os.devnull
+    assert str(new) not in found
     assert code == 0
 
 
