@@ -24,8 +24,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.bench.target import free_ports, provision, settings
+from tests.bench.target import provision, settings
 from tests.servers import postgresql
+from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
     from mailhost.adapters.queue import DatabaseQueue
@@ -170,7 +171,7 @@ async def bench(count: int, seconds: float) -> None:
             shop.writer, shop.readers, keys, FileBlobs(environ.outgoing), cell=environ.cell, key=bytes(32)
         )
         with sink() as live:
-            [dead] = free_ports(1)
+            dead = free_port()
             print("without messages", flush=True)
             await work(queue, seconds / 3, who, live, dead)
             await fill(queue, *who, count)
@@ -184,7 +185,7 @@ async def bench(count: int, seconds: float) -> None:
 
 @contextmanager
 def sink() -> Iterator[int]:
-    [port] = free_ports(1)
+    port = free_port()
     words = ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "50"]
     process = subprocess.Popen(words)
     try:

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import target
+from tests.servers.ports import free_port
 from tests.servers.postfix import Postfix, postfix
 from tests.servers.privatenetwork import private_network
 
@@ -239,7 +240,7 @@ def main() -> None:
     load = Load(**vars(parser.parse_args()))
     with private_network() as network, postfix(network) as host:
         for side_of in (skerry, lambda sink: peer(host, sink)):
-            sink = Sink(target.free_ports(1)[0])
+            sink = Sink(free_port())
             try:
                 with side_of(sink) as side:
                     measure(side, sink, load)

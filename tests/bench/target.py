@@ -21,21 +21,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.servers.ports import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 USERS = 100
 DOMAIN = "bench.test"
 PORTS = ("MX", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "WEB")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def settings(folder: Path) -> dict[str, str]:

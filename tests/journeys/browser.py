@@ -17,12 +17,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 AXE: Final = ROOT / "tests" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
+# Milliseconds, in place of Playwright's five seconds: reached only where something is wrong, not where it is busy.
+PATIENCE: Final = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 def missing(what: str) -> None:
@@ -123,6 +135,7 @@ def visitor(
             # So that axe can be put into a page from outside it; pages without script keep their policy in force.
             bypass_csp=False,
         )
+        context.set_default_timeout(PATIENCE)
         yield Visitor(context, origin, folder)
     finally:
         browser.close()

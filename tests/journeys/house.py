@@ -19,23 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.ports import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("MX", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "WEB")
 # Seconds until a cell answers on all doors: seven on a free machine, and CI's is seldom free.
 START = 150.0
 PASSWORD = "correct horse battery staple"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 @dataclass
@@ -50,6 +40,7 @@ class House:
     commands: subprocess.Popen[str] | None = None
     commands_environment: Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"  # where it listens
+    password: str = PASSWORD  # of every account that `people` makes
 
     def __post_init__(self) -> None:
         if not self.ports:
@@ -170,7 +161,7 @@ class House:
         self.skerry("tenant", "add", tenant)
         self.skerry("domain", "add", domain, "--tenant", tenant)
         return {
-            name: self.skerry("mailbox", "add", f"{name}@{domain}", "--password-stdin", answer=PASSWORD + "\n")
+            name: self.skerry("mailbox", "add", f"{name}@{domain}", "--password-stdin", answer=self.password + "\n")
             for name in names
         }
 
@@ -178,7 +169,7 @@ class House:
         """A new app password of that access."""
         words = ["app-password", "add", address, "--access", access]
         if access == "session":
-            made = self.skerry(*words, "--password-stdin", answer=PASSWORD + "\n")
+            made = self.skerry(*words, "--password-stdin", answer=self.password + "\n")
         else:
             made = self.skerry(*words)
         return str(made["password"])

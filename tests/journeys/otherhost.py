@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.journeys.house import free_ports
+from tests.servers.ports import free_port
 
 
 @dataclass
@@ -69,7 +69,7 @@ class OtherHost:
 @contextmanager
 def other_host(port: int = 0, address: str = "127.0.0.1") -> Iterator[OtherHost]:
     """A host that takes mail on loopback while the context lasts."""
-    made = OtherHost(port or free_ports(1)[0])
+    made = OtherHost(port or free_port())
     controller = Controller(made, hostname=address, port=made.port, ident="other", server_hostname="mx.other.test")
     controller.start()
     try:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import ROOT, House, free_ports, prepared
+from tests.journeys.house import ROOT, House, prepared
 from tests.journeys.test_serve import wait_for
+from tests.servers.ports import free_port
 from tests.servers.presence import need
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -49,13 +50,16 @@ def publish(cell: House, kind: str) -> None:
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """URL of a Redis of our own, on loopback, that keeps nothing."""
-    need("redis-server")
-    [port] = free_ports(1)
+    need("redis-server", "redis-cli")
+    port = free_port()
     words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     try:
-        time.sleep(0.5)
-        assert server.poll() is None
+        deadline = time.monotonic() + 60
+        while subprocess.run(["redis-cli", "-p", str(port), "PING"], capture_output=True, check=False).returncode:
+            assert server.poll() is None
+            assert time.monotonic() < deadline, "Redis does not answer"
+            time.sleep(0.05)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()
@@ -107,7 +111,7 @@ def test_a_message_that_another_cell_put_into_the_folder_is_not_run() -> None:
         )
         environment = cell.environment | {"DJANGO_SETTINGS_MODULE": "webadmin.settings"}
         subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while list((cell.home / "is-1" / "run" / "broker" / "queue").glob("*.msg")):
             assert time.monotonic() < deadline
             time.sleep(0.1)

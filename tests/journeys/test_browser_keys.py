@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
@@ -100,11 +102,29 @@ def test_chromium_makes_keys_that_python_opens_and_opens_them_again(page: Page) 
     assert made["ticks"] >= 2
 
 
+def processor_seconds() -> float:
+    """What every process below this one has used of the processors: the browser's, and its driver's."""
+    parents, used = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            parents[int(entry.name)] = int(fields[1])
+            used[int(entry.name)] = int(fields[11]) + int(fields[12])
+    ours, found = {os.getpid()}, 0
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+        found += sum(used[pid] for pid in more)
+    return found / os.sysconf("SC_CLK_TCK")
+
+
 def test_keys_are_made_in_less_than_two_seconds(page: Page) -> None:
-    best = min(page.evaluate(MAKE, ["five quiet seals wait", "ada@example.is"])["ms"] for _ in range(3))
-    if os.getloadavg()[0] > (os.cpu_count() or 1):
-        pytest.skip("the machine is busy with something else, so a time says nothing")
-    assert best < 2000
+    """Of a processor: by the clock it is less on a free machine, and on a busy one the clock tells of the others."""
+    spent = []
+    for _ in range(3):
+        before = processor_seconds()
+        page.evaluate(MAKE, ["five quiet seals wait", "ada@example.is"])
+        spent.append(processor_seconds() - before)
+    assert 0 < min(spent) < 2
 
 
 def test_a_page_without_leave_for_webassembly_has_none_of_its_own(page: Page) -> None:

@@ -23,10 +23,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import PASSWORD, House, prepared
+from tests.journeys.house import House, prepared
 from tests.journeys.test_kill import _unverified
 
-CLIENT = "127.0.0.77"
+# Like the passwords, another one each time: beside this journey others write into the temporary folder.
+CLIENT = ".".join(["127", *(str(100 + secrets.randbelow(150)) for _ in range(3))])
 
 
 def _marks() -> dict[str, str]:
@@ -77,7 +78,7 @@ def _mail(marks: dict[str, str], body: str) -> EmailMessage:
 def _drive_smtp(cell: House, marks: dict[str, str]) -> None:
     sender = f"{marks['sender']}@{marks['domain']}.test"
     with smtplib.SMTP(
-        "127.0.0.1", cell.ports["MX"], local_hostname=f"{marks['helo']}.test", source_address=(CLIENT, 0), timeout=20
+        "127.0.0.1", cell.ports["MX"], local_hostname=f"{marks['helo']}.test", source_address=(CLIENT, 0), timeout=60
     ) as client:
         client.send_message(_mail(marks, marks["body"]), sender, ["ada@example.is"])
         client.starttls(context=_unverified())
@@ -130,6 +131,7 @@ def test_nothing_private_rests_anywhere_in_clear() -> None:
     marks = _marks()
     before = _temporary()
     with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_LOG_LEVEL="debug") as cell:
+        cell.password = "canary " + secrets.token_hex(16)
         ada = cell.people("example", "example.is", ["ada"])["ada"]
         session = cell.app_password("ada@example.is", "session")
         sealed = cell.app_password("ada@example.is", "sealed")
@@ -142,7 +144,7 @@ def test_nothing_private_rests_anywhere_in_clear() -> None:
                 os.kill(pid, signal.SIGKILL)
         cell.wait_until_served()
         _drive_smtp(cell, marks)
-        secrets_ = {"account password": PASSWORD, "recovery phrase": ada["recovery_phrase"]}
+        secrets_ = {"account password": cell.password, "recovery phrase": ada["recovery_phrase"]}
         secrets_ |= {"session": session, "sealed": sealed, "bare": session.replace("-", ""), "client": CLIENT}
         cell.stop()
         found = list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], marks | secrets_))

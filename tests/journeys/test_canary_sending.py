@@ -27,7 +27,7 @@ import pytest
 from mailhost.seal import open_file
 from mailhost.seal.link import link_keys
 from mailhost.seal.password import Argon2Parameters
-from tests.journeys.house import PASSWORD, House, prepared
+from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_canary import CLIENT, _files, _found_in, _scan_can_fail, _temporary
 from tests.journeys.test_jurisdiction import HOLDING
@@ -94,7 +94,7 @@ def _forward(cell: House, marks: dict[str, str]) -> None:
         file.write(json.dumps(rules))
         file.flush()
         words = ("filters", "set", "ada@example.is", "--file", file.name, "--password-stdin")
-        assert cell.skerry(*words, answer=PASSWORD + "\n")["rules"] == 1
+        assert cell.skerry(*words, answer=cell.password + "\n")["rules"] == 1
 
 
 def _arrive(cell: House, marks: dict[str, str], sender: str, recipient: str) -> None:
@@ -192,6 +192,7 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
         other_host(address=AMERICAN) as other,
         prepared(SKERRY_SMARTHOST=f"{AMERICAN}:{other.port}", SKERRY_PLACES=f"{AMERICAN}/32=DE/US", **settings) as cell,
     ):
+        cell.password = "canary " + secrets.token_hex(16)
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()
@@ -200,6 +201,6 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
             if "dispatchd" in line or "smtpd" in line:
                 os.kill(pid, signal.SIGKILL)
         cell.stop()
-        hidden = marks | opens | {"client": CLIENT, "account password": PASSWORD, "app password": password}
+        hidden = marks | opens | {"client": CLIENT, "account password": cell.password, "app password": password}
         assert list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], hidden)) == []
         _scan_can_fail(cell)

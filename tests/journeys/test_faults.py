@@ -132,14 +132,20 @@ def test_a_sender_that_closes_its_side_after_the_dot_leaves_one_copy_for_its_ret
     ):
         letter = b"Subject: once\r\nMessage-ID: <once@example.net>\r\n\r\nonly once\r\n"
         dialogue = b"EHLO sender.test\r\nMAIL FROM:<ben@example.net>\r\nRCPT TO:<" + ADA.encode() + b">\r\nDATA\r\n"
-        with socket.create_connection(("127.0.0.1", cell.ports["MX"]), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", cell.ports["MX"]), timeout=60) as client:
             client.recv(512)
             client.sendall(dialogue)
-            time.sleep(1)
+            said = b""
+            while b"354 " not in said:
+                said += (more := client.recv(512))
+                assert more, said
             client.sendall(letter + b".\r\n")
             # Gone without waiting: the 250 cannot be written.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        time.sleep(2)
+        deadline = time.monotonic() + 60
+        while len(mails(cell, password)) == 0:
+            assert time.monotonic() < deadline, "nothing was kept of what had come whole"
+            time.sleep(0.1)
         assert deliver(cell, letter.decode()) == (250, b"")
         assert len(mails(cell, password)) == 1
         # The same letter sent once more on purpose is a new letter.

@@ -48,7 +48,7 @@ class Scene:
             _, data = client.fetch("1:*", "(BODY.PEEK[])")
             return [part[1] for part in data if isinstance(part, tuple)]
 
-    def wait_for(self, folder: str, words: bytes, seconds: float = 30) -> bytes:
+    def wait_for(self, folder: str, words: bytes, seconds: float = 90) -> bytes:
         deadline = time.monotonic() + seconds
         while True:
             for text in self.folder(folder):
@@ -184,7 +184,7 @@ def test_a_dns_that_says_nothing_about_the_sender_puts_the_mail_off(scene: Scene
 def test_figures_count_reasons_and_name_nobody(scene: Scene) -> None:
     import urllib.request
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{scene.cell.ports['WEB']}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{scene.cell.ports['WEB']}/metrics", timeout=60) as answer:
         page = answer.read().decode()
     assert 'skerry_smtp_rulings_total{ruling="forged"}' in page
     assert 'skerry_sender_findings_total{finding="no_reverse_name"}' in page

@@ -62,7 +62,7 @@ def towards(cell: House, host: str, other: OtherHost) -> None:
 
 
 def send_raw(cell: House, password: str, content: bytes, to: str) -> None:
-    with smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], timeout=60) as client:
         client.starttls(context=_unverified())
         client.login("ada@example.is", password)
         client.sendmail("ada@example.is", [to], content)

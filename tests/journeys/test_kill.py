@@ -48,7 +48,7 @@ class _Sender(threading.Thread):
         while not self._until.is_set():
             with (
                 suppress(OSError, smtplib.SMTPException),
-                smtplib.SMTP("127.0.0.1", self._port, local_hostname="sender.test", timeout=10) as client,
+                smtplib.SMTP("127.0.0.1", self._port, local_hostname="sender.test", timeout=30) as client,
             ):
                 for _ in range(20):
                     number += 1
@@ -60,11 +60,11 @@ class _Sender(threading.Thread):
                         break
 
 
-def _wait_for_progress(senders: list[_Sender]) -> None:
+def _wait_for_progress(senders: list[_Sender], more: int = 15) -> None:
     """Until some more mail has come through: each kill happens under load."""
     before = sum(len(sender.acknowledged) for sender in senders)
     deadline = time.monotonic() + 90
-    while sum(len(sender.acknowledged) for sender in senders) < before + 15:
+    while sum(len(sender.acknowledged) for sender in senders) < before + more:
         assert time.monotonic() < deadline, "no mail comes through any more"
         time.sleep(0.02)
 
@@ -98,7 +98,7 @@ def test_no_acknowledged_message_is_lost_when_processes_are_killed() -> None:
                 os.kill(dice.choice(victims), signal.SIGKILL)
         stop.set()
         for sender in senders:
-            sender.join(timeout=30)
+            sender.join(timeout=90)
         cell.wait_until_served()
         wanted = {mark for sender in senders for mark in sender.acknowledged}
         found = _subjects(cell, password)
@@ -121,12 +121,12 @@ def test_the_whole_cell_may_be_killed_at_once_and_comes_back_with_everything() -
             cell.start()
             sender = _Sender(f"r{round_}", cell.ports["MX"], stop, 2000)
             sender.start()
-            time.sleep(1.0)
+            _wait_for_progress([sender], 8)
             assert cell.process is not None
             os.killpg(cell.process.pid, signal.SIGKILL)
             cell.process.wait()
             stop.set()
-            sender.join(timeout=30)
+            sender.join(timeout=90)
             stop.clear()
             wanted |= set(sender.acknowledged)
         cell.start()

@@ -65,7 +65,7 @@ def test_mail_arrives_over_a_connection_verified_by_dane(worlds: tuple[DnsWorld,
 def test_mail_comes_in_from_and_goes_out_to_the_tests_own_process(worlds: tuple[DnsWorld, Postfix, Postfix]) -> None:
     _, one, _ = worlds
     one.configure(smtp_tls_security_level="may")
-    with smtplib.SMTP(str(FIRST), 25, timeout=20) as client:
+    with smtplib.SMTP(str(FIRST), 25, timeout=60) as client:
         client.sendmail("ada@example.is", ["fay@post.test"], MAIL)
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             client.sendmail("ada@example.is", ["dora@third.test"], MAIL)

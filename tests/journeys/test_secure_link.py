@@ -23,7 +23,6 @@ from tests.journeys.test_sending import populated, texts, wait_for_texts
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 AMERICAN = "127.0.0.2"
-SLOW = 30_000  # milliseconds for Argon2id on a busy machine
 TEXT = "High at noon, low at six."
 ANSWER = "Gladly, at high water."
 
@@ -49,7 +48,7 @@ def _agree(owner: Visitor, american: OtherHost, cell: House, password: str) -> N
     page.get_by_label("Mail address").fill("ada@example.is")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="End link")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="End link")).to_be_visible()
     owner.look("owner-links")
     page = owner.go("/account/consents/")
     page.get_by_label("The reader's address").fill("cleo@other.test")
@@ -58,7 +57,7 @@ def _agree(owner: Visitor, american: OtherHost, cell: House, password: str) -> N
     assert "cleo" not in page.content()
     page.get_by_label("Your account password").fill(PASSWORD)
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("cleo@other.test")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("cleo@other.test")).to_be_visible()
     owner.look("owner-consents")
     hand_in(cell, password)
     american.wait_for(2, 60)
@@ -93,10 +92,10 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
             cleo.look("secure-link")
             page.get_by_label("The seven words").fill("zoo zoo zoo zoo zoo zoo zoo")
             page.get_by_role("button", name="Open the message").click()
-            expect(page.get_by_role("alert")).to_contain_text("not the words of this link", timeout=SLOW)
+            expect(page.get_by_role("alert")).to_contain_text("not the words of this link")
             page.get_by_label("The seven words").fill(words[1].decode().title().replace(" ", ", "))
             page.get_by_role("button", name="Open the message").click()
-            expect(page.get_by_role("heading", name="Tides")).to_be_visible(timeout=SLOW)
+            expect(page.get_by_role("heading", name="Tides")).to_be_visible()
             expect(page.get_by_text(TEXT)).to_be_visible()
             cleo.look("secure-link-opened")
             with page.expect_download() as saved:
@@ -107,7 +106,7 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
                 {"name": "chart.bin", "mimeType": "application/octet-stream", "buffer": b"two fathoms"}
             )
             page.get_by_role("button", name="Send the answer").click()
-            expect(page.get_by_text("in the mailbox it was for, sealed")).to_be_visible(timeout=SLOW)
+            expect(page.get_by_text("in the mailbox it was for, sealed")).to_be_visible()
             cleo.look("secure-link-answered")
             assert not [text for text in sent if TEXT.encode() in text or words[1].split()[0] + b" " in text.lower()]
 
@@ -125,5 +124,5 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
                 page = cleo.go(link[1].decode())
                 page.get_by_label("The seven words").fill(words[1].decode())
                 page.get_by_role("button", name="Open the message").click()
-                expect(page.get_by_role("heading", name="Tides")).to_be_visible(timeout=SLOW)
+                expect(page.get_by_role("heading", name="Tides")).to_be_visible()
                 cleo.look(f"secure-link-opened-{name}")

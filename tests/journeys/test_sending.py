@@ -13,9 +13,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.journeys.house import House, free_ports, prepared
+from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
+from tests.servers.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -37,10 +38,10 @@ def submit(
             cell.ports["SUBMISSIONS"],
             local_hostname="laptop.secret.test",
             context=_unverified(),
-            timeout=20,
+            timeout=60,
         )
     else:
-        client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=20)
+        client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=60)
         client.starttls(context=_unverified())
     with client:
         client.login("ada@example.is", password)
@@ -74,7 +75,7 @@ def test_a_message_reaches_here_and_elsewhere_and_says_nothing_about_its_author(
         cell.start()
         message = mail(Bcc="ben@example.is", User_Agent="Secret/1.0", X_Originating_IP="[192.0.2.77]")
         del message["Date"], message["Message-ID"]
-        client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=20)
+        client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=60)
         with client:
             client.ehlo()
             assert "auth" not in client.esmtp_features
@@ -115,7 +116,7 @@ def test_what_a_login_may_not_do_is_refused() -> None:
             submit(cell, ada, mail(From="ben@example.is"), "cleo@other.test")
         with pytest.raises(smtplib.SMTPAuthenticationError):
             submit(cell, "wrong-password", mail(), "cleo@other.test")
-        with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=20) as mx:
+        with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=60) as mx:
             assert mx.docmd("AUTH", "PLAIN AGE=")[0] == 502
 
 
@@ -140,12 +141,12 @@ def test_a_refusal_comes_back_as_a_notice_without_the_body() -> None:
 
 
 def test_a_host_that_is_away_gets_its_mail_later_and_the_queue_says_why() -> None:
-    port = free_ports(1)[0]
+    port = free_port()
     with prepared(SKERRY_SMARTHOST=f"127.0.0.1:{port}") as cell:
         ada, _ben = populated(cell)
         cell.start()
         submit(cell, ada, mail("Patience"), "cleo@other.test")
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not (rows := [row for row in cell.skerry("queue", "list") if row["reason"]]):
             assert time.monotonic() < deadline
         assert rows[0]["reason"] == "refused"

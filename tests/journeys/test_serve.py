@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import House, house, neighbour, prepared
+from tests.journeys.house import START, House, house, neighbour, prepared
 from tests.journeys.test_kill import _unverified
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 LOGIN = re.compile(r"(\w+@demo\.test) \((\w+) access.*?\n +app password +(\S+)\n +account password +(\S+)")
 
 
-def wait_for(text: str, cell: House, seconds: float = 40) -> None:
+def wait_for(text: str, cell: House, seconds: float = START) -> None:
     deadline = time.monotonic() + seconds
     while text not in cell.log:
         assert time.monotonic() < deadline, cell.log[-3000:]
@@ -47,7 +47,7 @@ def _alive(pid: int) -> bool:
 
 
 def fetched(port: int, path: str) -> tuple[int, str]:
-    with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=60) as answer:
         return answer.status, answer.read().decode()
 
 
@@ -111,7 +111,7 @@ def test_a_child_that_is_killed_comes_back_and_orphans_end() -> None:
         assert cell.process is not None
         os.kill(cell.process.pid, signal.SIGKILL)
         cell.process.wait()
-        assert gone(children, 5), "a child outlived its supervisor"
+        assert gone(children, 30), "a child outlived its supervisor"
         cell.start()
 
 
@@ -172,7 +172,7 @@ def test_a_wrong_setting_is_named_before_anything_starts() -> None:
 
 def test_the_renewed_certificate_is_served_without_a_restart() -> None:
     def served(cell: House) -> bytes:
-        raw = socket.create_connection(("127.0.0.1", cell.ports["IMAPS"]), timeout=5)
+        raw = socket.create_connection(("127.0.0.1", cell.ports["IMAPS"]), timeout=60)
         with _unverified().wrap_socket(raw) as wrapped:
             return wrapped.getpeercert(binary_form=True) or b""
 
@@ -185,5 +185,7 @@ def test_the_renewed_certificate_is_served_without_a_restart() -> None:
         pem.unlink()
         assert cell.manage("prepare").returncode == 0
         assert pem.read_bytes() != old
-        time.sleep(1.2)
-        assert served(cell) != first
+        deadline = time.monotonic() + 60
+        while served(cell) == first:
+            assert time.monotonic() < deadline, "the old certificate is still served"
+            time.sleep(0.1)

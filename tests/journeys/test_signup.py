@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from mailhost.seal import open_file
 from mailhost.seal.keyring import open_keyring, unwrap_keyring_key
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
+from tests.journeys.browser import PATIENCE
 from tests.journeys.house import House, prepared
 from tests.seal.test_exchange import need_program
 
@@ -58,6 +59,7 @@ def chromium() -> Iterator[Browser]:
 def visiting(browser: Browser, cell: House, **options: Any) -> Iterator[Page]:
     """A page of a fresh visitor; complaints of the console and requests elsewhere fail the test."""
     context = browser.new_context(base_url=f"http://localhost:{cell.ports['WEB']}", locale="en-GB", **options)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

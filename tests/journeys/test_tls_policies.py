@@ -115,14 +115,14 @@ class World:
         found = [path.read_bytes() for path in (self.post.folder / "mail" / "all" / "new").glob("*")]
         return [text for text in found if f"Subject: {subject}\n".encode() in text]
 
-    def wait_at_post(self, subject: str, seconds: float = 40) -> bytes:
+    def wait_at_post(self, subject: str, seconds: float = 90) -> bytes:
         deadline = time.monotonic() + seconds
         while not (found := self.at_post(subject)):
             assert time.monotonic() < deadline, f"{self.cell.skerry('queue', 'list')} {self.cell.log[-1500:]}"
             time.sleep(0.1)
         return found[0]
 
-    def wait_for_reason(self, reason: str, seconds: float = 40) -> None:
+    def wait_for_reason(self, reason: str, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while reason not in (seen := {row["reason"] for row in self.cell.skerry("queue", "list")}):
             assert time.monotonic() < deadline, f"{seen}: {self.cell.log[-1500:]}"
@@ -321,7 +321,7 @@ def test_a_postfix_that_refuses_puts_off_and_dies_over_a_message(world: World) -
     assert b"Status: 5.7.1" in wait_for_text(*inbox, b"nobody of that name")
     world.wait_for_reason("deferred_by_host")
 
-    seen, deadline = world.post.log.count("client="), time.monotonic() + 30
+    seen, deadline = world.post.log.count("client="), time.monotonic() + 90
     world.send("cleo@dane.test", "over which it dies")
     while world.post.log.count("client=") == seen:  # written when the first recipient is taken
         assert time.monotonic() < deadline

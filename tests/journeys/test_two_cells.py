@@ -27,6 +27,7 @@ from jurisdiction.ledger.notes import Checkpoint, sign_note
 from jurisdiction.ledger.witness import Request
 from tests.journeys.house import PASSWORD, PORTS, ROOT, START, House
 from tests.journeys.test_kill import _unverified
+from tests.servers.ports import is_free
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 BODY = b"Subject: harbour map\r\n\r\nsoundings in fathoms\r\n"
@@ -96,18 +97,10 @@ class Cells:
 
 
 def base_ports() -> dict[str, int]:
-    """Free ports whose neighbours, ten thousand higher, are free as well."""
-    found: dict[str, int] = {}
-    candidate = 20_000 + os.getpid() % 5_000
-    for name in PORTS:
-        while True:
-            candidate += 1
-            with closing(socket.socket()) as one, closing(socket.socket()) as other, suppress(OSError):
-                one.bind(("127.0.0.1", candidate))
-                other.bind(("127.0.0.1", candidate + 10_000))
-                found[name] = candidate
-                break
-    return found
+    """Free ports whose neighbours, ten thousand higher, are free as well; both below those that the kernel chooses."""
+    begin = 20_000 + os.getpid() % 2_000
+    free = (port for port in range(begin, 22_700) if is_free(port) and is_free(port + 10_000))
+    return dict(zip(PORTS, free, strict=False))
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +129,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
 
 
 def deliver(cell: House, address: str) -> dict[str, tuple[int, bytes]]:
-    with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=60) as client:
         try:
             return client.sendmail("ben@elsewhere.test", [address], BODY)
         except smtplib.SMTPRecipientsRefused as refused:
@@ -214,7 +207,7 @@ def test_the_directory_holds_no_address_and_no_domain(cells: Cells) -> None:
 
 
 def newest_checkpoint(cell: House) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", cell.ports["WEB"], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", cell.ports["WEB"], timeout=60)
     with closing(connection):
         connection.request("GET", "/ledger/checkpoint")
         answer = connection.getresponse()
@@ -229,7 +222,7 @@ def witnessed(cell: House, folder: Path) -> dict[str, Any]:
 
 
 def post(cell: House, body: bytes) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", cell.ports["WEB"], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", cell.ports["WEB"], timeout=60)
     with closing(connection):
         connection.request("POST", "/witness/add-checkpoint", body)
         answer = connection.getresponse()
@@ -310,12 +303,23 @@ def relay(target: int, milliseconds: float) -> Iterator[int]:
     made.close()
 
 
-def measured(cells: Cells, landmark: str, port: int, folder: Path) -> tuple[dict[str, Any], House]:
-    """A report from a landmark, and the house told whom to believe."""
+def measured(
+    cells: Cells, landmark: str, port: int, folder: Path, wanted: float = float("inf")
+) -> tuple[dict[str, Any], House]:
+    """A report from a landmark, and the house told whom to believe.
+
+    On a busy machine no reply of a report may be as quick as the wire allows; so there are some tries for `wanted` ms.
+    """
     origin = cells.iceland.skerry("ledger", "show")["origin"]
     report = folder / f"{landmark}.txt"
     words = ("evidence", "measure", f"http://127.0.0.1:{port}", "--cell", origin, "--landmark", landmark)
-    about = cells.iceland.skerry(*words, "--key", str(folder / "measurer.key"), "-o", str(report), "--rounds", "20")
+    words += ("--key", str(folder / "measurer.key"), "-o", str(report), "--rounds", "20")
+    about = cells.iceland.skerry(*words)
+    for _try in range(20):
+        if about["ms"] < wanted:
+            break
+        report.unlink()
+        about = cells.iceland.skerry(*words)
     believing = House(
         cells.home, {**cells.iceland.settings, "SKERRY_MEASURERS": f"{landmark}#{about['key']}"}, cells.iceland.ports
     )
@@ -334,7 +338,7 @@ def test_distance_is_measured_over_a_wire_that_delays(cells: Cells, tmp_path: Pa
         assert "nobody is known who measures from 'Reykjavik'" in stranger["error"]
     # Oslo is 1,750 km from Reykjavik: no honest reply from Iceland gets there and back in less than 17 ms.
     with relay(web, 1) as near:
-        quick, believing = measured(cells, "Oslo", near, tmp_path)
+        quick, believing = measured(cells, "Oslo", near, tmp_path, 17)
         assert quick["ms"] < 17, "the machine is too busy to measure anything"
         assert believing.skerry("evidence", "add", quick["file"])["supports"] is None
     renewals = cells.iceland.skerry("evidence", "renew", fails=True)
@@ -348,7 +352,7 @@ def test_distance_is_measured_over_a_wire_that_delays(cells: Cells, tmp_path: Pa
     assert cells.iceland.skerry("policy", "show", "harbour")["incidents"][0]["closed"] is None
 
     with relay(web, 0) as beside:
-        best, believing = measured(cells, "Reykjavik", beside, tmp_path)
+        best, believing = measured(cells, "Reykjavik", beside, tmp_path, 6.5)
         if best["ms"] > 6.5:
             pytest.skip("the machine is too busy to answer in the 7 ms that prove Iceland")
         assert believing.skerry("evidence", "add", best["file"])["supports"] == "IS"

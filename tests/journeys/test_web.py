@@ -124,7 +124,7 @@ def test_an_owner_signs_in_and_the_password_stays_in_the_browser(
         _sign_in_owner(ada, "not the password")
         expect(ada.page.get_by_role("alert").first).to_contain_text("do not belong together")
         _sign_in_owner(ada)
-        expect(ada.page.get_by_role("heading", name="Your account")).to_be_visible(timeout=20_000)
+        expect(ada.page.get_by_role("heading", name="Your account")).to_be_visible()
         ada.look("account-light")
         assert any("auth_key=" in one for one in sent)
         assert not [one for one in sent if PASSWORD.replace(" ", "+") in one or PASSWORD in one]
@@ -148,7 +148,7 @@ def test_an_owner_adds_a_passkey_and_needs_it_from_then_on(cell: House, playwrig
         )
         _sign_in_owner(ada)
         page = ada.page
-        page.get_by_role("link", name="Set one up").first.click(timeout=20_000)
+        page.get_by_role("link", name="Set one up").first.click()
         ada.look("set-up-light")
         page.get_by_label("What you call it").fill("Ada's laptop")
         page.get_by_role("button", name="Add a passkey").click()
@@ -158,7 +158,7 @@ def test_an_owner_adds_a_passkey_and_needs_it_from_then_on(cell: House, playwrig
         expect(page.get_by_text("Passkey: Ada's laptop")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         _sign_in_owner(ada)
-        expect(page.get_by_role("heading", name="Second factor")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
         ada.look("second-factor-light")
         ada.go("/account/")
         expect(page.get_by_role("heading", name="Second factor")).to_be_visible()

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -37,12 +36,13 @@ import dns.query
 import dns.rcode
 
 from mailhost.mailauth.resolver import A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Rdata, Srv, Tlsa, Txt
+from tests.servers.ports import free_port
 from tests.servers.presence import need
 
 ROOT = "."
 HOST = "127.0.0.1"
 # Long enough for a busy machine; reached only when something is wrong.
-PATIENCE = 20.0
+PATIENCE = 60.0
 # A DS record of no key at all.
 DS_OF_NOBODY = "12345 13 2 " + "ab" * 32
 
@@ -341,19 +341,6 @@ def _character(octet: int) -> str:
     return chr(octet) if 32 <= octet < 127 and octet not in b'"\\' else f"\\{octet:03d}"
 
 
-def _free_port() -> int:
-    """A port that is free for UDP and TCP."""
-    while True:
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
-            stream.bind((HOST, 0))
-            port = int(stream.getsockname()[1])
-            try:
-                datagram.bind((HOST, port))
-            except OSError:
-                continue
-            return port
-
-
 @contextmanager
 def dns_world(
     records: Mapping[str, Iterable[Rdata]] | None = None,
@@ -368,8 +355,8 @@ def dns_world(
         folder,
         tuple(Zone(_key(zone.name), zone.signing) for zone in zones),
         {_key(name): list(found) for name, found in (records or {}).items()},
-        resolver_port or _free_port(),
-        _free_port(),
+        resolver_port or free_port(),
+        free_port(),
     )
     try:
         world.start()

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.servers.presence import need
 from tests.servers.privatenetwork import PrivateNetwork
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 # service type private unprivileged chroot wakeup maxprocesses command; nothing is chrooted.
 SERVICES = """
 smtp      inet  n - n - - smtpd

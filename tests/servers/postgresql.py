@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 
 def programs() -> Path | None:
@@ -26,12 +27,6 @@ def programs() -> Path | None:
 def _as_server_user(command: Sequence[object]) -> list[str]:
     words = [str(word) for word in command]
     return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else words
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -51,7 +46,7 @@ def cluster() -> Iterator[str]:
             capture_output=True,
             cwd=folder,
         )
-        port = _free_port()
+        port = free_port()
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
         start = [binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
         subprocess.run(_as_server_user(start), check=True, capture_output=True, cwd=folder)

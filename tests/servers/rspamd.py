@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.ports import free_port
 from tests.servers.presence import need
 
 OURS = Path(__file__).resolve().parents[2] / "infra" / "rspamd" / "local.d"
@@ -35,9 +35,7 @@ def rspamd() -> Iterator[RunningRspamd]:
     """A running rspamd while the context lasts."""
     need("rspamd")
     folder = Path(tempfile.mkdtemp(prefix="skerry-rspamd-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     shutil.copytree(OURS, folder / "etc" / "local.d")
     (folder / "etc/local.d/worker-normal.inc").write_text(f'bind_socket = "127.0.0.1:{port}";\ncount = 1;\n')
     with (folder / "etc/local.d/options.inc").open("a") as options:
