@@ -1,8 +1,10 @@
 """Fixtures that every test may use: a database that knows which cell it is, and no sockets outside journeys."""
 
+import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
+import pytest_socket
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.conf import settings
@@ -23,6 +26,9 @@ from tests import migrated
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Python looks through everything that was imported whenever a few thousand objects are new: a sixth of a run.
+gc.set_threshold(200_000, 50, 100)
+
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
 # Forty new examples in every run: the whole suite has to end within half an hour, and `make fuzz` searches longer.
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=40)
@@ -34,6 +40,11 @@ hypothesis.settings.load_profile("suite")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Journeys first: a file is one worker's, and a long one at the end would leave the others without work."""
     items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end; nobody needs to look whether it is garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -71,25 +82,29 @@ def django_db_setup(
             )
 
 
-@pytest.fixture(autouse=True)
-def _cell_identity(request: pytest.FixtureRequest) -> None:
-    """The two one-row tables: emptying the database between transactional tests empties them as well."""
-    wants_database = {"db", "transactional_db"} & set(request.fixturenames)
-    if not wants_database and request.node.get_closest_marker("django_db") is None:
-        return
-    request.getfixturevalue("_django_db_helper")
+@pytest.fixture
+def _django_db_helper(_django_db_helper: None) -> None:
+    """Every test's database has the two one-row tables: emptying it between transactional tests empties them as well."""
     from mailhost.models import CellIdentity, RouteVersion
 
     CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
     RouteVersion.objects.get_or_create(id=1)
 
 
-@pytest.fixture(autouse=True)
-def _no_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A unit test that opens a socket fails; journeys and database servers may."""
-    import pytest_socket
+# Hooks instead of fixtures that use themselves: of those pytest makes the whole chain anew for each of the tests, which
+# for most of them is more work than the test.
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A unit test that opens a socket fails, and its secrets cost nothing; journeys and database servers are in earnest."""
+    if item.get_closest_marker("journey"):
+        return (yield)
+    with _no_sockets(), _cheap_secrets(item):
+        return (yield)
 
-    if request.node.get_closest_marker("journey") or connection.vendor == "postgresql":
+
+@contextmanager
+def _no_sockets() -> Iterator[None]:
+    if connection.vendor == "postgresql":
         yield
         return
     pytest_socket.disable_socket(allow_unix_socket=True)
@@ -103,6 +118,7 @@ def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, *_: int, **__: i
 
 # Where the price itself is tested.
 _AT_FULL_PRICE = ("tests/seal/", "tests/jurisdiction/ledger/", "tests/mailauth/")
+_CHEAP = SimpleNamespace(kdf=_argon2_at_no_cost)
 
 
 @cache
@@ -110,16 +126,18 @@ def _rsa_key(number: int) -> RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
-@pytest.fixture(autouse=True)
-def _cheap_secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fifth of a second a password is for thieves, and an RSA key takes as long; journeys pay it.
+@contextmanager
+def _cheap_secrets(item: pytest.Item) -> Iterator[None]:
+    """A fifth of a second a password is for thieves, and an RSA key takes as long.
 
     A test gets keys that differ from each other, and that other tests had before.
     """
-    if request.node.get_closest_marker("journey") or request.node.nodeid.startswith(_AT_FULL_PRICE):
+    if item.nodeid.startswith(_AT_FULL_PRICE):
+        yield
         return
-    cheap = SimpleNamespace(kdf=_argon2_at_no_cost)
-    monkeypatch.setattr("mailhost.seal.password.argon2id", cheap)
-    monkeypatch.setattr("jurisdiction.ledger.keylog.nacl_argon2id", cheap)
     number = count()
-    monkeypatch.setattr("mailhost.mailauth.dkim_key.generate_private_key", lambda **_: _rsa_key(next(number)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mailhost.seal.password.argon2id", _CHEAP)
+        patched.setattr("jurisdiction.ledger.keylog.nacl_argon2id", _CHEAP)
+        patched.setattr("mailhost.mailauth.dkim_key.generate_private_key", lambda **_: _rsa_key(next(number)))
+        yield

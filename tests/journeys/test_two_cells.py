@@ -312,8 +312,8 @@ def measured(
     """
     origin = cells.iceland.skerry("ledger", "show")["origin"]
     report = folder / f"{landmark}.txt"
-    words = ("evidence", "measure", f"http://127.0.0.1:{port}", "--cell", origin, "--landmark", landmark)
-    words += ("--key", str(folder / "measurer.key"), "-o", str(report), "--rounds", "20")
+    words = ["evidence", "measure", f"http://127.0.0.1:{port}", "--cell", origin, "--landmark", landmark]
+    words += ["--key", str(folder / "measurer.key"), "-o", str(report), "--rounds", "20"]
     about = cells.iceland.skerry(*words)
     for _try in range(20):
         if about["ms"] < wanted:

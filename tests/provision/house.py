@@ -10,6 +10,7 @@ from mailhost.provision.claims import Claims
 from mailhost.seal.identity import HybridRecipient
 from mailhost.seal.sealed import seal
 from mailhost.seal.summary import Summary
+from tests import photograph
 from tests.notaries import notary
 
 NOW = datetime(2027, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -18,17 +19,29 @@ NOTARY = notary(CELL)
 SERVER_KEY = bytes(range(32))
 ADAS_PASSWORD = "lighthouse keeper's cat"
 QUOTA = 1 << 30
+TENANTS = {"harbour": "example.is", "fjord": "example.no"}
 
 
 def found(claims: Claims) -> None:
     """Make both tenants and their domains."""
-    for slug, domain in (("harbour", "example.is"), ("fjord", "example.no")):
+    photograph.once("harbour and fjord", lambda: _found(claims))
+    for slug, domain in TENANTS.items():
+        claims.claim_tenant(slug)
+        claims.claim_domain(domain)
+
+
+def _found(claims: Claims) -> None:
+    for slug, domain in TENANTS.items():
         tenants.add(slug, name=slug.title(), now=NOW, claims=claims, notary=NOTARY)
         domains.add(domain, slug, now=NOW, claims=claims)
 
 
 def add_ada() -> mailboxes.NewMailbox:
     """Ada's mailbox, with keys."""
+    return photograph.once("Ada", _add_ada)
+
+
+def _add_ada() -> mailboxes.NewMailbox:
     return mailboxes.add(
         "ada@example.is", ADAS_PASSWORD, notary=NOTARY, now=NOW, quota_bytes=QUOTA, server_key=SERVER_KEY
     )

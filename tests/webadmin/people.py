@@ -15,6 +15,7 @@ from django.utils import timezone
 from jurisdiction.records import operators
 from mailhost.models import Mailbox
 from mailhost.provision import mailboxes
+from tests import photograph
 from tests.notaries import keys_of
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
@@ -35,6 +36,10 @@ def web() -> Client:
 def found() -> None:
     """Both tenants, with mailboxes ada@, ben@ (harbour) and cleo@ (fjord). Only Ada has keys."""
     lay_keys()
+    photograph.once("the cast before a browser", _found)
+
+
+def _found() -> None:
     house.found(FakeDirectory().of(house.CELL))
     house.add_ada()
     for address in ("ben@example.is", "cleo@example.no"):
