@@ -27,7 +27,6 @@ from cryptography.hazmat.primitives.hpke import (
     AEAD,
     KDF,
     KEM,
-    MLKEM768X25519PrivateKey,
     MLKEM768X25519PublicKey,
     Suite,
 )
@@ -35,6 +34,7 @@ from cryptography.hazmat.primitives.hpke import (
 from mailhost.seal import bech32
 from mailhost.seal.errors import CannotOpen, InvalidKey
 from mailhost.seal.header import FILE_KEY_SIZE, Stanza, decode_base64, encode_base64, hkdf
+from mailhost.seal.xwing import ENCAPSULATED_SIZE, OpeningKey
 
 type RandomBytes = Callable[[int], bytes]
 
@@ -42,7 +42,6 @@ SEED_SIZE = 32
 RECIPIENT_SIZE = 1216
 _MLKEM_PUBLIC_SIZE = 1184
 _MLKEM_SEED_SIZE = 64
-_ENCAPSULATED_SIZE = 1120
 _WRAPPED_SIZE = FILE_KEY_SIZE + 16
 _ZERO_NONCE = bytes(12)
 
@@ -100,8 +99,8 @@ class HybridRecipient:
 
     def wrap(self, file_key: bytes) -> Stanza:
         sealed = _SUITE.encrypt(file_key, self._key, _HYBRID_INFO)
-        share = encode_base64(sealed[:_ENCAPSULATED_SIZE]).decode("ascii")
-        return Stanza((HYBRID_STANZA, share), sealed[_ENCAPSULATED_SIZE:])
+        share = encode_base64(sealed[:ENCAPSULATED_SIZE]).decode("ascii")
+        return Stanza((HYBRID_STANZA, share), sealed[ENCAPSULATED_SIZE:])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HybridRecipient) and self.raw == other.raw
@@ -149,8 +148,9 @@ class HybridIdentity:
         return mlkem_key, X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_SIZE:])
 
     @cached_property
-    def _key(self) -> MLKEM768X25519PrivateKey:
-        return MLKEM768X25519PrivateKey(*self._halves)
+    def _key(self) -> OpeningKey:
+        mlkem_key, x25519_key = self._halves
+        return OpeningKey(mlkem_key, x25519_key, x25519_key.public_key().public_bytes_raw())
 
     @cached_property
     def recipient(self) -> HybridRecipient:
@@ -159,13 +159,12 @@ class HybridIdentity:
         return HybridRecipient(public + x25519_key.public_key().public_bytes_raw())
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
-        for share, body in _stanzas_of(HYBRID_STANZA, _ENCAPSULATED_SIZE, stanzas):
-            try:
-                return _SUITE.decrypt(share + body, self._key, _HYBRID_INFO)
-            except InvalidTag:
-                # We differ: the library reports an X25519 share of low order like any other stanza that is not ours,
-                # so it is passed over instead of spoiling the file. Nothing opens with it either way.
-                continue
+        for share, body in _stanzas_of(HYBRID_STANZA, ENCAPSULATED_SIZE, stanzas):
+            # We differ: an X25519 share of low order is passed over like any other stanza that is not ours, instead of
+            # spoiling the file. Nothing opens with it either way.
+            file_key = self._key.open(share, body, _HYBRID_INFO)
+            if file_key is not None:
+                return file_key
         return None
 
     def __repr__(self) -> str:
