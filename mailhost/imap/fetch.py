@@ -164,13 +164,15 @@ class Fetcher:
         selected = self.selected
         found = []
         entries = await selected.folder.meta([selected.uids[index] for index in batch])
-        for entry in entries:
-            index = selected.index_of(entry.uid)
+        # Where nothing is missing, they are the messages asked for in the order asked.
+        all_there = len(entries) == len(batch)
+        indexes = batch if all_there else [selected.index_of(entry.uid) for entry in entries]
+        for index, entry in zip(indexes, entries, strict=True):
             if isinstance(entry, Damaged):
                 self.damaged = True
             elif index is not None:
                 found.append((index, entry))
-        if len(entries) < len(batch):
+        if not all_there:
             self.missing = True
         return found
 

@@ -149,20 +149,63 @@ class Changes:
     recent_from: int
 
 
+class Meta(Protocol):
+    """What FETCH, SORT and SEARCH need without the body. Bytes are ready for the wire, 7-bit.
+
+    A list asks for two or three of these of ten thousand messages: a store makes the others when they are asked for.
+    """
+
+    @property
+    def uid(self) -> int: ...
+
+    @property
+    def email_id(self) -> str:
+        """EMAILID of RFC 8474: the same for every copy."""
+
+    @property
+    def internaldate(self) -> datetime:
+        """Aware."""
+
+    @property
+    def savedate(self) -> datetime | None:
+        """Aware; None where the store does not know."""
+
+    @property
+    def size(self) -> int:
+        """RFC822.SIZE of what this view serves."""
+
+    @property
+    def envelope(self) -> bytes | None:
+        """None: too large to be kept; the engine computes it from the content. So are `body` and `bodystructure`."""
+
+    @property
+    def body(self) -> bytes | None: ...
+
+    @property
+    def bodystructure(self) -> bytes | None: ...
+
+    @property
+    def preview(self) -> str | None:
+        """None in a view that cannot read."""
+
+    @property
+    def references(self) -> str | None:
+        """The Message-IDs of References as written, "" if there are none; None where the store does not keep them."""
+
+
 @dataclass(frozen=True, slots=True)
-class Meta:
-    """What FETCH, SORT and SEARCH need without the body. Bytes are ready for the wire, 7-bit."""
+class MetaValues:
+    """`Meta` whose values are all there."""
 
     uid: int
-    email_id: str  # EMAILID of RFC 8474: the same for every copy
-    internaldate: datetime  # aware
-    savedate: datetime | None  # aware; None where the store does not know
-    size: int  # RFC822.SIZE of what this view serves
-    envelope: bytes | None  # None: too large to be kept; the engine computes it from the content
-    body: bytes | None  # BODY
+    email_id: str
+    internaldate: datetime
+    savedate: datetime | None
+    size: int
+    envelope: bytes | None
+    body: bytes | None
     bodystructure: bytes | None
-    preview: str | None  # None in a view that cannot read
-    # The Message-IDs of References as written, "" if there are none; None where the store does not keep them.
+    preview: str | None
     references: str | None = None
 
 

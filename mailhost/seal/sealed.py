@@ -34,7 +34,7 @@ from mailhost.seal.header import (
 from mailhost.seal.identity import HybridIdentity, HybridRecipient, RandomBytes
 from mailhost.seal.padding import body_pieces, open_body
 from mailhost.seal.stream import NONCE_SIZE, Buffer, decrypt_payload, encrypt_payload
-from mailhost.seal.summary import Summary, decode_summary, encode_summary
+from mailhost.seal.summary import Listed, Summary, decode_listed, decode_summary, encode_summary
 
 SUMMARY_STANZA = "skerry/summary"
 SUMMARY_NONCE_SIZE = 16
@@ -89,7 +89,14 @@ def open_header(identities: Sequence[HybridIdentity], header: Buffer) -> OpenedH
     """File key and summary of a sealed message; one decapsulation per identity tried: put the current one first."""
     parsed = parse_header(bytes(header))
     file_key = unwrap_file_key(identities, parsed)
-    return OpenedHeader(file_key, _open_summary(file_key, parsed.stanzas))
+    return OpenedHeader(file_key, decode_summary(_open_summary(file_key, parsed.stanzas)))
+
+
+def open_listed(identities: Sequence[HybridIdentity], header: bytes) -> tuple[bytes, Listed]:
+    """As `open_header`, with no more of the summary than a list shows: of ten thousand mails that is felt."""
+    parsed = parse_header(header)
+    file_key = unwrap_file_key(identities, parsed)
+    return file_key, decode_listed(_open_summary(file_key, parsed.stanzas))
 
 
 def open_key(identities: Sequence[HybridIdentity], header: bytes) -> bytes:
@@ -137,8 +144,8 @@ def _seal_summary(file_key: bytes, nonce: bytes, summary: Summary) -> Stanza:
     return Stanza((SUMMARY_STANZA, encode_base64(nonce).decode("ascii")), body)
 
 
-def _open_summary(file_key: bytes, stanzas: Sequence[Stanza]) -> Summary:
-    """The one summary among the stanzas; none, two or a damaged one are `CannotOpen`."""
+def _open_summary(file_key: bytes, stanzas: Sequence[Stanza]) -> bytes:
+    """The text of the one summary among the stanzas; none, two or a damaged one are `CannotOpen`."""
     found = [stanza for stanza in stanzas if stanza.args[0] == SUMMARY_STANZA]
     if len(found) != 1 or len(found[0].args) != 2:
         raise CannotOpen
@@ -146,7 +153,6 @@ def _open_summary(file_key: bytes, stanzas: Sequence[Stanza]) -> Summary:
     if len(nonce) != SUMMARY_NONCE_SIZE:
         raise CannotOpen
     try:
-        data = ChaCha20Poly1305(hkdf(file_key, nonce, _SUMMARY_INFO)).decrypt(_ZERO_NONCE, found[0].body, None)
+        return ChaCha20Poly1305(hkdf(file_key, nonce, _SUMMARY_INFO)).decrypt(_ZERO_NONCE, found[0].body, None)
     except InvalidTag:
         raise CannotOpen from None
-    return decode_summary(data)

@@ -92,6 +92,18 @@ class Summary:
     cut: tuple[str, ...] = ()  # JSON names of the fields that are not whole
 
 
+class Listed(NamedTuple):
+    """The part of a summary that IMAP lists show; names and types as in `Summary`."""
+
+    size: int
+    internaldate: int
+    preview: str
+    references: tuple[str, ...]
+    envelope: str | None
+    body: str | None
+    bodystructure: str | None
+
+
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
@@ -156,15 +168,7 @@ def _ends(references: tuple[str, ...], kept: int) -> tuple[str, ...]:
 
 def decode_summary(data: bytes) -> Summary:
     """The summary in padded JSON, else `CannotOpen`."""
-    if len(data) > MAX_SUMMARY_SIZE:
-        raise CannotOpen
-    try:
-        fields = _decode(data.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise CannotOpen from None
-    if type(fields) is not dict:
-        raise CannotOpen
-    get = fields.get
+    get = _fields(data).get
     return Summary(
         size=_number(get("size")),
         internaldate=_number(get("internaldate")),
@@ -187,6 +191,32 @@ def decode_summary(data: bytes) -> Summary:
         bodystructure=_text(get("bodystructure")) or None,
         cut=_texts(get("cut")),
     )
+
+
+def decode_listed(data: bytes) -> Listed:
+    """What lists show of the summary in padded JSON, else `CannotOpen`; the shape of the rest is not looked at."""
+    get = _fields(data).get
+    return Listed(
+        _number(get("size")),
+        _number(get("internaldate")),
+        _text(get("preview")),
+        _texts(get("references")),
+        _text(get("envelope")) or None,
+        _text(get("body")) or None,
+        _text(get("bodystructure")) or None,
+    )
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    if len(data) > MAX_SUMMARY_SIZE:
+        raise CannotOpen
+    try:
+        fields = _decode(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise CannotOpen from None
+    if type(fields) is not dict:
+        raise CannotOpen
+    return fields
 
 
 def _number(value: object) -> int:

@@ -30,7 +30,7 @@ from mailhost.imap.store import (
     FolderExists,
     FolderInfo,
     LoginRefused,
-    Meta,
+    MetaValues,
     NewMessage,
     NoSuchFolder,
     NoSuchMessage,
@@ -62,7 +62,7 @@ DEFAULT_FOLDERS = (
 class Stored:
     """One message; a COPY shares content and meta."""
 
-    meta: Meta
+    meta: MetaValues
     content: bytes
     flags: int
     modseq: int
@@ -197,7 +197,7 @@ class MemoryStore:
         """Content with everything FETCH wants ready."""
         root = scan(content)
         rendered = render(root)
-        meta = Meta(
+        meta = MetaValues(
             uid=0,
             email_id=self.next_id("M"),
             internaldate=internaldate.replace(microsecond=0),
@@ -370,7 +370,7 @@ class MemoryAccount:
         self.closed = True
 
 
-def _unread(meta: Meta) -> Meta:
+def _unread(meta: MetaValues) -> MetaValues:
     """What a view that cannot read knows."""
     return replace(meta, preview=None, references=None)
 
@@ -431,7 +431,7 @@ class MemoryFolder:
         start = bisect_left(log, (modseq + 1, 0))
         return sorted(uid for _modseq, uid in log[start:])
 
-    async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
+    async def meta(self, uids: Sequence[int]) -> Sequence[MetaValues | Damaged]:
         messages = self._alive().messages
         found = [messages[uid] for uid in uids if uid in messages]
         view = self._account.view

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.seal import Address, CannotOpen, Summary
-from mailhost.seal.summary import MAX_SUMMARY_SIZE, PREVIEW_LENGTH, SHRINKING, STEP, decode_summary, encode_summary
+from mailhost.seal.summary import (
+    MAX_SUMMARY_SIZE,
+    PREVIEW_LENGTH,
+    SHRINKING,
+    STEP,
+    Listed,
+    decode_listed,
+    decode_summary,
+    encode_summary,
+)
 from tests.seal.people import SUMMARY
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -43,6 +52,7 @@ SUMMARIES = st.builds(
 def test_any_summary_that_fits_comes_back_whole(summary: Summary) -> None:
     data = encode_summary(summary)
     assert decode_summary(data) == summary
+    assert decode_listed(data) == Listed(*[getattr(summary, name) for name in Listed._fields])
     assert len(data) % STEP == 0
     assert json.loads(data)["size"] == summary.size
 

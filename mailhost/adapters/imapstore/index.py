@@ -18,7 +18,7 @@ from itertools import batched, groupby
 from typing import Final
 
 from mailhost.adapters.imapstore import reading, segments
-from mailhost.adapters.imapstore.sessionview import SessionView, shown
+from mailhost.adapters.imapstore.sessionview import SessionView, Shown
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import Damaged, Meta
 from mailhost.ports import StoreError
@@ -104,7 +104,7 @@ class Index:
         """What the sealed headers of these messages say."""
         found = [self._view.entry(row) for row in reading.rows(self._row, uids, header=True)]
         entries = [entry for entry in found if not isinstance(entry, Damaged)]
-        return entries, [entry if isinstance(entry, Damaged) else shown(entry) for entry in found]
+        return entries, [entry if isinstance(entry, Damaged) else Shown(entry) for entry in found]
 
     def _known(self, uids: Sequence[int]) -> tuple[list[IndexEntry], list[Meta | Damaged], list[int]]:
         """Entries of those messages that exist and are in segments, and the UIDs of which nothing is known."""
@@ -122,7 +122,7 @@ class Index:
             return [], [], list(uids)
         there = segments.present(self._row, uids)
         found = [entries[uid] for uid in uids if uid in entries and uid in there]
-        return found, [shown(entry) for entry in found], [uid for uid in uids if uid not in entries]
+        return found, [Shown(entry) for entry in found], [uid for uid in uids if uid not in entries]
 
     def _open(self, number: int, box: bytes) -> dict[int, IndexEntry]:
         place = SegmentPlace(self._folder, self._uidvalidity, number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from mailhost.adapters.imapstore.views import StoredMessage
-from mailhost.imap.store import CannotDo, Damaged, Meta, View
+from mailhost.imap.store import CannotDo, Damaged, Meta, MetaValues, View
 from mailhost.message.wrapper import NotAWrapper, Wrapper, parse_wrapper
 from mailhost.seal import CannotOpen, Sealed, split
 
@@ -35,7 +35,7 @@ class SealedView:
 
     def meta(self, row: StoredMessage) -> Meta:
         wrapper = self._wrapper(row)
-        return Meta(
+        return MetaValues(
             uid=row.uid,
             email_id=row.opaque_id,
             internaldate=row.arrived,

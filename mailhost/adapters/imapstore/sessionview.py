@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, final
 
 from mailhost.adapters.imapstore.views import StoredMessage
 from mailhost.imap.store import Damaged, Meta, View
-from mailhost.seal import CannotOpen, HybridIdentity, open_header, open_key, open_payload
+from mailhost.seal import CannotOpen, HybridIdentity, open_key, open_listed, open_payload
 from mailhost.seal.segment import IndexEntry
 
 # Years 1970 to 9999: what a date in a response can say. Another number in a summary is nobody's honest clock.
@@ -37,16 +37,15 @@ class SessionView:
     def entry(self, row: StoredMessage) -> IndexEntry | Damaged:
         """What the sealed header says, the key to the body included: one decapsulation."""
         try:
-            opened = open_header(self._identities, row.header or b"")
+            file_key, summary = open_listed(self._identities, row.header or b"")
         except CannotOpen:
             return Damaged(row.uid)
-        summary = opened.summary
         return IndexEntry(
             uid=row.uid,
             internaldate=summary.internaldate if summary.internaldate in _MOMENTS else int(row.arrived.timestamp()),
             saved=int(row.saved.timestamp()),
             size=max(summary.size, 0),
-            file_key=opened.file_key,
+            file_key=file_key,
             email_id=row.opaque_id.encode("ascii"),
             envelope=_wire(summary.envelope),
             body=_wire(summary.body),
@@ -57,7 +56,7 @@ class SessionView:
 
     def meta(self, row: StoredMessage) -> Meta | Damaged:
         found = self.entry(row)
-        return found if isinstance(found, Damaged) else shown(found)
+        return found if isinstance(found, Damaged) else Shown(found)
 
     def size(self, row: StoredMessage) -> int:
         found = self.entry(row)
@@ -75,20 +74,62 @@ class SessionView:
         self._identities = ()
 
 
-def shown(entry: IndexEntry) -> Meta:
-    """An entry as IMAP asks for it."""
-    return Meta(
-        uid=entry.uid,
-        email_id=entry.email_id.decode("ascii"),
-        internaldate=datetime.fromtimestamp(entry.internaldate, UTC),
-        savedate=datetime.fromtimestamp(entry.saved, UTC),
-        size=entry.size,
-        envelope=entry.envelope,
-        body=entry.body,
-        bodystructure=entry.bodystructure,
-        preview=entry.preview.decode("utf-8", "replace") if entry.preview is not None else None,
-        references=entry.references.decode("utf-8", "replace") if entry.references is not None else None,
-    )
+@final
+class Shown:
+    """An entry as IMAP asks for it: `imap.store.Meta`."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: IndexEntry) -> None:
+        self._entry = entry
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shown) and self._entry == other._entry
+
+    def __hash__(self) -> int:
+        return hash(self._entry)
+
+    @property
+    def uid(self) -> int:
+        return self._entry.uid
+
+    @property
+    def email_id(self) -> str:
+        return self._entry.email_id.decode("ascii")
+
+    @property
+    def internaldate(self) -> datetime:
+        return datetime.fromtimestamp(self._entry.internaldate, UTC)
+
+    @property
+    def savedate(self) -> datetime:
+        return datetime.fromtimestamp(self._entry.saved, UTC)
+
+    @property
+    def size(self) -> int:
+        return self._entry.size
+
+    @property
+    def envelope(self) -> bytes | None:
+        return self._entry.envelope
+
+    @property
+    def body(self) -> bytes | None:
+        return self._entry.body
+
+    @property
+    def bodystructure(self) -> bytes | None:
+        return self._entry.bodystructure
+
+    @property
+    def preview(self) -> str | None:
+        text = self._entry.preview
+        return text.decode("utf-8", "replace") if text is not None else None
+
+    @property
+    def references(self) -> str | None:
+        text = self._entry.references
+        return text.decode("utf-8", "replace") if text is not None else None
 
 
 def _wire(text: str | None) -> bytes | None:
