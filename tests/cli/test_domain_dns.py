@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from django.conf import settings
 
-from mailhost.models import DkimKey, DomainCheck, Job
+from mailhost.adapters.blobs import FileBlobs
+from mailhost.models import DkimKey, Domain, DomainCheck, Job
 from tests.cli.conftest import Skerry
 from tests.fakedns import FakeDns
 from tests.provision import house
+from tests.provision.fakes import FakeDirectory
+from tests.provision.test_domaindns import perfect
 from webadmin import domainwork, hosting
+from webadmin.cli import domaindns, door
+from webadmin.cli.door import Cell
 from webadmin.environ import Environ
 
 
@@ -86,3 +91,53 @@ def test_the_job_waits_for_the_dns(skerry: Skerry, cell: None, monkeypatch: pyte
     monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())
     domainwork.rotate_keys(settings.ENVIRON, house.NOTARY, Job(), datetime.now(UTC))
     assert set(DkimKey.objects.values_list("state", flat=True)) == {"published"}
+
+
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that knows nobody else's domains."""
+    directory = FakeDirectory().of("is-1")
+    monkeypatch.setattr(door, "DirectoryProcess", lambda _environ: directory)
+
+
+def test_adding_a_domain_looks_at_its_dns_and_says_the_first_step(
+    skerry: Skerry, hosted: None, directory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())
+    shown = skerry("domain", "add", "other.test", "--tenant", "harbour")
+    assert shown.code == 0, "what the DNS lacks is no failure of the command"
+    told, dns = shown.out.splitlines()
+    assert told == "hosting other.test for harbour"
+    assert dns.startswith("DNS: ")
+    assert "Next: Add a MX record named @ with the value" in dns
+    assert "`skerry domain check other.test` shows all of it" in dns
+    assert DomainCheck.objects.get(domain__name="other.test").problems > 0
+    found = skerry("domain", "add", "third.test", "--tenant", "harbour", "--json").json["dns"]
+    assert found["looked"]
+    assert found["problems"] > 3
+    assert found["next"].startswith("Add a MX record")
+
+
+def test_a_domain_is_added_without_a_look_where_none_is_wanted_or_possible(
+    skerry: Skerry, hosted: None, directory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = skerry("domain", "add", "other.test", "--tenant", "harbour")
+    assert (without.code, "set SKERRY_RESOLVER" in without.out) == (0, True)
+    monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())
+    assert "dns" not in skerry("domain", "add", "third.test", "--tenant", "harbour", "--no-check", "--json").json
+    assert not DomainCheck.objects.exists()
+
+
+def test_an_added_domain_whose_dns_is_right_or_silent_is_told_so(hosted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Domain.objects.select_related("tenant").get(name="example.is")
+    dns = perfect(row, hosting.hosted(settings.ENVIRON))
+    monkeypatch.setattr(hosting, "resolver", lambda _environ: dns)
+    here = Cell(settings.ENVIRON, house.NOW, FakeDirectory().of("is-1"), FileBlobs(settings.ENVIRON.blobs))
+    names = list(dns.zone)
+    # The operator's word stands for ownership.
+    del dns.zone["_skerry.example.is"]
+    assert domaindns.first_step(here, "example.is").sentence == "DNS: all is as it should be"
+    dns.fail |= set(names)
+    silent = domaindns.first_step(here, "example.is")
+    assert silent.problems is None
+    assert "the DNS did not answer" in silent.sentence

@@ -24,18 +24,23 @@ def add(
     domain: DomainName,
     *,
     tenant: Annotated[str, typer.Option("--tenant", help="The tenant whose domain it is.")],
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Look at its DNS afterwards.")] = True,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Host a domain for a tenant. Added by an operator, it counts as verified."""
+    """Host a domain for a tenant. Added by an operator, it counts as verified. What its DNS lacks is said, and fails
+    nothing."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         cell.act(tenants.get(tenant).slug, "domain add")
         made = domains.add(domain, tenant, now=cell.now, claims=cell.claims)
         domainwork.begin_keys(cell.environ, domains.get(made.domain), cell.now.date())
+        found = domaindns.first_step(cell, made.domain) if check and not dry_run else None
+        lines = [f"{'would host' if dry_run else 'hosting'} {made.domain} for {made.tenant}"]
+        lines += [found.sentence] if found else []
         answer(
-            _about(made, dry_run=dry_run),
+            _about(made, dry_run=dry_run) | ({"dns": found.as_json} if found else {}),
             as_json=as_json,
-            text=lambda: f"{'would host' if dry_run else 'hosting'} {made.domain} for {made.tenant}",
+            text=lambda: "\n".join(lines),
         )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from mailhost.dnscheck import Status
-from mailhost.dnsrecords import Record, zone_file
+from mailhost.dnsrecords import Purpose, Record, zone_file
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import DkimKey, Domain
 from mailhost.provision import domaindns, domains
@@ -70,6 +70,46 @@ def check(domain: DomainName, *, as_json: JsonFlag = False) -> None:
         _show(looked)
     if not looked.is_right:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """What a look at a domain's DNS found: records that are not as they should be, and what to do about the first.
+    `problems` is None where nothing was looked up."""
+
+    domain: str
+    problems: int | None
+    step: str
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return {"looked": self.problems is not None, "problems": self.problems, "next": self.step}
+
+    @property
+    def sentence(self) -> str:
+        if self.problems is None:
+            return f"DNS: not looked at. Next: {self.step}"
+        if not self.problems:
+            return "DNS: all is as it should be"
+        return f"DNS: {self.problems} records are not as they should be. Next: {self.step}"
+
+
+def first_step(cell: Cell, domain: str) -> FirstStep:
+    """Look at a domain that an operator has just added, as its page does, and say what to do first. Its proof of
+    ownership is not asked for: the operator's word stands for it."""
+    row, resolver = domains.get(domain), hosting.resolver(cell.environ)
+    if resolver is None:
+        step = f"set SKERRY_RESOLVER; `skerry domain records {row.name}` lists what belongs into the DNS"
+        return FirstStep(row.name, None, step)
+    looked = domaindns.check(row, hosting.hosted(cell.environ), resolver, now=cell.now)
+    wrong = [line for line in looked.lines if line.is_problem and line.purpose != Purpose.OWNERSHIP]
+    again = f"`skerry domain check {row.name}` shows all of it"
+    if wrong:
+        return FirstStep(row.name, len(wrong), f"{wrong[0].step.rstrip('.')}; {again}")
+    unseen = [line for line in looked.lines if line.status == Status.UNKNOWN]
+    if unseen:
+        return FirstStep(row.name, None, f"the DNS did not answer; {again} once it does")
+    return FirstStep(row.name, 0, "")
 
 
 def keys(
