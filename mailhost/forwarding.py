@@ -9,6 +9,7 @@ holds or refuses stays here (`mailhost.stayed`). A target of this cell is delive
 * The message is not changed, so its own signatures hold. In front of it stand this host's trace without the client's
   address, a signature of the owner's domain, and an ARC set that says what was found when it came (RFC 8617 §5).
 * Delivered-To names the mailbox (RFC 9228): mail that comes round is not sent round again.
+* An address that is not the tenant's own has agreed before anything goes there (`mailhost.agreements`).
 * Junk does not get here (`rules.apply`), and a mailbox forwards so many messages a day and no more: what comes in is
   a stranger's to choose.
 """
@@ -24,6 +25,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from mailhost.agreements import Agreements
 from mailhost.deliver import LARGE, Envelope
 from mailhost.mailauth import arc
 from mailhost.mailauth.canonicalization import Parts
@@ -38,7 +40,7 @@ from mailhost.message.submitted import authors, is_sealed
 from mailhost.message.trace import fold, received
 from mailhost.outbox import Forward, Outgoing, Passing, Queue, TlsNeed
 from mailhost.ports import Route, WishCounts
-from mailhost.routing import NotLocal, RouteCache
+from mailhost.routing import NotLocal, RouteCache, Routes
 from mailhost.signing import SigningKeys
 
 DELIVERED_TO: Final = b"delivered-to"
@@ -50,6 +52,7 @@ class Why(StrEnum):
     FORWARDED = "forwarded"
     LOOP = "loop"  # it was forwarded from this mailbox before
     OVER_LIMIT = "over_limit"
+    NOT_AGREED = "not_agreed"  # nobody has pressed the button that it was asked to press
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Forwarder:
         keys: SigningKeys,
         srs: Callable[[str], Srs],
         counts: WishCounts,
+        agreements: Agreements,
         limits: ErrandLimits,
         opaque_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
@@ -102,6 +106,7 @@ class Forwarder:
         self._keys = keys
         self._srs = srs
         self._counts = counts
+        self._agreements = agreements
         self._limits = limits
         self._opaque_id = opaque_id
 
@@ -113,7 +118,27 @@ class Forwarder:
         if _came_round(read_headers(message.content), route.address):
             await self._counts.note(route.mailbox_id, Why.LOOP, now=now)
             return dict.fromkeys(targets, Why.LOOP)
-        return {target: await self._admitted(route, now) for target in targets}
+        agreed = await self._agreed(route, targets)
+        return {
+            target: await self._admitted(route, now) if target in agreed else await self._not_agreed(route, now)
+            for target in targets
+        }
+
+    async def _agreed(self, route: Route, targets: Sequence[str]) -> frozenset[str]:
+        elsewhere = [target for target in targets if not await self._is_own(route, target)]
+        given = await self._agreements.given(route.mailbox_id, elsewhere) if elsewhere else frozenset()
+        return frozenset(targets).difference(elsewhere) | given
+
+    async def _is_own(self, route: Route, target: str) -> bool:
+        """Whether what goes there goes to nobody but the mailbox's own tenant."""
+        found = await self._routes.resolve(parse_address(target))
+        if isinstance(found, Routes):
+            return all(one.tenant_id == route.tenant_id for one in found.routes)
+        return not isinstance(found, NotLocal)
+
+    async def _not_agreed(self, route: Route, now: datetime) -> Why:
+        await self._counts.note(route.mailbox_id, Why.NOT_AGREED, now=now)
+        return Why.NOT_AGREED
 
     async def _admitted(self, route: Route, now: datetime) -> Why:
         allowed, young = self._limits.forwards, self._limits.young

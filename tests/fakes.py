@@ -347,6 +347,16 @@ class MemoryLinks:
             self.kept.pop(token, None)
 
 
+class MemoryAgreements:
+    """Mailboxes and the addresses that take what they forward."""
+
+    def __init__(self) -> None:
+        self.kept: set[tuple[int, str]] = set()
+
+    async def given(self, mailbox_id: int, targets: Collection[str]) -> frozenset[str]:
+        return frozenset(target for target in targets if (mailbox_id, target) in self.kept)
+
+
 class MemoryConsents:
     """Standing consents as pairs of mailbox and reader, with their last day."""
 

@@ -14,9 +14,9 @@ from mailhost.mailauth.dkim_signing import SigningKey
 from mailhost.outbox import Item
 from mailhost.returns import ReturnDesk
 from mailhost.routing import RouteCache
-from mailhost.rules.rule import Rule
+from mailhost.rules.rule import Rule, targets
 from mailhost.rules.standing import Standing
-from tests.fakes import CountedMetrics, MemoryOutbox, MemoryWishCounts, MemoryWishes
+from tests.fakes import CountedMetrics, MemoryAgreements, MemoryOutbox, MemoryWishCounts, MemoryWishes
 from tests.people import ADA
 from tests.reputation.doubles import MemoryOfSenders
 from tests.smtp.talk import HOST, Talk
@@ -33,6 +33,8 @@ class Post:
         self.outbox = MemoryOutbox()
         self.counts = MemoryWishCounts()
         self.memory = MemoryOfSenders()
+        self.agreements = MemoryAgreements()
+        self.agreements.kept = {(ADA.mailbox_id, target) for target in targets(rules)}
         self.keys: Sequence[SigningKey] = ()
         self._limits = limits or ErrandLimits()
         self._ids = 0
@@ -47,6 +49,7 @@ class Post:
             keys=self,
             srs=SRS,
             counts=self.counts,
+            agreements=self.agreements,
             limits=self._limits,
             opaque_id=self._opaque_id,
         )

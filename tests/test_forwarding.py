@@ -25,12 +25,13 @@ from mailhost.routing import RouteCache
 from mailhost.rules.rule import Rule, action, condition
 from tests.mailauth.oracles import dkimpy, dkimpy_dns
 from tests.mailauth.people import ED25519, RSA, dns_of, signed
-from tests.people import ADA
+from tests.people import ADA, BEN
 from tests.post import SRS, Post
 from tests.smtp.talk import HOST, MAIL
 
 FROM_CLEO = (condition("sender", "domain", "example.no"),)
 COPY = Rule("on", FROM_CLEO, (action("forward", "ada@elsewhere.test"),))
+CLEO = replace(BEN, mailbox_id=7, tenant_id=ADA.tenant_id + 1, address="cleo@demo.test")
 ONLY = Rule("on", FROM_CLEO, (action("forward", "ada@elsewhere.test"), action("discard")))
 
 
@@ -160,6 +161,36 @@ async def test_to_a_mailbox_of_this_cell_it_goes_unsigned_and_under_its_senders_
     [(item, content)] = post.waiting()
     assert item.sender == "cleo@example.no"
     assert b"DKIM-Signature" not in content
+
+
+async def test_to_an_address_that_has_not_agreed_nothing_goes_and_the_mail_stays() -> None:
+    for rule in (COPY, ONLY):
+        post = Post(rule)
+        post.agreements.kept = {(BEN.mailbox_id, "ada@elsewhere.test")}
+        assert (await post.arrive(MAIL)).startswith("250")
+        assert post.waiting() == []
+        assert [d.mailbox_id for d in post.talk.store.deliveries] == [ADA.mailbox_id]
+        assert post.counts.told() == {"not_agreed": 1}
+        post.agreements.kept.add((ADA.mailbox_id, "ada@elsewhere.test"))
+        await post.arrive(MAIL)
+        assert len(post.waiting()) == 1
+
+
+async def test_of_two_targets_the_one_that_has_agreed_gets_its_copy() -> None:
+    post = Post(replace(ONLY, actions=(action("forward", "mo@elsewhere.test"), *ONLY.actions)))
+    post.agreements.kept.remove((ADA.mailbox_id, "mo@elsewhere.test"))
+    await post.arrive(MAIL)
+    assert [item.recipients[0].address for item, _ in post.waiting()] == ["ada@elsewhere.test"]
+    assert post.talk.store.deliveries == []
+
+
+async def test_mailboxes_of_the_own_tenant_are_not_asked_and_those_of_another_are() -> None:
+    for target, route, goes in (("ben@example.is", BEN, 1), ("cleo@demo.test", CLEO, 0)):
+        post = Post(replace(COPY, actions=(action("forward", target),)))
+        post.talk.add(target, route)
+        post.agreements.kept = set()
+        await post.arrive(MAIL)
+        assert len(post.waiting()) == goes, target
 
 
 async def send(post: Post, content: bytes, *, requiretls: bool = False) -> bytes:

@@ -145,6 +145,8 @@ TABLE: Final[dict[str, Row]] = {
     "secure-link": EVERYBODY,
     "secure-link-open": EVERYBODY,
     "secure-link-answer": EVERYBODY,
+    # Whoever was written to whether they take forwarded mail: the link in the letter says so, no account does.
+    "forward-agreement": EVERYBODY,
     # One's own mailbox.
     "mailbox": OWNER,
     "own-links": OWNER,
@@ -161,6 +163,7 @@ TABLE: Final[dict[str, Row]] = {
     "filter-change": with_sudo(OWNER),
     "filter-move": OWNER,
     "filter-remove": OWNER,
+    "forward-ask": OWNER,
     "vacation": OWNER,
     "change-password": OWNER,
     "mail-programs": OWNER,

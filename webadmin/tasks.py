@@ -19,7 +19,7 @@ from mailhost.adapters import jobs
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.sweep import sweep_once
 from mailhost.models import Job
-from mailhost.provision import consents, leaving, tenants
+from mailhost.provision import agreements, consents, leaving, tenants
 from webadmin import domainwork, evidence, linkwork, metrics, notarial, reporting, witnessing
 from webadmin.accounts import sessions
 from webadmin.api import repeats
@@ -62,9 +62,10 @@ def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: dateti
 
 
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Remove for good what owners have deleted, and secure links and consents that have expired."""
+    """Remove for good what owners have deleted, and secure links, consents and questions that have expired."""
     linkwork.end_links(environ, now)
     consents.sweep(now.date())
+    agreements.sweep(now.date())
     sweep_once(FileBlobs(environ.blobs), now)
 
 

@@ -23,7 +23,7 @@ from mailhost.models.sending import SenderGrant, SendingLimit
 from mailhost.models.signins import SignIn
 from mailhost.models.tenancy import Alias, Departure, Domain, Mailbox, MailboxUsage, OwnerLanguage, Suspension, Tenant
 from mailhost.models.transport import StsPolicy, TlsSessions
-from mailhost.models.wishes import OwnerWishes, WishCount
+from mailhost.models.wishes import ForwardAgreement, OwnerWishes, WishCount
 
 __all__ = [
     "Alias",
@@ -39,6 +39,7 @@ __all__ = [
     "DomainCheck",
     "Folder",
     "FolderKeyword",
+    "ForwardAgreement",
     "IndexSegment",
     "Job",
     "KeyringWrap",

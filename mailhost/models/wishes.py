@@ -30,6 +30,24 @@ class OwnerWishes(models.Model):
         return f"wishes of mailbox {self.mailbox_id}"
 
 
+class ForwardAgreement(models.Model):
+    """That an address elsewhere takes what a mailbox forwards to it, or has been asked (`mailhost.agreements`)."""
+
+    scope: ClassVar[Scope] = Scope.CELL
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox agreed expires asked letters", derived="digest token")
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
+    digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of mailbox and address
+    token = models.BinaryField(max_length=16, unique=True, null=True)  # keyed hash of what stands in the link
+    agreed = models.DateField(null=True)
+    expires = models.DateField(db_index=True)  # the last day of the link
+    asked = models.DateTimeField(null=True)  # the hour of the last letter
+    letters = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"forward agreement {self.pk}"
+
+
 class WishCount(models.Model):
     """How often something was done with an owner's mail on one day, or why it was not; rows go after a month."""
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mailhost.adapters.agreements import DatabaseAgreements
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.demo import DEMO_DOMAIN, FailingRecipients
 from mailhost.adapters.directory import DatabaseDirectory
@@ -94,6 +95,7 @@ def _filing(around: Surroundings, shop: Workshop, routes: RouteCache) -> Filing:
         keys=_dkim_keys(around, shop),
         srs=srs_of(around.secrets.correspondent),
         counts=DatabaseWishCounts(shop.writer),
+        agreements=DatabaseAgreements(shop.readers, key=around.secrets.correspondent),
         limits=ErrandLimits(young=settings.young_recipients),
     )
     book = DatabaseWishBook(shop.readers, wishes_box(around.read_or_make(settings.keys / WISHES_KEY)))

@@ -1,6 +1,7 @@
 """What the cell itself brings to people hosted here: sealed and stored like any mail, without a port or a queue.
 
-Letters of its own, and answers that a reader wrote on the page of a secure link.
+Letters of its own, and answers that a reader wrote on the page of a secure link. A letter to somebody elsewhere goes
+into the queue, like everything that leaves.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from mailhost.adapters.languages import Languages
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.message.address import parse_address
 from mailhost.message.letter import Say
+from mailhost.outbox import Outgoing
 from mailhost.outcomes import Deferred, Verdict
 from mailhost.ports import INBOX
 from mailhost.wiring.chosenlimits import smtp_limits
-from mailhost.wiring.intake import intake
-from mailhost.wiring.surroundings import Surroundings, run, workshop
+from mailhost.wiring.intake import intake, signing_queue
+from mailhost.wiring.surroundings import Surroundings, now, run, workshop
 
 # A letter that is written in the language of whoever reads the mail of its address.
 type Written = Callable[[Say], bytes]
@@ -51,6 +53,19 @@ def post_all(around: Surroundings, letters: Sequence[tuple[str, bytes | Written]
 
     run(deliver())
     return done
+
+
+def send_out(around: Surroundings, message: Outgoing) -> None:
+    """Put a letter of the cell's own into the queue, signed. Raises StoreFull, StoreUnavailable.
+
+    For a process with no event loop of its own.
+    """
+
+    async def put() -> None:
+        async with workshop(around.settings) as shop:
+            await signing_queue(around, shop).put(message, now=now())
+
+    run(put())
 
 
 def hand_in(around: Surroundings, mailbox: str, text: bytes, results: str) -> bool:

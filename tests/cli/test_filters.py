@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mailhost.models import OwnerWishes
+from jurisdiction.models import OperatorAct
+from mailhost.models import ForwardAgreement, OwnerWishes, QueueItem
 from tests.cli.conftest import Skerry
 from tests.provision import house
 
@@ -36,7 +37,7 @@ def test_what_is_set_is_shown_in_the_same_form(skerry: Skerry, ada: Any, file: P
     words = ("ada@example.is", "--password-stdin")
     assert skerry("filters", "show", *words, "--json", typed=TYPED).json == {"version": 1, "rules": []}
     made = skerry("filters", "set", *words, "--file", str(file), "--json", typed=TYPED).json
-    assert made == {"address": "ada@example.is", "rules": 1}
+    assert made == {"address": "ada@example.is", "rules": 1, "asked": 0}
     assert skerry("filters", "show", *words, "--json", typed=TYPED).json == RULES
     assert json.loads(skerry("filters", "show", *words, typed=TYPED).out) == RULES
 
@@ -66,3 +67,22 @@ def test_a_file_that_is_no_rules_is_refused_with_the_place(
     refused = skerry("filters", "set", *words, typed=TYPED)
     assert refused.code == 1
     assert why in refused.json["error"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_addresses_elsewhere_are_asked_unless_the_operator_says_that_they_have_agreed(
+    skerry: Skerry, ada: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "on.json"
+    on = RULES["rules"][0] | {"then": [{"does": "forward", "value": "mo@elsewhere.test"}]}
+    file.write_text(json.dumps(RULES | {"rules": [on]}))
+    words = ("filters", "set", "ada@example.is", "--password-stdin", "--file", str(file), "--json")
+    assert skerry(*words, "--dry-run", typed=TYPED).json["asked"] == 0
+    assert not ForwardAgreement.objects.exists()
+    assert skerry(*words, typed=TYPED).json["asked"] == 1
+    assert skerry(*words, typed=TYPED).json["asked"] == 0, "it was asked"
+    assert ForwardAgreement.objects.get().agreed is None
+    assert QueueItem.objects.count() == 1
+    assert skerry(*words, "--agreed", typed=TYPED).json["asked"] == 0
+    assert ForwardAgreement.objects.get().agreed is not None
+    assert OperatorAct.objects.filter(act="filters set --agreed").exists()

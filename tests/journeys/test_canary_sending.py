@@ -2,9 +2,10 @@
 
 Planted: recipients and their domains, display names, subject, body, attachment name and content, HELO name, the mail
 program, client address, what another host answers, and whom a filter names and forwards to. Driven: a delivery with its
-signatures, a refusal and its notice, a message that waits in the queue, a forward and its bounce, a message and a
-forward that are held, one with its author's consent, one that stays behind a link and is opened and answered there, and
-a kill -9.
+signatures, a refusal and its notice, a message that waits in the queue, a letter that asks for an agreement to a forward
+and the answer on its page, a forward and its bounce, a message and a forward that are held, one with its author's
+consent, one to a reader for whom consent stands, one that stays behind a link and is opened and answered there, and a
+kill -9.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def _marks() -> dict[str, str]:
         "waiting",
         "held",
         "agreed",
+        "trusted",
         "linked",
         "written",
         "file",
@@ -85,8 +87,8 @@ def _submit(cell: House, password: str, marks: dict[str, str], to: str, word: st
         client.send_message(message, "ada@example.is", [address])
 
 
-def _forward(cell: House, marks: dict[str, str]) -> None:
-    """A filter of Ada's that forwards a stranger's mail."""
+def _forward(cell: House, other: OtherHost, marks: dict[str, str]) -> str:
+    """A filter of Ada's that forwards a stranger's mail to an address that has agreed; what stood in the letter's link."""
     condition = {"about": "sender", "asks": "is", "value": f"{marks['stranger']}@{marks['domain']}.test"}
     action = {"does": "forward", "value": f"{marks['forwarded']}@{marks['domain']}.test"}
     rules = {"version": 1, "rules": [{"name": "on", "when": [condition], "then": [action]}]}
@@ -94,7 +96,15 @@ def _forward(cell: House, marks: dict[str, str]) -> None:
         file.write(json.dumps(rules))
         file.flush()
         words = ("filters", "set", "ada@example.is", "--file", file.name, "--password-stdin")
-        assert cell.skerry(*words, answer=cell.password + "\n")["rules"] == 1
+        assert cell.skerry(*words, answer=cell.password + "\n")["asked"] == 1
+    other.wait_for(1, 60)
+    letter = other.arrived.pop()
+    assert (letter.sender.strip("<>"), letter.recipients) == ("", [action["value"]])
+    token = re.findall(rb"/f/([A-Za-z0-9_-]{43})", letter.content)[0].decode()
+    page = f"http://localhost:{cell.ports['WEB']}/f/{token}"
+    assert "ada@example.is" in httpx2.get(page, timeout=60).text
+    assert httpx2.post(page, timeout=60).status_code == 200
+    return str(token)
 
 
 def _arrive(cell: House, marks: dict[str, str], sender: str, recipient: str) -> None:
@@ -129,7 +139,7 @@ def _answers(marks: dict[str, str], recipient: str) -> str:
 def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> dict[str, str]:
     other.refuse = lambda recipient: _answers(marks, recipient)
     # Before the first mail: a route that smtpd has in memory knows of a filter a tenth of a second later.
-    _forward(cell, marks)
+    agreement = _forward(cell, other, marks)
     _submit(cell, password, marks, "recipient")
     other.wait_for(1, 60)
     assert marks["body"].encode() in other.arrived[0].content
@@ -151,20 +161,24 @@ def _drive(cell: House, other: OtherHost, password: str, marks: dict[str, str]) 
     assert marks["body"].encode() in texts(cell, "ada@example.is", password, "Held")[0]
     _submit(cell, password, marks, "agreed", "[consent] ")
     other.wait_for(4, 60)
+    cell.skerry("consent", "add", "ada@example.is", f"{marks['trusted']}@{marks['domain']}.test")
+    _submit(cell, password, marks, "trusted")
+    other.wait_for(5, 60)
     # Of what was forwarded after the policy changed nothing was sent.
     assert [f"{marks['forwarded']}@{marks['domain']}.test" in one.recipients for one in other.arrived].count(True) == 1
-    return _drive_link(cell, other, password, marks)
+    return _drive_link(cell, other, password, marks) | {"agreement": agreement}
 
 
 def _drive_link(cell: House, other: OtherHost, password: str, marks: dict[str, str]) -> dict[str, str]:
     """A link, opened and answered by a reader that is no browser; what opens it."""
     cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
     _submit(cell, password, marks, "linked")
-    other.wait_for(5, 60)
-    assert marks["body"].encode() not in other.arrived[4].content
+    other.wait_for(6, 60)
+    note = other.arrived[5].content
+    assert marks["body"].encode() not in note
     letter = wait_for_texts(cell, "ada@example.is", password, 5, 60)[4]
     words = re.findall(rb"\r\n    ([a-z]+(?: [a-z]+){6})\r\n", letter)[0].decode()
-    token = re.findall(rb"/l/([A-Za-z0-9_-]{43})", other.arrived[4].content)[0].decode()
+    token = re.findall(rb"/l/([A-Za-z0-9_-]{43})", note)[0].decode()
     origin = f"http://localhost:{cell.ports['WEB']}/l/{token}"
     with httpx2.Client(timeout=60) as reader:
         page = reader.get(origin).text

@@ -14,11 +14,12 @@ import typer
 
 from mailhost.adapters.wishbook import wishes_box
 from mailhost.models import Mailbox
-from mailhost.provision import mailboxes, wishes
+from mailhost.provision import agreements, mailboxes, wishes
 from mailhost.provision.errors import BadName
 from mailhost.rules.rule import BadRule
 from mailhost.rules.text import MAX_TEXT, read, write
 from mailhost.seal import CellBox
+from webadmin import forwardwork
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret, tried
 
@@ -41,22 +42,35 @@ def set_(
     *,
     file: Annotated[Path, typer.Option("--file", dir_okay=False, help="The rules as JSON, as `show` prints them.")],
     password_stdin: PasswordStdinFlag = False,
+    agreed: Annotated[
+        bool, typer.Option("--agreed", help="Addresses elsewhere have agreed to take forwards: write to none of them.")
+    ] = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Put the rules of a file in the place of all rules of a mailbox."""
+    """Put the rules of a file in the place of all rules of a mailbox; addresses elsewhere are asked by a letter."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
-        box, keys = owned(cell, address, f"filters set{tried(dry_run)}", password_stdin=password_stdin)
+        box, keys = owned(
+            cell, address, f"filters set{' --agreed' if agreed else ''}{tried(dry_run)}", password_stdin=password_stdin
+        )
         try:
             rules = read(_content(file))
         except BadRule as problem:
             raise BadName(str(problem)) from None
         wishes.set_rules(box, rules, keys)
+        asked = 0
+        if agreed:
+            agreements.vouch(box, rules, key=forwardwork.key(cell.environ), today=cell.now.date())
+        elif not dry_run:
+            asked = forwardwork.ask_new(cell.environ, box, rules, cell.now)
         done = "would be" if dry_run else "are"
         answer(
-            {"address": box.address, "rules": len(rules)} | ({"dry_run": True} if dry_run else {}),
+            {"address": box.address, "rules": len(rules), "asked": asked} | ({"dry_run": True} if dry_run else {}),
             as_json=as_json,
-            text=lambda: f"{len(rules)} rules {done} in the place of those of {box.address}",
+            text=lambda: (
+                f"{len(rules)} rules {done} in the place of those of {box.address};"
+                f" letters to addresses that must agree first: {asked}"
+            ),
         )
 
 

@@ -74,7 +74,8 @@ class FilterForm(forms.Form):
     forward = forms.CharField(
         label=gettext_lazy("Send a copy to"),
         help_text=gettext_lazy(
-            "An address, or several with commas. Your house's policy is asked each time; what may not leave stays here."
+            "An address, or several with commas. One outside your organisation gets a letter first and must agree."
+            " Your house's policy is asked each time; what may not leave stays here."
         ),
         max_length=MAX_TARGETS * (MAX_VALUE + 2),
         required=False,

@@ -31,6 +31,7 @@ urlpatterns = [
     path("mailbox/filters/<int:number>/", filters.change, name="filter-change"),
     path("mailbox/filters/<int:number>/move/", filters.move, name="filter-move"),
     path("mailbox/filters/<int:number>/remove/", filters.remove, name="filter-remove"),
+    path("mailbox/filters/ask/", filters.ask, name="forward-ask"),
     path("mailbox/vacation/", absence.absence, name="vacation"),
     path("mailbox/password/", passwords.change, name="change-password"),
     path("mailbox/programs/", programs.programs, name="mail-programs"),

@@ -69,7 +69,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
     offer = securelinks.offer(token, key=_key(), fake_key=entry.key("fake-salt.key"), today=today)
     salt = base64.b64encode(offer.salt).decode()
     about = {"salt": salt, "parameters": offer.parameters, "token": token, "max_files": MAX_FILES}
-    return _unseen(render(request, "reading/page.html", about))
+    return unseen(render(request, "reading/page.html", about))
 
 
 @csrf_exempt
@@ -82,15 +82,15 @@ def open_(request: HttpRequest, token: str) -> HttpResponse:
         found = _proven(token, _sent_key(request), now)
         content = securelinks.content(found, FileBlobs(settings.ENVIRON.blobs))
     except Refused as refused:
-        return _unseen(refused.answer)
+        return unseen(refused.answer)
     except WrongSecret:
-        return _unseen(_wrong().answer)
+        return unseen(_wrong().answer)
     takes = "files" if found.rules.attachments else "text"
     answer = HttpResponse(content, content_type="application/octet-stream")
     answer.headers["Skerry-Reference"] = found.reference
     answer.headers["Skerry-Last-Day"] = found.last_day.isoformat()
     answer.headers["Skerry-Answers"] = takes if found.rules.answers else "none"
-    return _unseen(answer)
+    return unseen(answer)
 
 
 @csrf_exempt
@@ -103,8 +103,8 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         found = _proven(token, request.POST.get("auth", ""), now)
         _hand_in(request, found, now)
     except Refused as refused:
-        return _unseen(refused.answer)
-    return _unseen(JsonResponse({"said": _("Your answer is in the mailbox it was for, sealed.")}))
+        return unseen(refused.answer)
+    return unseen(JsonResponse({"said": _("Your answer is in the mailbox it was for, sealed.")}))
 
 
 def _hand_in(request: HttpRequest, found: Opened, now: datetime) -> None:
@@ -182,7 +182,7 @@ def _key() -> bytes:
     return entry.key("correspondent.key")
 
 
-def _unseen(answer: HttpResponse) -> HttpResponse:
+def unseen(answer: HttpResponse) -> HttpResponse:
     """Found by no search engine, and its address told to nobody; that it is kept nowhere, `never_cache` says."""
     answer.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     answer.headers["Referrer-Policy"] = "no-referrer"

@@ -7,21 +7,25 @@ copies of everything elsewhere, which is what a thief of a session would want.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mailhost.adapters.wishbook import WISHES_KEY, wishes_box
 from mailhost.models import Mailbox
-from mailhost.provision import wishes
+from mailhost.ports import StoreError
+from mailhost.provision import agreements, wishes
+from mailhost.provision.agreements import AskedEnough
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.wishes import CannotRead, ChangedMeanwhile, Kept
 from mailhost.rules.rule import MAX_RULES, MAX_TARGETS, Rules
 from mailhost.seal import CellBox
-from webadmin import once, spoken, typed
+from webadmin import forwardwork, once, spoken, typed
 from webadmin.accounts import entry
 from webadmin.owner import rulewords
 from webadmin.owner.ruleforms import FIRST, FilterForm, shown, slots_in
@@ -45,6 +49,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         kept = wishes.of(box, keys())
     except CannotProvision as problem:
         return render(request, "owner/filters.html", about | {"unreadable": spoken.refusal(problem)})
+    silent = agreements.waiting(box, kept.standing.rules, key=forwardwork.key(settings.ENVIRON), now=timezone.now())
+    about["silent"] = silent
     rows = [
         {"rule": one, "number": number, "asked": list(rulewords.asked(one)), "done": list(rulewords.done(one))}
         for number, one in enumerate(kept.standing.rules, 1)
@@ -92,12 +98,15 @@ def _form(request: HttpRequest, kept: Kept, number: int | None) -> HttpResponse:
         place = len(rules) if number is None else number - 1
         wanted = (*rules[:place], made, *rules[place + 1 :])
         try:
-            return once.run(request, lambda: _saved(box, wanted, form.cleaned_data["version"]))
+            answer = once.run(request, lambda: _saved(box, wanted, form.cleaned_data["version"]))
         except ChangedMeanwhile:
             form.add_error(None, _changed())
             renumber(fields, kept)
         except CannotProvision as problem:
             form.add_error(None, spoken.refusal(problem))
+        else:
+            _ask_new(request, wanted)
+            return answer
     about = {"form": form, "number": number, "slots": form.slots}
     return render(request, "owner/filter.html", about, status=REFUSED if form.is_bound else 200)
 
@@ -111,6 +120,41 @@ def renumber(fields: QueryDict | None, kept: Kept) -> None:
 def _saved(box: Mailbox, rules: Rules, version: int) -> str:
     wishes.set_rules(box, rules, keys(), version=version)
     return "/mailbox/filters/"
+
+
+def _ask_new(request: HttpRequest, rules: Rules) -> None:
+    """Write to addresses elsewhere that were not asked yet; the list says for which a letter is under way."""
+    try:
+        asked = forwardwork.ask_new(settings.ENVIRON, mailbox_of(request), rules, timezone.now())
+    except AskedEnough as problem:
+        messages.error(request, spoken.refusal(problem))
+        return
+    except StoreError:
+        messages.error(request, _("The letter to that address could not be sent now. Send it from here in an hour."))
+        return
+    if asked:
+        messages.success(request, _("That address gets a letter. Mail is sent on when somebody there has agreed."))
+
+
+@require_POST
+@never_cache
+def ask(request: HttpRequest) -> HttpResponse:
+    """Send the letter to an address of one's own filters again."""
+    kept, now = _kept(request), timezone.now()
+    box, environ = mailbox_of(request), settings.ENVIRON
+    silent = agreements.waiting(box, kept.standing.rules, key=forwardwork.key(environ), now=now) if kept else []
+    if request.POST.get("address") not in {one.address for one in silent}:
+        # It has agreed meanwhile, or no filter names it any more.
+        return redirect("filters")
+    try:
+        forwardwork.ask(environ, box, request.POST["address"], now)
+    except AskedEnough as problem:
+        messages.error(request, spoken.refusal(problem))
+    except StoreError:
+        messages.error(request, _("The letter to that address could not be sent now. Send it from here in an hour."))
+    else:
+        messages.success(request, _("The letter is on its way once more. The link in an older one has ended."))
+    return redirect("filters")
 
 
 def _changed() -> str:

@@ -1,0 +1,131 @@
+"""Forwards to addresses elsewhere: asked by a letter that only its reader gets, agreed to by a button, shown till then."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from mailhost.adapters.queueboxes import open_content, open_envelope
+from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.agreements import LETTERS_A_DAY
+from mailhost.message.headers import read_headers
+from mailhost.models import ForwardAgreement, Mailbox, OwnerLanguage, QueueItem
+from tests.webadmin import people
+from tests.webadmin.owner.test_filters import sent
+from webadmin.keyfiles import read_or_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST, NEW, ASK = "/mailbox/filters/", "/mailbox/filters/new/", "/mailbox/filters/ask/"
+
+
+@pytest.fixture
+def ada() -> Client:
+    people.found()
+    return people.signed_in(people.account_of("ada@example.is"), sudo=True)
+
+
+def letters() -> list[tuple[dict[str, object], bytes]]:
+    """What waits in the queue: envelope and content."""
+    found = []
+    for item in QueueItem.objects.select_related("message").order_by("pk"):
+        box = QueueKeys(settings.ENVIRON.queue_keys, read_or_make).of(item.queued.date())
+        assert box is not None
+        name = item.message.opaque_id
+        envelope = open_envelope(box, name, bytes(item.envelope))
+        found.append((envelope, open_content(box, name, bytes(item.message.content))))
+    return found
+
+
+def link_in(letter: bytes) -> str:
+    found = re.search(rb"http://[^/]+(/f/[\w-]{43})\r\n", letter)
+    assert found
+    return found[1].decode()
+
+
+def aged() -> None:
+    """Let two hours pass for what was asked."""
+    ForwardAgreement.objects.update(asked=timezone.now() - timedelta(hours=2))
+
+
+def test_an_address_elsewhere_is_asked_by_a_letter_and_agrees_by_a_button(ada: Client) -> None:
+    answer = ada.post(NEW, sent(folder="", forward="mo@elsewhere.test, ben@example.is"), follow=True)
+    text = answer.content.decode()
+    assert "That address gets a letter" in text
+    assert "waits for confirmation" in text
+    [(envelope, letter)] = letters()
+    assert [one["address"] for one in envelope["recipients"]] == ["mo@elsewhere.test"]  # type: ignore[attr-defined]
+    assert (envelope["sender"], envelope["passing"]) == ("", "copy"), "no bounce brings the link to who made the filter"
+    headers = read_headers(letter)
+    assert headers.text(b"subject") == "May ada@example.is forward mail to you?"
+    assert headers.text(b"from") == "Mail delivery <postmaster@example.is>"
+
+    stranger, at = people.web(), link_in(letter)
+    page = stranger.get(at)
+    assert "ada@example.is wants mail" in page.content.decode()
+    assert (page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"][:7]) == ("no-referrer", "noindex")
+    assert "<script" not in page.content.decode().split("<main")[-1]
+    assert ForwardAgreement.objects.get().agreed is None, "who looks has not agreed"
+    assert "From now on ada@example.is" in stranger.post(at).content.decode()
+    assert ForwardAgreement.objects.get().agreed is not None
+    for again in (stranger.get(at), stranger.post(at), stranger.get("/f/" + "a" * 43)):
+        assert again.status_code == 404
+        assert "leads nowhere" in again.content.decode()
+    assert "Waiting for an answer" not in ada.get(LIST).content.decode()
+
+
+def test_an_address_that_has_agreed_or_was_asked_gets_no_letter_for_another_filter(ada: Client) -> None:
+    for version in ("0", "1"):
+        ada.post(NEW, sent(forward="mo@elsewhere.test", version=version))
+    assert len(letters()) == 1
+    people.web().post(link_in(letters()[0][1]))
+    ada.post(NEW, sent(forward="MO@elsewhere.test", version="2"))
+    assert len(letters()) == 1
+
+
+def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_filters(ada: Client) -> None:
+    ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    assert "within the last hour" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+    aged()
+    page = ada.get(LIST).content.decode()
+    assert "Send the letter again" in page
+    assert "once more" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+    (_, first), (_, second) = letters()
+    assert people.web().get(link_in(first)).status_code == 404
+    assert people.web().get(link_in(second)).status_code == 200
+    for address in ("cleo@elsewhere.test", "", "ben@example.is"):
+        ada.post(ASK, {"address": address})
+    aged()
+    ada.post(ASK, {"address": "mo@elsewhere.test"})
+    aged()
+    assert "3 letters have been sent" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+    assert len(letters()) == 3
+
+
+def test_filters_are_no_way_to_write_to_many_strangers(ada: Client) -> None:
+    box = Mailbox.objects.get(address="ada@example.is")
+    row = {"mailbox": box, "expires": timezone.now().date(), "asked": timezone.now(), "letters": LETTERS_A_DAY}
+    ForwardAgreement.objects.create(digest=b"x" * 16, **row)
+    text = ada.post(NEW, sent(forward="mo@elsewhere.test"), follow=True).content.decode()
+    assert "not asked" in text
+    assert "Send a letter" not in text
+    assert letters() == []
+
+
+def test_the_letter_is_in_the_owners_language_with_english_below(ada: Client) -> None:
+    OwnerLanguage.objects.create(mailbox=Mailbox.objects.get(address="ada@example.is"), language="is")
+    ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    [(envelope, letter)] = letters()
+    assert read_headers(letter).text(b"subject") == "Má ada@example.is senda þér póst áfram?"
+    assert b"Nothing is sent on before you agree" in letter.replace(b"\r\n", b" ").replace(b"= ", b"")
+    assert envelope["smtputf8"] is False
+
+
+def test_a_filter_that_is_not_in_use_asks_nobody(ada: Client) -> None:
+    ada.post(NEW, sent(forward="mo@elsewhere.test", off="on"))
+    assert letters() == []
+    assert "Waiting for an answer" not in ada.get(LIST).content.decode()

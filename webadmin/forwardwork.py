@@ -1,0 +1,64 @@
+"""Writing to addresses elsewhere whether they take what a mailbox forwards, for the pages and the command line.
+
+The letter goes through the queue like everything that leaves: signed, and asked about by the owner's tenant. It has
+no author to whom it could come back, from a host elsewhere or into a folder here, because whoever has the letter can
+agree in its reader's name. If it cannot leave, the owner reads why on the page of filters.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from mailhost.agreements import new_token
+from mailhost.message.address import parse_address
+from mailhost.message.forwardletter import asking
+from mailhost.models import Mailbox
+from mailhost.outbox import Forward, Outgoing, Passing
+from mailhost.provision import agreements, languages
+from mailhost.rules.rule import Rules
+from mailhost.wiring.posting import send_out
+from webadmin import daemons, keyfiles, spoken
+from webadmin.environ import Environ
+
+
+def key(environ: Environ) -> bytes:
+    """What agreements and their links are hashed with."""
+    return keyfiles.read_or_make(environ.keys / "correspondent.key")
+
+
+def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
+    """Send one letter. Raises AskedEnough, StoreFull, StoreUnavailable."""
+    token, word = new_token(), secrets.token_hex(16)
+    last_day = agreements.ask(box, address, key=key(environ), token=token, now=now)
+    to, domain = parse_address(address), box.address.rpartition("@")[2]
+    content = asking(
+        to=str(to),
+        owner=box.address,
+        link=f"{environ.web_address}/f/{token}",
+        last_day=last_day,
+        message_id=f"{word}@{domain}",
+        now=now,
+        say=spoken.into(languages.of(box)),
+    )
+    message = Outgoing(
+        opaque_id=word,
+        tenant_id=box.tenant_id,
+        mailbox_id=box.pk,
+        sender="",
+        author=box.address,
+        recipients=(Forward(str(to), to.domain),),
+        content=content,
+        smtputf8=not content.isascii(),
+        passing=Passing.COPY,
+    )
+    send_out(daemons.surroundings(environ), message)
+
+
+def ask_new(environ: Environ, box: Mailbox, rules: Rules, now: datetime) -> int:
+    """Ask every address of these rules that was not asked yet, within the limit of a day; how many. Raises as `ask`."""
+    silent = agreements.waiting(box, rules, key=key(environ), now=now)
+    new = [one for one in silent if one.last_day is None and one.may_ask]
+    for one in new:
+        ask(environ, box, one.address, now)
+    return len(new)
