@@ -23,10 +23,15 @@ def _checked() -> Bodies:
     """Django's application behind static files, challenge and limits, once this process is of the right cell."""
     # Imported here because Django's models need the line above.
     from django.conf import settings  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
-    from webadmin import daemons, statics  # noqa: PLC0415
+    from webadmin import daemons, pooling, statics  # noqa: PLC0415
 
     daemons.begin(settings.ENVIRON, ready_fd=None, supervisor=None)
+    # The connection of the checks was one of its own; every request's thread reads these settings when it begins.
+    connections.close_all()
+    patience = settings.ENVIRON.database_patience
+    connections.settings["default"] |= pooling.pooled(connections.settings["default"], patience=patience)
     statics.collect(settings.STATIC_ROOT)
     pages = statics.serving(_django, settings.STATIC_ROOT)
     return Bodies(Challenge(pages, FileBlobs(settings.ENVIRON.blobs)))

@@ -63,6 +63,7 @@ def _postgresql(url: str) -> dict[str, object]:
         "HOST": options.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
+        # For daemons, whose few threads live as long as they do. Requests of the web have a pool: `webadmin.pooling`.
         "CONN_MAX_AGE": None,
         "OPTIONS": options,
     }

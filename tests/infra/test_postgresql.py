@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.infra import burst
 from tests.servers import postgresql
 from tests.servers.presence import need
+from webadmin import pooling
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "infra" / "postgresql" / "cell.sql"
@@ -101,6 +104,24 @@ def test_a_dump_restored_into_another_cell_holds_nobody_and_is_not_served(
     refused = _skerry(elsewhere, tmp_path / "elsewhere", "no-2", "init")
     assert refused.returncode == 1
     assert "no-1" in refused.stdout
+
+
+def test_a_burst_of_visitors_leaves_no_more_connections_than_the_web_process_may_have(
+    database_url: str, home: Path
+) -> None:
+    environment = {"SKERRY_HOME": str(home), "SKERRY_CELL": "no-1", "SKERRY_DATABASE_URL": database_url}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.infra.burst"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["well"] == 2 * burst.VISITORS
+    assert told["open"] <= pooling.MOST < burst.VISITORS
 
 
 def test_a_dump_restored_into_its_own_cell_is_whole(database_url: str, home: Path, tmp_path: Path) -> None:
