@@ -23,6 +23,7 @@ from typing import Final
 
 from mailhost.handover import Handover, Here
 from mailhost.leaving import Asked, Leaving
+from mailhost.limits import DispatchLimits
 from mailhost.message.fates import Fate
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
@@ -40,23 +41,6 @@ BACKOFF: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 
 CLEAR_ATTEMPTS: Final = 3
 # A notice that finds no room now is written again after this long.
 NOTICE_AGAIN: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchLimits:
-    """Times in seconds unless they say otherwise."""
-
-    destinations: int = 20  # worked on together
-    items: int = 100  # of one destination in one claim
-    connections: int = 10  # to one destination
-    items_per_connection: int = 10  # fewer do not open another one
-    lease: timedelta = timedelta(seconds=30)
-    renewal: float = 10.0
-    poll: float = 0.5
-    # Between looks for what is overdue: its end and its notices are hours and days away, and items whose notice finds
-    # no room are passed over one by one.
-    overdue: timedelta = timedelta(seconds=30)
-    farewell: float = 1.0
 
 
 def backoff(attempts: int) -> timedelta:

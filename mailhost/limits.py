@@ -1,7 +1,8 @@
-"""The limits of the receiving side, each with its name and its reason, and the counters that enforce rates.
+"""The limits of receiving, judging and sending, each with its name and its reason, and the counters that enforce rates.
 
-A limit protects everybody else: memory and time that one sender may take are bounded whatever it sends. The
-values are defaults of a frozen dataclass, so that a test or an operator replaces one without touching the rest.
+They stand here together, so that the settings know their defaults without loading what they limit. A limit protects
+everybody else: memory and time that one sender may take are bounded whatever it sends. The values are defaults of a
+frozen dataclass, so that a test or an operator replaces one without touching the rest.
 
 `Occupancy` counts what is open now per source, `Rate` what happened lately. Both know a source only as a keyed
 hash made with a key that lives as long as the process, hold a bounded number of entries and take the time as an
@@ -77,6 +78,56 @@ class SmtpLimits:
     overrun: int = 8
     # A recipient that simulates slowness answers after this long.
     simulated_delay: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Messages in `window` seconds (`mailhost.reputation.rates`).
+
+    The largest providers bring a host of this size some hundred a minute.
+    """
+
+    address: int = 300
+    helo: int = 600
+    domain: int = 1200
+    window: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingLimits:
+    """Of judging strangers' mail (`mailhost.reputation.judge`). Times in seconds unless they are timedeltas."""
+
+    # A sender waits ten minutes for the answer to its content (RFC 5321 §4.5.3.2.6); nobody should wait that long.
+    authentication: float = 15.0
+    # Block lists, reverse name and content filter, which may all be missed.
+    others: float = 5.0
+    # RFC 6647 §5 lets the time be chosen: bots do not come back at all, servers after five to fifteen minutes.
+    put_off: timedelta = timedelta(minutes=4)
+    # RFC 6647 §5: a day for coming back.
+    comes_back: timedelta = timedelta(days=1)
+    # RFC 6647 §5: at least a week; a monthly letter should not be put off each time.
+    known: timedelta = timedelta(days=60)
+    # A sender that proves nothing and comes for the first time waits this long for its answer; bots do not.
+    first_time: float = 5.0
+    # Messages that wait so at the same time in one process; above it nobody waits.
+    waiting: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchLimits:
+    """Of one dispatchd (`mailhost.dispatch`). Times in seconds unless they say otherwise."""
+
+    destinations: int = 20  # worked on together
+    items: int = 100  # of one destination in one claim
+    connections: int = 10  # to one destination
+    items_per_connection: int = 10  # fewer do not open another one
+    lease: timedelta = timedelta(seconds=30)
+    renewal: float = 10.0
+    poll: float = 0.5
+    # Between looks for what is overdue: its end and its notices are hours and days away, and items whose notice finds
+    # no room are passed over one by one.
+    overdue: timedelta = timedelta(seconds=30)
+    farewell: float = 1.0
 
 
 def source_hash(address: str, key: bytes) -> bytes:

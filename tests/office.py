@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from mailhost.dispatch import Dispatcher, DispatchLimits
+from mailhost.dispatch import Dispatcher
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
+from mailhost.limits import DispatchLimits
 from mailhost.message.letter import Say, english
 from mailhost.mxwalk import Target, Targets, Walk
 from mailhost.notices import Notices

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mailhost.dispatch import BACKOFF, DispatchLimits, backoff
+from mailhost.dispatch import BACKOFF, backoff
+from mailhost.limits import DispatchLimits
 from mailhost.message.headers import read_headers
 from mailhost.mxwalk import Later, NoMail, Target, Targets
 from mailhost.notices import WHY

@@ -1,7 +1,7 @@
 """The limits that an operator may set: how much one sender, one mailbox, one destination may take of this host.
 
-Each is explained where it is enforced (`mailhost.limits`, `mailhost.reputation`, `mailhost.dispatch`), and its default
-is the one that stands there. `environ.Environ` is these and all other settings.
+Each is explained in `mailhost.limits`, and its default is the one that stands there. `environ.Environ` is these and all
+other settings.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from mailhost.dispatch import DispatchLimits
-from mailhost.limits import SmtpLimits
+from mailhost.limits import DispatchLimits, JudgingLimits, RateLimits, SmtpLimits
 from mailhost.ports import Allowance
-from mailhost.reputation.judge import JudgingLimits
-from mailhost.reputation.rates import RateLimits
 
 _SMTP, _RATES, _JUDGING = SmtpLimits(), RateLimits(), JudgingLimits()
 _ALLOWED, _DISPATCH = Allowance(), DispatchLimits()

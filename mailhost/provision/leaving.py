@@ -28,7 +28,7 @@ from jurisdiction.ledger.receipts import Placed
 from jurisdiction.notary import Notary
 from jurisdiction.records import ledger, policies
 from mailhost.models import Departure, Tenant
-from mailhost.provision import settingsfile, tenants
+from mailhost.provision import tenants
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import IsLeaving
 from mailhost.provision.removal import Blobs
@@ -165,6 +165,9 @@ def story(tag: str, since: int) -> list[Placed]:
 
 def settings_text(tenant: Tenant, notary: Notary, now: datetime) -> str:
     """All settings of the tenant as JSON, one value an indented line. Raises NoPolicy, PolicyForged."""
+    # What knows all settings loads most of the house, for whoever only asks whether a tenant leaves.
+    from mailhost.provision import settingsfile  # noqa: PLC0415
+
     policy = policies.in_force(tenant.slug, notary.key.verify_key)
     return json.dumps(settingsfile.of(tenant, policy, now), ensure_ascii=False, indent=1) + "\n"
 

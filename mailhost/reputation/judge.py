@@ -18,11 +18,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from mailhost.deliver import Envelope
 from mailhost.dmarccounts import DmarcCounts, NotCounted, seen
+from mailhost.limits import JudgingLimits
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim import passes
 from mailhost.mailauth.dmarc import DmarcStatus, IsPublicSuffix
@@ -40,26 +41,6 @@ from mailhost.reputation.rates import SenderRates
 from mailhost.reputation.sources import Network, client_address, is_false_helo, is_stranger
 from mailhost.reputation.weighing import Band, Finding, signals, weigh
 from mailhost.routing import ROLES
-
-
-@dataclass(frozen=True, slots=True)
-class JudgingLimits:
-    """Times in seconds unless they are timedeltas."""
-
-    # A sender waits ten minutes for the answer to its content (RFC 5321 §4.5.3.2.6); nobody should wait that long.
-    authentication: float = 15.0
-    # Block lists, reverse name and content filter, which may all be missed.
-    others: float = 5.0
-    # RFC 6647 §5 lets the time be chosen: bots do not come back at all, servers after five to fifteen minutes.
-    put_off: timedelta = timedelta(minutes=4)
-    # RFC 6647 §5: a day for coming back.
-    comes_back: timedelta = timedelta(days=1)
-    # RFC 6647 §5: at least a week; a monthly letter should not be put off each time.
-    known: timedelta = timedelta(days=60)
-    # A sender that proves nothing and comes for the first time waits this long for its answer; bots do not.
-    first_time: float = 5.0
-    # Messages that wait so at the same time in one process; above it nobody waits.
-    waiting: int = 100
 
 
 @dataclass(frozen=True, slots=True)

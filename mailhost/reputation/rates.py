@@ -8,20 +8,9 @@ are known by a hash whose key lives as long as the process, and a flood of sourc
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
-from mailhost.limits import Rate, source_hash
+from mailhost.limits import Rate, RateLimits, source_hash
 from mailhost.reputation.sources import Ip
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimits:
-    """Messages in `window` seconds. The largest providers bring a host of this size some hundred a minute."""
-
-    address: int = 300
-    helo: int = 600
-    domain: int = 1200
-    window: float = 60.0
 
 
 class SenderRates:

@@ -6,11 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from mailhost.dispatch import DispatchLimits
-from mailhost.limits import SmtpLimits
+from mailhost.limits import DispatchLimits, JudgingLimits, RateLimits, SmtpLimits
 from mailhost.ports import Allowance
-from mailhost.reputation.judge import JudgingLimits
-from mailhost.reputation.rates import RateLimits
 
 
 class ChosenLimits(Protocol):

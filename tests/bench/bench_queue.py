@@ -109,7 +109,8 @@ async def rounds(queue: DatabaseQueue, tries: int = 5) -> None:
 
 async def work(queue: DatabaseQueue, seconds: float, who: tuple[int, int], live: int, dead: int) -> None:
     """Dispatch for a while, with a message for the live host every two seconds."""
-    from mailhost.dispatch import Dispatcher, DispatchLimits
+    from mailhost.dispatch import Dispatcher
+    from mailhost.limits import DispatchLimits
     from mailhost.mxwalk import Target, Targets
     from mailhost.reach import Reach
     from mailhost.smtp.client import Dialer

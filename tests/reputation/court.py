@@ -6,6 +6,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address, ip_network
 
 from mailhost.deliver import Client, Envelope, Recipient
+from mailhost.limits import RateLimits
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim_key import key_record
 from mailhost.mailauth.dkim_signing import sign
@@ -14,7 +15,7 @@ from mailhost.message.address import parse_address
 from mailhost.outcomes import Reason
 from mailhost.ports import Route
 from mailhost.reputation.judge import Judge, Ruling, Sources
-from mailhost.reputation.rates import RateLimits, SenderRates
+from mailhost.reputation.rates import SenderRates
 from tests.fakedns import FakeDns
 from tests.fakes import CountedMetrics
 from tests.mailauth.people import key

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from mailhost.limits import JudgingLimits
 from mailhost.mailauth.resolver import Cname, Lookup, Mx, Ptr, Txt
 from mailhost.mailauth.results import parse
 from mailhost.mailauth.verdict import ReceivePolicy
 from mailhost.message.address import parse_address
 from mailhost.outcomes import Reason
-from mailhost.reputation.judge import JudgingLimits
 from mailhost.reputation.memory import written_digest
 from mailhost.reputation.weighing import Finding
 from tests.fakedns import FakeDns

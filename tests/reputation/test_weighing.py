@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.reputation.rates import RateLimits, SenderRates
+from mailhost.limits import RateLimits
+from mailhost.reputation.rates import SenderRates
 from mailhost.reputation.sources import client_address, is_false_helo, is_stranger, network_of
 from mailhost.reputation.weighing import SIGNALS, WEIGHTS, Band, Finding, signals, weigh
 from tests.reputation.contract import MemoryContract

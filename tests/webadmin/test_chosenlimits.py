@@ -6,11 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailhost.dispatch import DispatchLimits
-from mailhost.limits import SmtpLimits
+from mailhost.limits import DispatchLimits, JudgingLimits, RateLimits, SmtpLimits
 from mailhost.ports import Allowance
-from mailhost.reputation.judge import JudgingLimits
-from mailhost.reputation.rates import RateLimits
 from mailhost.wiring.chosenlimits import allowance, dispatch_limits, judging_limits, rate_limits, smtp_limits
 from webadmin.environ import SettingsProblem, read
 from webadmin.limitsettings import LimitSettings

@@ -30,11 +30,13 @@ def test_on_postgresql_a_request_takes_its_connection_from_a_pool_with_an_end() 
 def test_django_takes_these_settings() -> None:
     filled = {"USER": "", "PASSWORD": "", "HOST": "", "PORT": "", "TIME_ZONE": None, "AUTOCOMMIT": True}
     wrapper = DatabaseWrapper(filled | pooling.pooled(POSTGRESQL, patience=20), "of the test")
-    assert wrapper.pool.max_size == pooling.MOST
+    pool: Any = wrapper.pool
+    assert pool.max_size == pooling.MOST
 
 
 def test_a_file_needs_no_pool_and_is_closed_after_each_request() -> None:
-    found = settings.DATABASES["default"] if "sqlite" in settings.DATABASES["default"]["ENGINE"] else {}
+    default: dict[str, Any] = settings.DATABASES["default"]
+    found = default if "sqlite" in default["ENGINE"] else {}
     own = {"ENGINE": "django.db.backends.sqlite3", "NAME": "cell.sqlite3"}
     assert pooling.pooled(own, patience=20) == own
     # Django's own default.

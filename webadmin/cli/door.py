@@ -22,7 +22,6 @@ from django.db import transaction
 from jurisdiction.notary import Notary
 from jurisdiction.records.operators import Refused
 from mailhost.adapters.blobs import FileBlobs
-from mailhost.adapters.wishbook import WISHES_KEY
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
@@ -79,6 +78,9 @@ class Cell:
     @property
     def wishes_key(self) -> bytes:
         """Key that owners' filters are sealed with."""
+        # What knows it knows how to seal, which lists of tenants and mailboxes do not need.
+        from mailhost.adapters.wishbook import WISHES_KEY  # noqa: PLC0415
+
         return read_or_make(self.environ.keys / WISHES_KEY)
 
 

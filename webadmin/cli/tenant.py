@@ -19,7 +19,6 @@ from mailhost.provision import leaving, tenants
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import Cell, DryRunFlag, YesFlag, confirm, opened, tried
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
-from webadmin.departures import link
 from webadmin.keyfiles import replace
 
 app = typer.Typer(no_args_is_help=True)
@@ -145,6 +144,9 @@ def delete(
             confirm(f"Delete {_size(view)} in {days} days?", yes=yes)
             wish = leaving.Wish(by_operator=True, why=reason, cooling_off=timedelta(days=days))
             made = leaving.ask(slug, wish, notary=cell.notary, now=cell.now)
+            # A page's module, with all that pages need.
+            from webadmin.departures import link  # noqa: PLC0415
+
             path = link(slug, made.entry, cell.notary)
             text = (
                 f"{slug} is gone after {made.gone_after:%Y-%m-%d %H:%M} UTC; until then its people fetch their mail.\n"
