@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, cast
 
 from django.db import InterfaceError, OperationalError, connection
@@ -114,6 +114,7 @@ def stored(moment: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(moment)
 
 
+@lru_cache(maxsize=1024)  # most columns hold whole hours, which a mailbox has few of
 def read_moment(value: Any) -> datetime:
     """A datetime column as read by a plain cursor."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -29,7 +29,7 @@ from mailhost.message.transferencoding import UnknownEncoding
 # Messages of one batch: about 256 KiB of responses each.
 FLAG_BATCH = 4096
 META_BATCH = 512
-CONTENT_BATCH = 64
+CONTENT_BATCH = 256
 # A body above this is written as slices of the message itself, never copied into a joined chunk.
 LARGE = 64 * 1024
 

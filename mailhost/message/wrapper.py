@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from itertools import chain
 
 from mailhost.message import base64lines
@@ -221,8 +222,7 @@ class Wrapper:
         return self.mailbox.encode() if self.mailbox.isascii() else encode_words(self.mailbox) + b":;"
 
     def _date(self) -> bytes:
-        hour = self.arrived.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        return format_date(hour).encode("ascii")
+        return _hour(self.arrived)
 
     def _segments(self) -> list["tuple[bytes | _Content, int]"]:
         """Fixed bytes and computed contents in turn, with their sizes."""
@@ -249,6 +249,12 @@ class Wrapper:
             out.append((content, at, size))
             at += size
         return out
+
+
+@lru_cache(maxsize=1024)  # a folder has few of them, and ten thousand wrappers are written in a row
+def _hour(moment: datetime) -> bytes:
+    """The hour a moment falls in, as a date field says it."""
+    return format_date(moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)).encode("ascii")
 
 
 def parse_wrapper(message: Buffer) -> bytes:

@@ -95,8 +95,9 @@ def open_body(body: Buffer, max_size: int) -> bytes:
             size = int.from_bytes(view[place + 4 : place + 8], "little")
             end = place + _SKIPPABLE_HEADER_SIZE + size
         elif magic == _FRAME_MAGIC:
-            end, blocks = _frame_end(view, place, blocks)
-            found.append(_decompress(view[place:end], room))
+            parameters = _parameters(view[place:])
+            end, blocks = _frame_end(view, place, parameters, blocks)
+            found.append(_decompress(view[place:end], parameters.content_size, room))
             room -= len(found[-1])
         else:
             raise CannotOpen
@@ -107,10 +108,16 @@ def open_body(body: Buffer, max_size: int) -> bytes:
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def _frame_end(view: memoryview, start: int, blocks: int) -> tuple[int, int]:
+def _parameters(frame: memoryview) -> zstandard.FrameParameters:
+    try:
+        return zstandard.get_frame_parameters(frame)
+    except zstandard.ZstdError:
+        raise CannotOpen from None
+
+
+def _frame_end(view: memoryview, start: int, parameters: zstandard.FrameParameters, blocks: int) -> tuple[int, int]:
     """Where the frame that begins at `start` ends, and how many blocks have been walked (RFC 8878 §3.1.1.2)."""
     try:
-        parameters = zstandard.get_frame_parameters(view[start:])
         place = start + zstandard.frame_header_size(view[start:])
     except zstandard.ZstdError:
         raise CannotOpen from None
@@ -125,10 +132,9 @@ def _frame_end(view: memoryview, start: int, blocks: int) -> tuple[int, int]:
     return place + (4 if parameters.has_checksum else 0), blocks
 
 
-def _decompress(frame: memoryview, room: int) -> bytes:
-    """One frame's content, never allocating more than `room` bytes for it."""
+def _decompress(frame: memoryview, declared: int, room: int) -> bytes:
+    """One frame's content, which the frame `declared` to be so long; never allocating more than `room` bytes for it."""
     try:
-        declared = zstandard.get_frame_parameters(frame).content_size
         if declared != zstandard.CONTENTSIZE_UNKNOWN and declared > room:
             raise CannotOpen
         content = _codec.decompressor.decompress(frame, max_output_size=max(room, 1))

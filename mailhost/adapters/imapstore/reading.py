@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mailhost.adapters.blobs import BadBlobName, FileBlobs
@@ -18,7 +17,7 @@ from mailhost.adapters.keywords import keywords_of
 from mailhost.imap.store import Changes, Damaged, Meta, NoSuchFolder, Snapshot
 
 # Content is loaded and opened in pieces of about this many octets, so that one FETCH does not fill the memory.
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 19
 # Rows of a snapshot that are read at a time: a megabyte or two while they are on their way.
 SNAPSHOT_ROWS = 10_000
 # Rows of one piece of `meta`: a few milliseconds of opening in a thread.
@@ -92,11 +91,13 @@ def rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[Store
             [folder_id, listed(uids)],
         )
         for row in cursor.fetchall():
-            yield _stored(row)
+            yield _stored(row[:6], row[6] if header else None)
 
 
-def _stored(row: Sequence[Any], file_key: bytes | None = None) -> StoredMessage:
-    uid, opaque_id, arrived, saved, header_size, payload_size, *rest = row
+def _stored(
+    columns: Sequence[Any], header: Any = None, payload: Any = None, file_key: bytes | None = None
+) -> StoredMessage:
+    uid, opaque_id, arrived, saved, header_size, payload_size = columns
     return StoredMessage(
         uid,
         opaque_id,
@@ -104,8 +105,9 @@ def _stored(row: Sequence[Any], file_key: bytes | None = None) -> StoredMessage:
         read_moment(saved),
         header_size,
         payload_size,
-        bytes(rest[0]) if rest else None,
-        file_key=file_key,
+        bytes(header) if header is not None else None,
+        bytes(payload) if payload is not None else None,
+        file_key,
     )
 
 
@@ -152,9 +154,11 @@ def contents(
     view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int], keys: Mapping[int, bytes]
 ) -> list[tuple[int, bytes | memoryview] | Damaged]:
     """The whole message of each uid that still exists, as the view serves it. `keys`: file keys that are known."""
+    # A body whose key is known is opened without its header, which is nearly as long as a short mail.
+    header_too = "s.header" if any(uid not in keys for uid in uids) else "NULL"
     with statements() as cursor:
         cursor.execute(
-            f"SELECT {_SEALED}, s.header, s.payload, s.blob FROM mailhost_message m"
+            f"SELECT {_SEALED}, {header_too}, s.payload, s.blob FROM mailhost_message m"
             " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
             f" WHERE m.folder_id = %s AND {one_of('m.uid')} ORDER BY m.uid",
             [folder_id, listed(uids)],
@@ -162,17 +166,15 @@ def contents(
         rows = cursor.fetchall()
     found: list[tuple[int, bytes | memoryview] | Damaged] = []
     for *columns, header, payload, blob in rows:
-        row = _stored((*columns, header), keys.get(columns[0]))
-        content = view.content(_with_payload(row, payload, blob, blobs))
+        row = _stored(columns, header, _read(blobs, blob) if blob else payload, keys.get(columns[0]))
+        content = view.content(row)
         found.append(content if isinstance(content, Damaged) else (columns[0], content))
     return found
 
 
-def _with_payload(row: StoredMessage, payload: Any, blob: str, blobs: FileBlobs) -> StoredMessage:
-    if blob:
-        try:
-            payload = blobs.read(blob)
-        except (OSError, BadBlobName):
-            # A missing or unreadable blob harms this message only.
-            payload = None
-    return replace(row, payload=bytes(payload) if payload is not None else None)
+def _read(blobs: FileBlobs, name: str) -> bytes | None:
+    """A payload from the blob store; a missing or unreadable one harms its message only."""
+    try:
+        return blobs.read(name)
+    except (OSError, BadBlobName):
+        return None

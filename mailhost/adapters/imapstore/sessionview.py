@@ -64,9 +64,10 @@ class SessionView:
 
     def content(self, row: StoredMessage) -> bytes | Damaged:
         try:
-            if row.header is None or row.payload is None:
+            if row.payload is None:
                 return Damaged(row.uid)
-            return open_payload(row.file_key or open_key(self._identities, row.header), row.payload, self._max_size)
+            file_key = row.file_key or open_key(self._identities, row.header or b"")
+            return open_payload(file_key, row.payload, self._max_size)
         except CannotOpen:
             return Damaged(row.uid)
 
