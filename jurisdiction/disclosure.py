@@ -1,8 +1,9 @@
 """What every stored field is called when somebody demands it: the labels and the scopes of models.
 
 A model declares its *scope*, the side of the house whose database may hold it (`CELL` or `DIRECTORY`), and its
-*disclosure*, one label for each of its fields: SEALED (only the mailbox owner can read it), CLEAR (the host can
-read it and could be made to hand it over) or DERIVED (computed from clear or sealed fields; tells no more than
+*disclosure*, one label for each of its fields: SEALED (only its owner can open it), LOCKED (this host opens it for its
+work, with a key of the cell, and could be made to), CLEAR (the host can read it and could be made to hand it over) or
+DERIVED (computed from clear or sealed fields; tells no more than
 they do). A Django system check refuses a model or a field without a label, the page "what could be handed
 over" is printed from the labels, and the canary scan searches every column that is not CLEAR.
 
@@ -27,6 +28,7 @@ class Label(StrEnum):
     """What the host can say of a field."""
 
     SEALED = "sealed"
+    LOCKED = "locked"
     CLEAR = "clear"
     DERIVED = "derived"
 
@@ -37,6 +39,7 @@ class Disclosure:
 
     clear: str = ""
     sealed: str = ""
+    locked: str = ""
     derived: str = ""
 
     def labels(self) -> Mapping[str, Label]:
@@ -45,6 +48,7 @@ class Disclosure:
         for label, names in (
             (Label.CLEAR, self.clear),
             (Label.SEALED, self.sealed),
+            (Label.LOCKED, self.locked),
             (Label.DERIVED, self.derived),
         ):
             for name in names.split():

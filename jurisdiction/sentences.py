@@ -49,7 +49,7 @@ PLAIN: Final = {
     r.OPERATOR_NO_TICKET: "An operator's session needs a stated reason.",
     r.LEGAL_EEVIDENCE_REACH: "An order under Regulation (EU) 2023/1543 reaches a provider that serves the European "
     "Union, wherever the data lies.",
-    r.CLOCK_10D: "It has to be answered within ten days.",
+    r.CLOCK_10D: "It has to be answered within ten days, in an emergency within eight hours.",
     r.LEGAL_BINDING_LOCAL: "The authority has power over the cell or over somebody who controls it.",
     r.DISCLOSE_ONLY_HELD: "Only what is held can be disclosed: sealed mail stays sealed.",
     r.LEGAL_NO_DIRECT_FORCE: "The authority has no direct power here.",

@@ -24,11 +24,12 @@ class Table:
     about: str
     clear: str
     sealed: str
+    locked: str
     derived: str
 
 
 def tables() -> list[Table]:
-    """All tables of a cell, those with sealed columns first."""
+    """All tables of a cell, those with sealed columns first, then those with locked ones."""
     found = []
     for model in apps.get_models():
         if scopes.app_scope(model._meta.app_label) is Scope.CELL:
@@ -39,10 +40,11 @@ def tables() -> list[Table]:
                     about=about,
                     clear=", ".join(disclosure.clear.split()),
                     sealed=", ".join(disclosure.sealed.split()),
+                    locked=", ".join(disclosure.locked.split()),
                     derived=", ".join(disclosure.derived.split()),
                 )
             )
-    return sorted(found, key=lambda table: (not table.sealed, table.words))
+    return sorted(found, key=lambda table: (not table.sealed, not table.locked, table.words))
 
 
 def labels_of(model: type[models.Model]) -> tuple[Disclosure, str]:

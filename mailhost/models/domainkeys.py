@@ -23,7 +23,7 @@ class DkimKey(models.Model):
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(
-        clear="cell domain selector state algorithm since record", sealed="private"
+        clear="cell domain selector state algorithm since record", locked="private"
     )
 
     cell = models.CharField(max_length=8)

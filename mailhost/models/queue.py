@@ -18,7 +18,7 @@ class QueuedMessage(models.Model):
     """The content of one message, once for all its destinations."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell tenant mailbox opaque_id queued blob", sealed="content")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell tenant mailbox opaque_id queued blob", locked="content")
 
     cell = models.CharField(max_length=8)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
@@ -57,7 +57,7 @@ class QueueItem(models.Model):
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(
-        clear="cell message destination state attempts due queued told reason", sealed="envelope"
+        clear="cell message destination state attempts due queued told reason", locked="envelope"
     )
 
     cell = models.CharField(max_length=8)

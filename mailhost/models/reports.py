@@ -87,7 +87,7 @@ class DmarcSeen(models.Model):
     """Messages of one day that went the same way, until the day is reported to the authors' domains."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="day messages", derived="digest", sealed="detail")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="day messages", derived="digest", locked="detail")
 
     day = models.DateField()
     digest = models.BinaryField(max_length=16)  # keyed hash of all that the detail says

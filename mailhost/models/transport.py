@@ -17,7 +17,7 @@ class StsPolicy(models.Model):
     """A domain's MTA-STS policy as it was fetched."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="kept_until", derived="digest", sealed="policy")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="kept_until", derived="digest", locked="policy")
 
     digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of the domain
     kept_until = models.DateTimeField(db_index=True)  # rounded up to the day
@@ -31,7 +31,7 @@ class TlsSessions(models.Model):
     """Sessions of one day that went the same way: same domain, same policy, same host, same result."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="day sessions", derived="digest", sealed="detail")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="day sessions", derived="digest", locked="detail")
 
     day = models.DateField()
     digest = models.BinaryField(max_length=16)  # keyed hash of all that the detail says

@@ -15,10 +15,10 @@ from mailhost.models.tenancy import Mailbox
 
 
 class OwnerWishes(models.Model):
-    """All wishes of one mailbox, as one sealed text. The row stays when there are none, so that no version returns."""
+    """All wishes of one mailbox, as one locked text. The row stays when there are none, so that no version returns."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell mailbox version in_force", sealed="text")
+    disclosure: ClassVar[Disclosure] = Disclosure(clear="cell mailbox version in_force", locked="text")
 
     cell = models.CharField(max_length=8)
     mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True)

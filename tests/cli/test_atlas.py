@@ -43,7 +43,7 @@ def test_a_country_is_shown_with_what_is_not_verified(skerry: Skerry) -> None:
 
 
 def test_a_relaxing_change_without_an_official_source_is_refused(skerry: Skerry, tmp_path: Path) -> None:
-    folder = changed(tmp_path, "bundle.toml", "serial = 2", "serial = 3")
+    folder = changed(tmp_path, "bundle.toml", "serial = 3", "serial = 4")
     same = skerry("atlas", "diff", str(DATA), str(folder), "--json")
     assert (same.code, same.json["changes"]) == (0, [])
     norway = folder / "facts" / "NO.toml"

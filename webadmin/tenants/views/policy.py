@@ -168,7 +168,7 @@ def differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str,
         return ", ".join([spoken.country(atlas, code) for code in codes]) or _("nowhere")
 
     def blocs(ids: tuple[str, ...]) -> str:
-        return ", ".join([spoken.name(atlas.blocs[one].name) for one in ids]) or _("nobody")
+        return ", ".join([spoken.name(atlas.blocs[one].name) for one in ids]) or _("no group")
 
     def laws(keys: tuple[str, ...]) -> str:
         return "; ".join([spoken.name(law(atlas, key)) for key in keys]) or _("none")
