@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Sum
 
 from mailhost.mailauth.verdict import ReceivePolicy
-from mailhost.message.address import BadAddress, normal_domain
+from mailhost.message.address import Address, BadAddress, normal_domain
 from mailhost.models import Domain, ReceivedReport, ReceivingChoice, ReportAddress
 from mailhost.provision import names, tenants
 from mailhost.provision.errors import BadName, NotFound
 
 # Forwarders a tenant trusts: a handful of lists and of its people's other providers.
 MAX_SEALERS = 100
+
+
+# Addresses of a domain whose reports are counted: one for each kind of report is what records name.
+MAX_COUNTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsView:
+    """`sends`: other domains are told how mail in their name arrived. `counted`: where their reports are counted."""
+
+    sends: bool
+    counted: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,35 @@ def send_reports(name: str, *, on: bool) -> None:
     """
     domain_tenant(name)
     Domain.objects.filter(name=_domain(name)).update(sends_dmarc_reports=on)
+
+
+def reports_of(domain: Domain) -> ReportsView:
+    """What is reported about a domain's mail, and where others' reports about it are counted."""
+    counted = ReportAddress.objects.filter(tenant=domain.tenant_id, address__endswith=f"@{domain.name}")
+    return ReportsView(domain.sends_dmarc_reports, tuple(counted.order_by("address").values_list("address", flat=True)))
+
+
+def set_reports(domain: Domain, *, sends: bool, counted: Collection[str]) -> ReportsView:
+    """Choose both; `counted` are all addresses of the domain whose reports are. Raises BadName."""
+    addresses = {str(own_address(domain, text)) for text in counted}
+    if len(addresses) > MAX_COUNTED:
+        raise BadName(f"reports are counted at {MAX_COUNTED} addresses of a domain at most")
+    with transaction.atomic():
+        send_reports(domain.name, on=sends)
+        for address in set(reports_of(domain).counted) - addresses:
+            count_reports(address, on=False)
+        for address in addresses:
+            count_reports(address, on=True)
+    domain.refresh_from_db(fields=["sends_dmarc_reports"])
+    return reports_of(domain)
+
+
+def own_address(domain: Domain, text: str) -> Address:
+    """An address of the domain. Raises BadName."""
+    address = names.address(text)
+    if address.domain != domain.name:
+        raise BadName(f"{address} is no address of {domain.name}")
+    return address
 
 
 def count_reports(text: str, *, on: bool) -> str:

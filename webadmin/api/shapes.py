@@ -16,6 +16,7 @@ from ninja import Schema
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from jurisdiction.policy import MAX_RETENTION_DAYS
+from mailhost.provision.receiving import MAX_COUNTED
 
 MAX_QUOTA: Final = 10 << 40  # octets: ten tebibytes; anything larger is a slip of the keyboard
 MIN_QUOTA: Final = 1 << 20
@@ -155,6 +156,7 @@ class DomainOut(Schema):
     verified: date | None
     mailboxes: int
     catch_all: str | None
+    sends_dmarc_reports: bool
     checked: datetime | None
 
 
@@ -185,6 +187,19 @@ class RecordsOut(Schema):
 
 class CatchAllIn(Given):
     mailbox: Address | None
+
+
+class ReportsIn(Given):
+    """What is reported about a domain's mail. All of it is off where nobody chose."""
+
+    sends_dmarc_reports: bool
+    counted_at: Annotated[list[Address], Field(max_length=MAX_COUNTED)]
+
+
+class ReportsOut(Schema):
+    domain: str
+    sends_dmarc_reports: bool
+    counted_at: list[str]
 
 
 class InviteIn(Given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from jurisdiction.atlas import Atlas
 from jurisdiction.policy import BLOC_LISTS, MAX_RETENTION_DAYS, Policy
 from jurisdiction.sentences import law
+from mailhost.models import Domain
+from mailhost.provision import receiving
+from mailhost.provision.errors import CannotProvision
+from mailhost.provision.receiving import MAX_COUNTED
 from mailhost.securelinks import MAX_DAYS
 from webadmin import spoken
 from webadmin.api import tokens
@@ -214,6 +219,47 @@ class LinksForm(forms.Form):
         required=False,
     )
     attachments = forms.BooleanField(label=_("Answers may have files"), required=False)
+
+
+class ReportsForm(forms.Form):
+    """What other domains are told about mail that arrives for one of ours, and where their reports are counted."""
+
+    sends = forms.BooleanField(
+        label=_("Tell other domains how mail in their name arrived here"),
+        help_text=_(
+            "Domains that ask for it get counts once a day (DMARC), with the addresses of the machines that sent mail"
+            " in their name. What it costs: those addresses are kept, sealed, for a day or two; without it they are not"
+            " kept at all."
+        ),
+        required=False,
+    )
+    counted = forms.CharField(
+        label=_("Count others' reports that come to"),
+        help_text=_(
+            "Addresses of this domain that its DMARC and TLS-RPT records name, with commas. What it costs: who sent in"
+            " your domain's name, by network, day and number, lies here readable for 400 days. The reports are"
+            " delivered as ever."
+        ),
+        max_length=MAX_COUNTED * 322,
+        required=False,
+    )
+
+    def __init__(self, *arguments: Any, domain: Domain, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        self._domain = domain
+
+    def clean_counted(self) -> list[str]:
+        """The addresses in normal form."""
+        found = {one for one in re.split(r"[,;\s]+", self.cleaned_data["counted"]) if one}
+        if len(found) > MAX_COUNTED:
+            raise forms.ValidationError(_("At most %(n)s addresses.") % {"n": MAX_COUNTED})
+        for one in found:
+            try:
+                receiving.own_address(self._domain, one)
+            except CannotProvision:
+                text = _("%(address)s is no address of %(domain)s.")
+                raise forms.ValidationError(text % {"address": one, "domain": self._domain.name}) from None
+        return sorted(found)
 
 
 class CustomPolicyForm(forms.Form):

@@ -28,6 +28,7 @@ ACTS: Final[Mapping[str, str | Promise]] = {
     "domain-proven": _("proved a domain"),
     "domain-removed": _("removed a domain"),
     "catch-all": _("changed where mail for unknown names goes"),
+    "domain-reports": _("changed what is reported about a domain's mail"),
     "mailbox-invited": _("invited somebody"),
     "mailbox-invited-again": _("made a new invitation"),
     "mailbox-quota": _("changed a quota"),

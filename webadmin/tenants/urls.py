@@ -13,6 +13,7 @@ from webadmin.tenants.views import (
     policy,
     programs,
     records,
+    reports,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path("tenants/<slug:tenant>/domains/<int:number>/zone", domains.zone, name="domain-zone"),
     path("tenants/<slug:tenant>/domains/<int:number>/remove/", domains.remove, name="domain-remove"),
     path("tenants/<slug:tenant>/domains/<int:number>/catch-all/", aliases.catch_all, name="domain-catch-all"),
+    path("tenants/<slug:tenant>/domains/<int:number>/reports/", reports.reports, name="domain-reports"),
     path("tenants/<slug:tenant>/mailboxes/", mailboxes.listing, name="tenant-mailboxes"),
     path("tenants/<slug:tenant>/mailboxes/<int:number>/", mailboxes.mailbox, name="tenant-mailbox"),
     path("tenants/<slug:tenant>/aliases/", aliases.listing, name="tenant-aliases"),

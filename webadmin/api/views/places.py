@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from mailhost.models import Alias, Domain, DomainCheck, Mailbox, Tenant
-from mailhost.provision import aliases, domaindns, domains, names
+from mailhost.provision import aliases, domaindns, domains, names, receiving
 from mailhost.provision.errors import CannotProvision, NotFound
 from webadmin import domainwork, hosting
 from webadmin.api import shapes
@@ -35,6 +35,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "verified": row.verified,
         "mailboxes": row.mailboxes,
         "catch_all": row.catch_all.address if row.catch_all else None,
+        "sends_dmarc_reports": row.sends_dmarc_reports,
         "checked": check.checked if check else None,
     }
 
@@ -114,6 +115,15 @@ def set_catch_all(request: HttpRequest, tenant: str, number: int, wanted: shapes
     domain = domain_of(tenant, number)
     domains.set_catch_all(domain, str(names.address(wanted.mailbox)) if wanted.mailbox else "")
     return _one(tenant, number)
+
+
+@router.put(f"{ONE}/reports", url_name="domain-reports", response=of(shapes.ReportsOut))
+def set_reports(request: HttpRequest, tenant: str, number: int, wanted: shapes.ReportsIn) -> Any:
+    """Whether other domains are told how mail in their name arrived here, and at which addresses of this domain others'
+    reports are counted. The first costs that the addresses of sending machines are kept, sealed, for a day or two."""
+    domain = domain_of(tenant, number)
+    chosen = receiving.set_reports(domain, sends=wanted.sends_dmarc_reports, counted=wanted.counted_at)
+    return {"domain": domain.name, "sends_dmarc_reports": chosen.sends, "counted_at": list(chosen.counted)}
 
 
 def _alias_shown(row: Alias) -> dict[str, Any]:
