@@ -63,6 +63,13 @@ def test_a_session_is_named_and_ended_by_its_own_account_only(ada: Account) -> N
     assert here.get("/account/").status_code == 200
 
 
+def test_who_ends_the_session_they_are_in_is_signed_out(ada: Account) -> None:
+    here, there = people.signed_in(ada), people.signed_in(ada)
+    answer = here.post(f"/account/sessions/{sessions.digest(here.session.session_key or '')}/end/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
+    assert (here.get("/account/").status_code, there.get("/account/").status_code) == (302, 200)
+
+
 def test_all_others_end_at_once(ada: Account) -> None:
     here, there = people.signed_in(ada), people.signed_in(ada)
     assert here.post("/account/sessions/end-others/").status_code == 302

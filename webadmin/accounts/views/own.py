@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -58,7 +59,10 @@ def name_session(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @never_cache
 def end_session(request: HttpRequest, key: str) -> HttpResponse:
-    """End one of the own sessions; another's does not exist here."""
+    """End one of the own sessions; another's does not exist here. To end this one is to sign out."""
+    if key == sessions.digest(request.session.session_key or ""):
+        logout(request)
+        return redirect("front")
     if not sessions.end(gate.account_of(request), key):
         raise Http404
     messages.success(request, _("The session has ended."))
