@@ -86,10 +86,15 @@ def test_an_unknown_address_has_always_the_same_salt_and_none_like_another(cell:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{}", "[]", '"x"', "null", '{"address": 1}', '{"address": ""}', '{"address": "%s"}' % ("a" * 321)]
+    "body",
+    [
+        *("", "{}", "[]", '"x"', "null", '{"address": 1}', '{"address": ""}', '{"address": "%s"}' % ("a" * 321)),
+        *(r'{"address": "\ud800"}', r'{"address": "ada\u0000@example.is"}'),
+    ],
 )
-def test_what_asks_for_no_salt_is_told_what_to_send(body: str) -> None:
-    answer = people.web().post("/sign-in/salt", body, content_type="application/json")
+@pytest.mark.parametrize("path", ["/sign-in/salt", "/recover/keyring"])
+def test_what_asks_for_no_salt_and_no_boxes_is_told_what_to_send(path: str, body: str) -> None:
+    answer = people.web().post(path, body, content_type="application/json")
     assert (answer.status_code, "address" in answer.json()["error"]) == (400, True)
 
 

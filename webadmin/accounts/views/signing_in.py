@@ -92,7 +92,8 @@ def salt(request: HttpRequest) -> HttpResponse:
         address = json.loads(request.body)["address"]
     except (ValueError, KeyError, TypeError):
         address = None
-    if not isinstance(address, str) or not 0 < len(address) <= 320:
+    # What no keyboard types (half a surrogate pair, a zero octet) is in no address, and no database takes it.
+    if not isinstance(address, str) or not 0 < len(address) <= 320 or not address.isprintable():
         return JsonResponse({"error": 'send {"address": "…"}'}, status=400)
     found = signin.challenge(signin.normal_address(address), entry.key("fake-salt.key"))
     return JsonResponse({"salt": base64.b64encode(found.salt).decode(), "parameters": found.parameters})

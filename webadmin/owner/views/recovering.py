@@ -55,7 +55,8 @@ def keyring(request: HttpRequest) -> HttpResponse:
         given = json.loads(request.body)["address"]
     except (ValueError, KeyError, TypeError):
         given = None
-    if not isinstance(given, str) or not 0 < len(given) <= 320:
+    # What no keyboard types (half a surrogate pair, a zero octet) is in no address, and no database takes it.
+    if not isinstance(given, str) or not 0 < len(given) <= 320 or not given.isprintable():
         return JsonResponse({"error": 'send {"address": "…"}'}, status=400)
     if not sources.may_recover(request):
         text = _("Too many addresses were asked about from your network. Wait ten minutes and try again.")
