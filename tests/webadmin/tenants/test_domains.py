@@ -12,14 +12,16 @@ from pytest_django import DjangoAssertNumQueries
 from mailhost.dnscheck import Status
 from mailhost.models import DkimKey, Domain, DomainCheck
 from mailhost.provision import domaindns, domains
+from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.provision.domaindns import AGAIN
 from mailhost.provision.errors import NotProven
 from tests.fakedns import FakeDns
 from tests.provision import house
-from tests.provision.fakes import FakeDirectory
+from tests.provision.fakes import FakeClaims, FakeDirectory
 from tests.provision.test_domaindns import answer
 from tests.webadmin.tenants.conftest import number_of
 from webadmin import hosting
+from webadmin.tenants import surroundings
 
 HOME = "/tenants/harbour/domains/"
 QUERIES = 5  # session, account, tenant, count, rows
@@ -161,6 +163,20 @@ def test_a_domain_with_mailboxes_stays_and_an_empty_one_goes(ada: Client) -> Non
     assert Domain.objects.filter(pk=full).exists()
     assert ada.post(f"{HOME}{empty}/remove/").headers["Location"] == HOME
     assert not Domain.objects.filter(pk=empty).exists()
+
+
+def test_a_domain_stays_while_the_directory_is_silent_and_the_page_says_so(
+    ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(FakeClaims):
+        def release_domain(self, domain: str) -> None:
+            raise DirectoryUnreachable(f"the directory did not answer about {domain}")
+
+    number = bring(ada, "ada.example")
+    monkeypatch.setattr(surroundings, "DirectoryProcess", lambda _environ: Silent(FakeDirectory(), house.CELL))
+    page = ada.post(f"{HOME}{number}/remove/", follow=True)
+    assert (page.status_code, Domain.objects.filter(pk=number).exists()) == (200, True)
+    assert "did not answer" in page.content.decode()
 
 
 @pytest.mark.parametrize("rest", ["", "zone", "remove/"])

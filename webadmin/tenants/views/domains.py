@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from mailhost.dnsrecords import zone_file
 from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
-from mailhost.provision.errors import BadName, CannotProvision, StillInUse
+from mailhost.provision.errors import CannotProvision, NotFound, StillInUse
 from webadmin import domainwork, hosting, once, spoken, typed
 from webadmin.tenants import dnspage, journal
 from webadmin.tenants.forms import DomainForm
@@ -135,8 +135,12 @@ def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
         except StillInUse:
             messages.error(request, _("There are still mailboxes in %(domain)s.") % {"domain": domain.name})
             return redirect("domain", tenant=tenant, number=number)
-        except BadName:
+        except NotFound:
             raise Http404 from None
+        except CannotProvision as problem:
+            # The directory does not answer: the domain stays, and can be let go of later.
+            messages.error(request, spoken.refusal(problem))
+            return redirect("domain", tenant=tenant, number=number)
         journal.done(request, domain.tenant, "domain-removed", here.now, about=domain.name)
         messages.success(request, _("%(domain)s is no longer hosted here.") % {"domain": domain.name})
         return redirect("tenant-domains", tenant=tenant)
