@@ -72,6 +72,10 @@ class Environ(LimitSettings):
     imap_port: Port = Field(2143, description="IMAP with STARTTLS (143 on a real host).")
     imaps_port: Port = Field(2993, description="IMAP over TLS (993 on a real host).")
     web_port: Port = Field(8025, description="HTTP of the web process; a reverse proxy ends TLS on a real host.")
+    web_bind: str = Field(
+        "",
+        description="Address the web process listens on: 127.0.0.1 behind a proxy on this machine; empty: SKERRY_BIND.",
+    )
     web_origin: str = Field(
         "",
         description="Address of the web pages as browsers see it, such as https://mail.example.is. Empty:"
@@ -344,6 +348,11 @@ class Environ(LimitSettings):
     def country(self) -> str:
         """ISO 3166-1 alpha-2 code of the country this cell stands in."""
         return self.cell[:2].upper()
+
+    @property
+    def web_listens_on(self) -> str:
+        """The address of the web process's port. Whether others reach the cell, `bind` says and not this."""
+        return self.web_bind or self.bind
 
     @property
     def serves_loopback_only(self) -> bool:

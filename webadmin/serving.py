@@ -138,7 +138,7 @@ def busy_ports(environ: Environ) -> list[str]:
     found = []
     for what, name in PORTS:
         port, setting = getattr(environ, name), f"SKERRY_{name.upper()}"
-        reason = _bind_problem(environ.bind, port)
+        reason = _bind_problem(environ.web_listens_on if name == "web_port" else environ.bind, port)
         if reason == errno.EADDRINUSE:
             found.append(f"{port} ({what}) is in use by another program; stop it, or set {setting}")
         elif reason in {errno.EACCES, errno.EPERM}:

@@ -34,7 +34,7 @@ def run(environ: Environ, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         "webadmin.asgi:application",
-        host=environ.bind,
+        host=environ.web_listens_on,
         port=environ.web_port,
         loop="uvloop",
         lifespan="off",

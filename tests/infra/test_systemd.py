@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.presence import need
-from webadmin import prepare
+from webadmin import environ, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "infra" / "systemd"
@@ -147,7 +147,18 @@ def test_each_command_is_one_of_the_programs_own(name: str) -> None:
 
 
 def test_the_web_process_listens_on_loopback_whatever_the_settings_say() -> None:
-    assert "/usr/bin/env SKERRY_BIND=127.0.0.1 " in _unit("skerry-web@.service").get("Service", "ExecStart")
+    assert "/usr/bin/env SKERRY_WEB_BIND=127.0.0.1 " in _unit("skerry-web@.service").get("Service", "ExecStart")
+
+
+def test_every_process_of_a_real_host_knows_that_it_is_one() -> None:
+    """Told to listen on loopback only, one would let everybody sign up and ask no second operator."""
+    for name in SERVICES:
+        assert not re.search(r"SKERRY_BIND\b", (UNITS / name).read_text().replace("# Not SKERRY_BIND", "")), name
+    settings = {"bind": "::", "web_bind": "127.0.0.1", "hostname": "mail.example.is", "signup_domain": "example.is"}
+    web = environ.read(dict(settings))
+    assert web.web_listens_on == "127.0.0.1"
+    assert (web.who_signs_up, web.second_person_rule) == ("voucher", "needed")
+    assert web.web_address == "https://mail.example.is"
 
 
 @pytest.mark.parametrize("name", DAEMONS)
