@@ -53,7 +53,7 @@ check: venv ## format, lint, types, layers and the fast tests without sockets, w
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n 2 --dist loadfile -m 'not journey and not slow and not postgres' --hypothesis-profile quick
+	$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/journeys -p no:schemathesis -m 'not journey and not slow and not postgres' --hypothesis-profile quick
 
 tests/js/node_modules: tests/js/package-lock.json
 	@command -v npm >/dev/null && npm --prefix tests/js ci --silent --no-audit --no-fund && touch $@ || echo "npm is missing: tests against the JavaScript age library are skipped"

@@ -86,6 +86,7 @@ async def test_what_could_not_be_written_is_written_next_time(cell: Cell, monkey
     assert await made.before(TOMORROW) == [(SEEN, 2)]
 
 
+@pytest.mark.slow  # a flood
 async def test_a_flood_fills_neither_memory_nor_table(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     made = counts(cell)
     for number in range(MAX_KINDS + 10):

@@ -192,6 +192,7 @@ def test_a_key_that_a_crash_left_beside_itself_dies_as_well(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow  # a long queue
 async def test_a_long_queue_for_one_destination_costs_a_batch(real: DatabaseQueue, cell: Cell) -> None:
     box = cell.ada.mailbox
     await real.put(letter(0, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)

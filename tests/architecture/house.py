@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,16 +59,23 @@ JURISDICTION_WITH_DJANGO = (
 
 @dataclass(frozen=True)
 class Module:
-    """One Python file: dotted name, path, number of lines, syntax tree."""
+    """One Python file: dotted name, path from the root, text. What is long to find out is found out once."""
 
     name: str
     path: Path
-    lines: int
-    tree: ast.Module
+    where: str
+
+    @cached_property
+    def source(self) -> str:
+        return self.path.read_text(encoding="utf-8")
 
     @property
-    def where(self) -> str:
-        return str(self.path.relative_to(ROOT))
+    def lines(self) -> int:
+        return self.source.count("\n")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, str(self.path))
 
 
 @dataclass(frozen=True)
@@ -108,12 +115,13 @@ def modules() -> tuple[Module, ...]:
     return tuple(read(path) for path in files() if path.suffix == ".py" and "migrations" not in path.parts)
 
 
+@cache
 def read(path: Path) -> Module:
     """One file as a module."""
-    source = path.read_text(encoding="utf-8")
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    relative = path.relative_to(ROOT)
+    parts = relative.with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    return Module(name, path, source.count("\n"), ast.parse(source, str(path)))
+    return Module(name, path, str(relative))
 
 
 def product() -> Iterator[Module]:
@@ -144,13 +152,14 @@ def _functions(module: Module, node: ast.AST, prefix: str) -> Iterator[Function]
             yield from _functions(module, child, name + ".")
         elif isinstance(child, ast.ClassDef):
             yield from _functions(module, child, prefix + child.name + ".")
-        else:
+        elif not isinstance(child, ast.expr):  # where nothing of a name can be defined
             yield from _functions(module, child, prefix)
 
 
-def symbols(module: Module) -> set[str]:
+@cache
+def symbols(module: Module) -> frozenset[str]:
     """Names a reader can be sent to: functions, classes, methods, and constants of modules and classes."""
-    return set(_symbols(module.tree, ""))
+    return frozenset(_symbols(module.tree, ""))
 
 
 def _symbols(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 from tests.architecture import house
@@ -29,7 +28,8 @@ def test_no_function_is_longer_than_70_lines() -> None:
     assert not long, "split these:\n" + "\n".join(f"{lines:5} {where}" for lines, where in long)
 
 
-def test_functions_are_found_wherever_they_hide() -> None:
+def test_functions_are_found_wherever_they_hide(tmp_path: Path) -> None:
     source = "class A:\n    def b(self):\n        def c(): pass\n        return c\nif True:\n    async def d(): pass\n"
-    found = house.functions(house.Module("m", Path("m.py"), 6, ast.parse(source)))
+    (tmp_path / "m.py").write_text(source)
+    found = house.functions(house.Module("m", tmp_path / "m.py", "m.py"))
     assert [(function.name, function.lines) for function in found] == [("A.b", 3), ("A.b.c", 1), ("d", 1)]

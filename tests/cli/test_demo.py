@@ -39,6 +39,7 @@ def shape() -> list[object]:
     ]
 
 
+@pytest.mark.slow  # fills a cell twice
 def test_a_cell_is_filled_and_a_second_time_nothing_is_added(skerry: Skerry) -> None:
     told = skerry(*SMALL).json
     assert (told["tenants"], told["mailboxes"]) == (2, 12)
@@ -49,6 +50,7 @@ def test_a_cell_is_filled_and_a_second_time_nothing_is_added(skerry: Skerry) -> 
     assert shape() == first
 
 
+@pytest.mark.slow  # fills a cell
 def test_every_reason_to_wait_and_every_state_of_dns_is_there(skerry: Skerry) -> None:
     skerry("demo", "fill", "--tenants", "1", "--domains", "20", "--mailboxes", "3", "--each", "80", "--mail", "0")
     found = set(QueueItem.objects.values_list("state", "reason"))

@@ -27,6 +27,7 @@ reasons = ["LOC_OK", "CTRL_OK"]
 """
 
 
+@pytest.mark.slow  # each starts a program or runs every case
 class TestCheckCases:
     """Run as operators and outside checks run it: a process of its own, in an empty folder."""
 

@@ -71,6 +71,7 @@ sys.exit("ninja" in sys.modules)
 """
 
 
+@pytest.mark.slow  # each starts a program
 @pytest.mark.parametrize(
     "module",
     ["webadmin.cli.token", "webadmin.cli.mailbox", "webadmin.daemons", "mailhost.wiring.smtpd", "webadmin.worker"],

@@ -36,6 +36,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (name.name for name in node.names)
 
 
+@pytest.mark.slow  # imports every program in one of its own
 def test_nothing_but_the_dispatcher_can_talk_to_another_mail_host() -> None:
     files = [
         path for top in ("mailhost", "webadmin", "jurisdiction", "directory") for path in (ROOT / top).rglob("*.py")

@@ -302,6 +302,7 @@ async def test_a_bomb_is_inflated_only_as_far_as_somebody_reads() -> None:
     assert closed(client)
 
 
+@pytest.mark.slow  # a flood
 def test_a_stream_too_good_to_be_true_is_cut_off() -> None:
     inflater = Inflater()
     bomb = zlib.compressobj(9, wbits=-15)

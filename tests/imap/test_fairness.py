@@ -42,6 +42,7 @@ async def turns(busy: Client, quick: Client, line: str) -> tuple[int, bytes]:
     return answered, busy.take()
 
 
+@pytest.mark.slow  # half a million
 @pytest.mark.parametrize(
     ("line", "least"),
     [
@@ -62,6 +63,7 @@ async def test_half_a_million_messages_leave_room_for_others(huge: MemoryStore, 
     assert answered >= least
 
 
+@pytest.mark.slow  # made to be slow
 async def test_crafted_patterns_over_long_names_leave_room_for_others() -> None:
     store = ada_with()
     store.add_person(BEN, PASSWORD)

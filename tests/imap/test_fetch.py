@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -350,6 +351,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+@pytest.mark.slow  # a fuzz smoke
 @given(st.lists(st.one_of(FRAGMENTS, st.binary(max_size=20)), max_size=20).map(b"".join))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_content_raises(content: bytes) -> None:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz import fuzz_commands, fuzz_wire
 
+pytestmark = pytest.mark.slow  # a fuzz smoke
+
 LINES = [
     b"FETCH 1:* (UID FLAGS BODY.PEEK[1.HEADER.FIELDS (From)]<0.10> BINARY[1])",
     b'SEARCH RETURN (MIN MAX) CHARSET UTF-8 OR NOT (FROM "x") HEADER X-Y {3+}\r\nabc SINCE 1-Jan-2026',

@@ -191,6 +191,7 @@ def truth(store: MemoryStore) -> dict[int, frozenset[str]]:
     return {uid: frozenset(box.names(m.flags)) for uid, m in box.messages.items()}
 
 
+@pytest.mark.slow  # thousands of commands
 async def test_ten_clients_on_one_mailbox_agree_with_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     seed = int(os.environ.get("STRESS_SEED", str(random.SystemRandom().randrange(1 << 32))))
     print(f"STRESS_SEED={seed}")

@@ -180,6 +180,7 @@ def test_only_listeners_on_low_ports_keep_a_capability() -> None:
         assert _values(name, "CapabilityBoundingSet") == expected, name
 
 
+@pytest.mark.slow  # starts a program
 def test_the_program_runs_where_memory_is_never_writable_and_executable() -> None:
     """MemoryDenyWriteExecute: the libraries below sealing, TLS and the event loop must not need such pages."""
     set_mdwe, refuse_exec_gain = 65, 1  # prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN (Linux 6.3)

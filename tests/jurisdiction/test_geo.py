@@ -81,6 +81,7 @@ def test_labels_of_addresses(dataset: Dataset, address: str, label: str) -> None
 gaps = st.lists(st.tuples(st.integers(1, 2**28), st.integers(0, 2**27), st.sampled_from(["IS", "NO"])), max_size=12)
 
 
+@pytest.mark.slow  # reads every line
 @settings(max_examples=20)  # each builds the index of a whole address space
 @given(gaps, st.lists(st.integers(0, 2**32 - 1), max_size=30))
 def test_the_search_agrees_with_reading_every_line(gaps: list[tuple[int, int, str]], addresses: list[int]) -> None:

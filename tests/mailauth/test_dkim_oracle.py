@@ -31,12 +31,14 @@ def theirs(message: bytes) -> bool:
         return False
 
 
+@pytest.mark.slow  # the same
 @settings(max_examples=60, deadline=None)
 @given(MESSAGES, KEYS)
 def test_dkimpy_verifies_what_we_sign(message: bytes, key: SigningKey) -> None:
     assert theirs(sign(Parts(message), [key], now=NOW) + message)
 
 
+@pytest.mark.slow  # RSA keys without number
 @settings(max_examples=60, deadline=None)
 @given(MESSAGES, KEYS, FORMS, FORMS)
 def test_we_verify_what_dkimpy_signs(message: bytes, key: SigningKey, header: bytes, body: bytes) -> None:
@@ -52,6 +54,7 @@ def test_we_verify_what_dkimpy_signs(message: bytes, key: SigningKey, header: by
     assert ours(field + message) is DkimStatus.PASS
 
 
+@pytest.mark.slow  # the same
 @settings(max_examples=60, deadline=None)
 @given(MESSAGES, KEYS, st.data())
 def test_both_agree_about_damage(message: bytes, key: SigningKey, draw: st.DataObject) -> None:

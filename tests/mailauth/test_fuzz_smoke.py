@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz import fuzz_dkim, fuzz_dmarc, fuzz_spf
 
+pytestmark = pytest.mark.slow  # a fuzz smoke
+
 WORDS = st.sampled_from(
     [
         b"v=",

@@ -164,6 +164,7 @@ def test_bombs_end_at_the_limit() -> None:
             unpack(packed, 4999)
 
 
+@pytest.mark.slow  # inflates it
 def test_a_real_bomb_takes_little_memory() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(200)), packer.flush()])

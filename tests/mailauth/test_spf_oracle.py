@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def theirs(dns: FakeDns, ip: str) -> str:
         pyspf.DNSLookup, pyspf.MAX_VOID_LOOKUPS = before
 
 
+@pytest.mark.slow  # two judges of many records
 @settings(max_examples=200, deadline=None)
 @given(ZONES, st.sampled_from([*IP4, *IP6]))
 def test_pyspf_comes_to_the_same_result(dns: FakeDns, ip: str) -> None:

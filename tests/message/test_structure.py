@@ -258,6 +258,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow  # four megabytes, made to be slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_four_megabytes_made_to_be_slow_are_scanned_in_linear_time(name: str) -> None:
     started = time.process_time()

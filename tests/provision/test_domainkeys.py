@@ -51,6 +51,7 @@ def test_no_key_signs_before_the_dns_shows_it(domain: Domain) -> None:
     assert advance(domain, 41, seen=("s1",)) == ["sign s1"]
 
 
+@pytest.mark.slow  # two years, day by day
 def test_over_two_years_every_key_changes_and_something_always_signs(domain: Domain) -> None:
     advance(domain)
     first = domainkeys.published(domain)

@@ -105,6 +105,7 @@ def test_frames_without_end_are_refused() -> None:
         open_body(frame * (MAX_FRAMES + 1), 0)
 
 
+@pytest.mark.slow  # many blocks
 def test_blocks_without_end_are_refused() -> None:
     # A raw block of no bytes takes three bytes; the last one has its first bit set.
     head = zstandard.ZstdCompressor(write_content_size=False).compress(b"")[:-3]

@@ -152,6 +152,7 @@ LEADS = {
 }
 
 
+@pytest.mark.slow  # a thousand answers
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_every_address_answers_everybody_as_the_table_says(
     browsers: dict[str, tuple[Client, Caller]], method: str

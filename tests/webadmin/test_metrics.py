@@ -35,6 +35,7 @@ def run(script: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow  # starts programs
 def test_the_numbers_of_all_processes_are_one_page(tmp_path: Path) -> None:
     run(COUNT, str(tmp_path), "smtp_messages=ok", "smtp_messages=ok", "imap_events=login")
     run(COUNT, str(tmp_path), "smtp_messages=ok", "smtp_messages=too_large", "smtp_refused=")
@@ -48,6 +49,7 @@ def test_the_numbers_of_all_processes_are_one_page(tmp_path: Path) -> None:
     assert "skerry_smtp_messages_total{" not in run(PAGE, str(tmp_path))
 
 
+@pytest.mark.slow  # starts a program
 def test_a_label_that_could_name_somebody_is_other(tmp_path: Path) -> None:
     names = ["ada@example.is", "192.0.2.1", "Ada Lovelace", "x" * 41, "example.is"]
     run(COUNT, str(tmp_path), *(f"smtp_messages={name}" for name in names))
@@ -56,6 +58,7 @@ def test_a_label_that_could_name_somebody_is_other(tmp_path: Path) -> None:
     assert "ada" not in page.lower().replace("metadata", "")
 
 
+@pytest.mark.slow  # starts a program
 def test_a_flood_of_labels_is_bounded(tmp_path: Path) -> None:
     run(COUNT, str(tmp_path), *(f"smtp_refused=c{number}" for number in range(metrics.MAX_LABELS + 50)))
     page = run(PAGE, str(tmp_path))

@@ -13,6 +13,8 @@ import pytest
 
 from tests.journeys.house import ROOT
 
+pytestmark = pytest.mark.slow  # each starts a program that forks
+
 # A single-threaded parent that forks the function `body` of the given text once for each of the numbers, and prints
 # what each child wrote into its descriptor, and how it ended.
 PARENT = """

@@ -92,6 +92,7 @@ def said(answer: Any) -> list[str]:
     return pseudo.outside(answer.content.decode(), NAMES)
 
 
+@pytest.mark.slow  # every page there is
 @pytest.mark.parametrize("who", ["nobody", "Ada", "Ben", "Mo"])
 def test_no_page_says_what_no_catalogue_has(cell: None, who: str) -> None:
     web, pages, wrong = visitors()[who], 0, []
@@ -109,6 +110,7 @@ def test_no_page_says_what_no_catalogue_has(cell: None, who: str) -> None:
     assert not wrong, "\n".join(dict.fromkeys(wrong))
 
 
+@pytest.mark.slow  # the same
 def test_pages_in_rarer_states_say_nothing_else(cell: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "ENVIRON", settings.ENVIRON.model_copy(update={"resolver": "127.0.0.1:53"}))
     monkeypatch.setattr(hosting, "resolver", lambda _environ: FakeDns())

@@ -91,6 +91,7 @@ def test_a_tenant_that_is_deleted_takes_its_records_and_leaves_others_their_proo
     verify_inclusion(leaf_hash(own.leaf.encode()), own.position, 2, own.proof, bytes.fromhex(entry.root))
 
 
+@pytest.mark.slow  # makes too much
 def test_a_batch_of_nothing_or_of_too_much_is_no_batch() -> None:
     leaf = Leaf("1", "2026-11-22", "t", "tls", "hold", (), "p", 1)
     for leaves in ([], [replace(leaf, id=str(number)) for number in range(MAX_BATCH + 1)]):

@@ -154,6 +154,7 @@ def test_another_tenant_is_as_unknown_as_none(ada: Program) -> None:
         assert found[0][0] == 404
 
 
+@pytest.mark.slow  # every address of the interface
 def test_no_address_of_harbour_opens_for_cleo(cleo: Program) -> None:
     """Every address about a tenant, with every method it has."""
     ada = Mailbox.objects.get(address="ada@example.is").pk

@@ -141,6 +141,7 @@ def test_a_limit_is_changed_with_a_reason_its_tenant_reads_and_taken_away_by_the
     assert not SendingLimit.objects.exists()
 
 
+@pytest.mark.slow  # many domains
 @pytest.mark.parametrize("page", ["deliverability/", "dns/", "limits/", "keys/", "waiting/"])
 def test_a_page_costs_as_many_queries_with_many_domains_as_with_one(mo: Client, page: str) -> None:
     def cost() -> int:

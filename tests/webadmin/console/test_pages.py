@@ -276,6 +276,7 @@ def test_a_law_on_its_way_names_the_tenants_whose_answer_changes(mo: Client, mon
     assert "fjord" not in shown
 
 
+@pytest.mark.slow  # many rows
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_costs_as_many_queries_with_many_rows_as_with_few(mo: Client, page: str) -> None:
     def cost() -> int:

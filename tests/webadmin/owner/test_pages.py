@@ -283,12 +283,14 @@ def test_without_the_words_no_password_is_set(made: mailboxes.NewMailbox, change
     assert mailboxes.keyring_key_by_password(mailboxes.get(ADA), people.ADAS_PASSWORD) == made.keyring_key
 
 
+@pytest.mark.slow  # they guess often
 def test_guessing_is_slowed_for_that_address_alone(made: mailboxes.NewMailbox) -> None:
     for _ in range(40):
         answer = recovered(made, people.web(), proof="")
     assert "Too many attempts" in answer.content.decode()
 
 
+@pytest.mark.slow  # they guess often
 def test_strangers_who_guess_do_not_keep_the_owner_from_recovering(made: mailboxes.NewMailbox) -> None:
     for _ in range(40):
         recovered(made, people.web(), proof="")

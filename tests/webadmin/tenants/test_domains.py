@@ -103,6 +103,7 @@ def test_a_domain_that_is_not_proven_has_no_mailboxes(ada: Client) -> None:
         domains.proven("ada.example")
 
 
+@pytest.mark.slow  # as many as there may be
 def test_unproven_domains_have_an_end(ada: Client) -> None:
     for number in range(domains.MAX_UNPROVEN):
         bring(ada, f"n{number}.example")

@@ -143,6 +143,7 @@ def test_another_tenant_reaches_nothing_by_number(ada: Client, cleo: Client) -> 
     assert Domain.objects.get(name="example.is").catch_all is None
 
 
+@pytest.mark.slow  # many of them
 def test_more_mailboxes_and_aliases_cost_no_more_queries(
     ada: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
