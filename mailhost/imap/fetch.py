@@ -30,6 +30,8 @@ from mailhost.message.transferencoding import UnknownEncoding
 FLAG_BATCH = 4096
 META_BATCH = 512
 CONTENT_BATCH = 256
+# Messages that are marked \\Seen at a time: so many at most are marked and not read when a connection breaks.
+SEEN_BATCH = 64
 # A body above this is written as slices of the message itself, never copied into a joined chunk.
 LARGE = 64 * 1024
 
@@ -97,7 +99,7 @@ class Fetcher:
     async def run(self, ranges: IndexRanges) -> None:
         """Write the responses for these messages."""
         if self.plan.content:
-            size, work = CONTENT_BATCH, self._contents
+            size, work = SEEN_BATCH if self.plan.sets_seen else CONTENT_BATCH, self._contents
         elif self.plan.meta:
             size, work = META_BATCH, self._metas
         else:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailhost.imap import store as s
+from mailhost.imap.fetch import SEEN_BATCH
 from mailhost.imap.session import TABLE, Session
 from tests.imap.dialogue import ADA, PASSWORD, Client, Counters, ada_with, make_endpoint
 from tests.imap.memory import MemoryAccount, MemoryFolder
@@ -101,6 +102,22 @@ async def test_a_client_that_vanishes_in_the_middle_of_a_fetch_leaves_nothing_be
     await client.hang_up()
     assert len(endpoint.connections) == 0
     assert client.connection._session.conv.account is None
+
+
+async def test_a_client_that_vanishes_while_it_reads_has_few_mails_marked_that_it_never_saw() -> None:
+    store = ada_with(3 * SEEN_BATCH)
+    client = Client(make_endpoint(store))
+    await client.ask(f"x LOGIN {ADA} {PASSWORD}")
+    await client.ask("x SELECT INBOX")
+    client.connection.pause_writing()
+    client.send(b"a FETCH 1:* BODY[]\r\n")
+    await client.settle()
+    await client.hang_up()
+    other = Client(client.connection._endpoint)
+    await other.ask(f"x LOGIN {ADA} {PASSWORD}")
+    await other.ask("x SELECT INBOX")
+    found = await other.ask("x SEARCH RETURN (COUNT) SEEN")
+    assert b"COUNT %d\r\n" % SEEN_BATCH in found
 
 
 async def test_a_command_runs_to_its_end_although_the_client_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
