@@ -257,6 +257,7 @@ TABLE: Final[dict[str, Row]] = {
     "api:mailbox-invitation": _api(GET=Right.MAILBOXES_WRITE, POST=Right.MAILBOXES_WRITE),
     "api:app-passwords": _api(GET=Right.PASSWORDS_READ, POST=Right.PASSWORDS_WRITE),
     "api:app-password": _api(DELETE=Right.PASSWORDS_WRITE),
+    "api:consents": _api(GET=Right.MAILBOXES_READ, DELETE=Right.MAILBOXES_WRITE),
     "api:aliases": _api(GET=Right.ALIASES_READ, POST=Right.ALIASES_WRITE),
     "api:alias": _api(DELETE=Right.ALIASES_WRITE),
     "api:groups": _api(PUT=Right.ALIASES_WRITE),

@@ -64,6 +64,16 @@ def revoke_number(box: Mailbox, number: int) -> None:
         raise NotFound("there is no such consent; it may have lapsed")
 
 
+def count(box: Mailbox, today: date) -> int:
+    """How many are in force: what whoever is not the owner may know."""
+    return Consent.objects.filter(mailbox=box, kept_until__gte=today).count()
+
+
+def revoke_all(box: Mailbox) -> int:
+    """Take every consent of a mailbox back: what still waits is asked about anew. How many there were."""
+    return int(Consent.objects.filter(mailbox=box).delete()[0])
+
+
 def sweep(today: date) -> int:
     """Forget what has lapsed; how many."""
     return Consent.objects.filter(kept_until__lt=today).delete()[0]

@@ -196,6 +196,8 @@ print(metrics.page(Path({str(tmp_path)!r}), []).decode())
 OUTWARDS = {
     "webadmin/witnessing.py": "the witnesses that the operator names, with the ledger's head",
     "webadmin/celery.py": "the cell's own broker",
+    "webadmin/api/redisrates.py": "the same, with how often a token of the programming interface asked",
+    "webadmin/questions.py": "the directory, at a Unix socket of this machine",
     "mailhost/smtp/client.py": "mail hosts, and only after the egress decision",
     "mailhost/adapters/lookups.py": "the resolver that the operator names",
     "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",

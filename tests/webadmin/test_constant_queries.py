@@ -77,7 +77,7 @@ def grow(each: int) -> Tenant:
 @pytest.fixture
 def visits(db: None, monkeypatch: pytest.MonkeyPatch) -> list[Visit]:
     """Every address that the founder of the first demo tenant or the operator Mo may look at."""
-    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(burst=10**9))
+    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(rates.Memory(), burst=10**9))
     people.lay_keys()
     first = grow(FEW)
     founder = people.account_of("founder@alder.test", Account.Role.OWNER)

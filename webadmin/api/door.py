@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 type View = Callable[..., HttpResponse]
 
 MAX_BODY: Final = 64 * 1024  # octets; a group of five hundred addresses has half of that
-BUCKETS: Final = rates.Buckets()
+BUCKETS: Final = rates.of_cell(settings.ENVIRON)
 
 
 def behind(view: View) -> View:
@@ -35,7 +36,7 @@ def behind(view: View) -> View:
 
     @wraps(view)
     def entered(request: HttpRequest, *arguments: Any, **words: Any) -> HttpResponse:
-        wait = BUCKETS.take(admission.token_of(request).pk, time.monotonic())
+        wait = BUCKETS.take(admission.token_of(request).pk, time.time())
         if wait:
             return problems.answer(problems.TOO_FAST, headers={"Retry-After": str(math.ceil(wait))})
         refused = _refused_body(request)

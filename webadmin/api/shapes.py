@@ -256,6 +256,13 @@ class AliasIn(Given):
     mailbox: Address
 
 
+class ConsentsOut(Schema):
+    """Standing consents of a mailbox: how many count today, and how many this request took back."""
+
+    in_force: int
+    revoked: int
+
+
 class AliasOut(Schema):
     number: int
     alias: str

@@ -80,7 +80,7 @@ def cell(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both tenants with their mailboxes, the directory in memory, and nobody hurried."""
     directory = FakeDirectory().of(house.CELL)
     monkeypatch.setattr(surroundings, "DirectoryProcess", lambda _environ: directory)
-    monkeypatch.setattr(door, "BUCKETS", rates.Buckets())
+    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(rates.Memory()))
     people.found()
 
 

@@ -25,7 +25,7 @@ HARBOUR = {"path.tenant": "harbour"}
 @pytest.fixture
 def described(mo: Program, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The served description, and an operator's program that may do everything to tenant harbour."""
-    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(burst=10**9))
+    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(rates.Memory(), burst=10**9))
     # What Django's own test client does: the one connection of the test has to stay open between requests.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)

@@ -29,26 +29,8 @@ def passwords(address: str) -> str:
     return f"/tenants/harbour/mailboxes/{number_of(address)}/app-passwords"
 
 
-def test_a_bucket_gives_a_burst_and_then_a_steady_drip() -> None:
-    buckets = rates.Buckets(burst=3, a_second=2)
-    assert [buckets.take(1, 0.0) for _ in range(3)] == [0, 0, 0]
-    assert buckets.take(1, 0.0) == pytest.approx(0.5)
-    assert buckets.take(2, 0.0) == 0
-    assert buckets.take(1, 0.5) == 0
-    assert buckets.take(1, 0.5) > 0
-    assert [buckets.take(1, 1000.0) for _ in range(4)][:3] == [0, 0, 0]
-
-
-def test_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MANY", 10)
-    buckets = rates.Buckets(burst=2, a_second=1)
-    for who in range(50):
-        buckets.take(who, float(who * 10))
-    assert len(buckets._buckets) <= 10
-
-
 def test_who_asks_too_fast_waits_and_nobody_else(ada: Program, cleo: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(burst=2, a_second=0.001))
+    monkeypatch.setattr(door, "BUCKETS", rates.Buckets(rates.Memory(), burst=2, a_second=0.001))
     ada.ask("/token")
     ada.ask("/token")
     answer = ada("GET", "/token")

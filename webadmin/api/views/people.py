@@ -10,7 +10,7 @@ from ninja import Router, Status
 
 from jurisdiction.records import policies
 from mailhost.models import AppPassword, Domain, Mailbox
-from mailhost.provision import apppasswords, mailboxes, names
+from mailhost.provision import apppasswords, consents, mailboxes, names
 from mailhost.provision.errors import AlreadyThere, NotFound
 from webadmin.api import shapes
 from webadmin.api.paging import Paged, page
@@ -93,6 +93,18 @@ def invite_again(request: HttpRequest, tenant: str, number: int) -> Any:
     box = mailbox_of(tenant, number)
     mailboxes.invite_again(box, now=cell().now)
     return _invitation(mailbox_of(tenant, number))
+
+
+@router.get(f"{BOX}/consents", url_name="consents", response=of(shapes.ConsentsOut))
+def count_consents(request: HttpRequest, tenant: str, number: int) -> Any:
+    """How many readers the owner has agreed to write to in the clear. Who they are, only the owner can read."""
+    return {"in_force": consents.count(mailbox_of(tenant, number), cell().now.date()), "revoked": 0}
+
+
+@router.delete(f"{BOX}/consents", url_name="consents", response=of(shapes.ConsentsOut))
+def revoke_consents(request: HttpRequest, tenant: str, number: int) -> Any:
+    """Take all of them back, as after a theft or a departure: what still waits is asked about anew."""
+    return {"in_force": 0, "revoked": consents.revoke_all(mailbox_of(tenant, number))}
 
 
 def _password_shown(row: AppPassword) -> dict[str, Any]:
