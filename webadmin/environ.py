@@ -42,6 +42,10 @@ class Environ(LimitSettings):
         "",
         description="PostgreSQL URL of the directory's database; only for processes with SKERRY_ROLE=directory.",
     )
+    directory_socket: Path | None = Field(
+        None,
+        description="Socket at which a daemon asks the directory; empty: it starts a process of it for a question.",
+    )
     database_patience: int = Field(
         20, ge=1, le=300, description="Seconds a statement waits for a locked database before mail is deferred (451)."
     )

@@ -24,7 +24,7 @@ DAEMONS = (
     "skerry-web@.service",
     "skerry-worker@.service",
 )
-SERVICES = (*DAEMONS, "skerry-prepare@.service")
+SERVICES = (*DAEMONS, "skerry-prepare@.service", "skerry-directory@.service")
 # systemd-analyze rates from 0.0 (nothing allowed) to 10.0; what is left is the network, which mail needs.
 EXPOSURE_LIMIT = 1.5
 
@@ -87,6 +87,7 @@ def _analyze(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_accepts_every_unit_without_a_word(installed: Path) -> None:
     need("systemd-analyze")
     instances = [str(installed / name.replace("@.", "@is-1.")) for name in SERVICES]
+    instances.append(str(installed / "skerry-directory@is-1.socket"))
     targets = [str(installed / "skerry.target"), str(installed / "skerry@is-1.target")]
     done = _analyze(installed, "verify", "--man=no", "--recursive-errors=yes", *instances, *targets)
     assert (done.returncode, done.stderr) == (0, "")
@@ -141,9 +142,30 @@ def test_each_daemon_gets_every_key_file_as_a_credential_and_cannot_see_their_fo
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_each_command_is_one_of_the_programs_own(name: str) -> None:
-    word = _unit(name).get("Service", "ExecStart").rpartition("manage.py ")[2]
+    word = _unit(name).get("Service", "ExecStart").rpartition("manage.py ")[2].removesuffix(" serve")
     assert name == f"skerry-{word}@.service"
     assert (ROOT / "webadmin" / "management" / "commands" / f"{word}.py").is_file()
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_no_daemon_looks_into_the_directory_and_who_claims_names_asks_at_its_socket(name: str) -> None:
+    assert any("-/var/lib/skerry/%i/directory" in value for value in _values(name, "InaccessiblePaths"))
+    socket = "SKERRY_DIRECTORY_SOCKET=" + _unit("skerry-directory@.socket").get("Socket", "ListenStream")
+    assert (socket in _values(name, "Environment")) == (name in {"skerry-web@.service", "skerry-worker@.service"})
+
+
+def test_what_answers_for_the_directory_gets_nothing_of_the_cells() -> None:
+    unit = _unit("skerry-directory@.service")["Service"]
+    # hardening.conf gives every service the cell's file of settings: here the environment begins empty.
+    assert unit["ExecStart"].startswith("/usr/bin/env -i ")
+    assert {word.partition("=")[0] for word in unit["ExecStart"].split() if word.startswith("SKERRY_")} == {
+        "SKERRY_ROLE",
+        "SKERRY_CELL",
+        "SKERRY_HOME",
+        "SKERRY_LOG_FORMAT",
+    }
+    assert {"-/etc/skerry/%i/keys", "-/var/lib/skerry/%i/%i"} < set(unit["InaccessiblePaths"].split())
+    assert "LoadCredential" not in unit
 
 
 def test_the_web_process_listens_on_loopback_whatever_the_settings_say() -> None:

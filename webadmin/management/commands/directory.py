@@ -1,5 +1,9 @@
 """The directory's door for the cells of this machine: one question in, one line of JSON out.
 
+    manage.py directory VERB …    the question in arguments, for a cell's command line and its preparation
+    manage.py directory serve     questions at the socket that is standard input (`webadmin.questions`), in the name of
+                                  the one cell of the settings: for daemons that are services of their own
+
 A cell's command line starts this as a child process with SKERRY_ROLE=directory, because a process has the
 database of one side only. A domain comes on standard input: it is personal data of a kind, and arguments are visible
 to every user of a machine. Exit code 0 with an answer, 1 with {"error", "kind"}, 2 for wrong use.
@@ -8,16 +12,27 @@ to every user of a machine. Exit code 0 with an answer, 1 with {"error", "kind"}
 from __future__ import annotations
 
 import json
+import socket
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from directory import claims
+from webadmin import questions
 from webadmin.keyfiles import read_or_make
+
+# What each question needs to know.
+WORDS: Final = {
+    "prepare": ("cell", "host"),
+    "claim-tenant": ("slug", "cell"),
+    "release-tenant": ("slug", "cell"),
+    "claim-domain": ("cell",),
+    "release-domain": ("cell",),
+}
 
 
 class Command(BaseCommand):
@@ -26,13 +41,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        for verb, arguments in (
-            ("prepare", ("cell", "host")),
-            ("claim-tenant", ("slug", "cell")),
-            ("release-tenant", ("slug", "cell")),
-            ("claim-domain", ("cell",)),
-            ("release-domain", ("cell",)),
-        ):
+        verbs.add_parser("serve")
+        for verb, arguments in WORDS.items():
             of_verb = verbs.add_parser(verb)
             for argument in arguments:
                 of_verb.add_argument(argument)
@@ -41,20 +51,40 @@ class Command(BaseCommand):
         if settings.ENVIRON.role != "directory":
             self._say({"error": "this command needs SKERRY_ROLE=directory", "kind": "role"})
             sys.exit(2)
-        try:
-            self._say(_VERBS[verb](options))
-        except claims.Refused as refusal:
-            self._say({"error": str(refusal), "kind": "taken" if isinstance(refusal, claims.Taken) else "refused"})
+        if verb == "serve":
+            with socket.socket(fileno=sys.stdin.fileno()) as listener:
+                questions.serve(listener, lambda words, text: by_socket(words, text, settings.ENVIRON.cell))
+            return
+        domain = sys.stdin.readline().strip() if verb.endswith("-domain") else ""
+        answer = _answer(verb, options | {"domain": domain})
+        self._say(answer)
+        if "error" in answer:
             sys.exit(1)
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(answer))
 
 
-def _digest() -> bytes:
-    """Hash of the domain on standard input."""
+def by_socket(words: Sequence[str], text: str, cell: str) -> dict[str, Any]:
+    """The answer to a daemon of this cell; `text` is a domain. Raises ValueError for what a daemon may not ask."""
+    verb = words[0] if words else ""
+    names = WORDS.get(verb, ())
+    options = dict(zip(names, words[1:], strict=False)) | {"domain": text}
+    if verb == "prepare" or len(words) != len(names) + 1 or options.get("cell") != cell:
+        raise ValueError("no question of a daemon of this cell")
+    return _answer(verb, options)
+
+
+def _answer(verb: str, options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _VERBS[verb](options)
+    except claims.Refused as refusal:
+        return {"error": str(refusal), "kind": "taken" if isinstance(refusal, claims.Taken) else "refused"}
+
+
+def _digest(options: dict[str, Any]) -> bytes:
     key = read_or_make(settings.ENVIRON.directory_dir / "keys" / "domain-hash.key")
-    return claims.domain_hash(key, sys.stdin.readline().strip())
+    return claims.domain_hash(key, options["domain"])
 
 
 def _prepare(options: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +99,7 @@ def _release_tenant(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _release_domain(options: dict[str, Any]) -> dict[str, Any]:
-    claims.release_domain(_digest(), options["cell"])
+    claims.release_domain(_digest(options), options["cell"])
     return {}
 
 
@@ -77,6 +107,6 @@ _VERBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "prepare": _prepare,
     "claim-tenant": lambda options: {"fresh": claims.claim_tenant(options["slug"], options["cell"])},
     "release-tenant": _release_tenant,
-    "claim-domain": lambda options: {"fresh": claims.claim_domain(_digest(), options["cell"])},
+    "claim-domain": lambda options: {"fresh": claims.claim_domain(_digest(options), options["cell"])},
     "release-domain": _release_domain,
 }
