@@ -28,10 +28,10 @@ from datetime import datetime
 from mailhost.deliver import LARGE, Envelope, Recipient
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
+from mailhost.message.deliverywishes import Wish, without_wishes
 from mailhost.message.headers import Headers, read_headers, with_fields
 from mailhost.message.submitted import authors, is_sealed, prepared
 from mailhost.message.trace import received
-from mailhost.message.wishes import Wish, without_wishes
 from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import (

@@ -14,8 +14,8 @@ from jurisdiction.geo import Located
 from jurisdiction.notary import Notary
 from jurisdiction.records import evidence
 from mailhost import dnswalk
-from mailhost.adapters.lookups import DnsLookups
-from webadmin.environ import Environ, host_and_port
+from webadmin import hosting
+from webadmin.environ import Environ
 from webadmin.gazetteer import Gazetteer
 
 
@@ -36,7 +36,9 @@ def mail_path(environ: Environ, notary: Notary, today: date) -> list[Located]:
 
     Empty where the DNS does not answer, or where the name leads past the cell's public address: that shows nothing.
     """
-    resolver = DnsLookups(*host_and_port(environ.resolver))
+    resolver = hosting.resolver(environ)
+    if resolver is None:
+        return []
     found = asyncio.run(dnswalk.hosts(resolver, "mx", environ.hostname))
     addresses = [one.address for one in found.servers]
     if environ.public_address not in addresses:

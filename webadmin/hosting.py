@@ -12,13 +12,13 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.adapters.dkimkeys import DOMAINS_KEY
-from mailhost.adapters.lookups import DnsLookups
 from mailhost.dnsrecords import Hosting
 from mailhost.mailauth.resolver import Resolver, Tlsa
 from mailhost.provision.domaindns import Hosted
 from mailhost.tlspolicy.mtasts import Mode, Policy
+from mailhost.wiring import resolving
 from webadmin import tls
-from webadmin.environ import Environ, host_and_port
+from webadmin.environ import Environ
 from webadmin.keyfiles import read_or_make
 
 # RFC 8461 §3.2: weeks or more; shorter while testing, so that a mistake is forgotten soon.
@@ -65,5 +65,5 @@ def policy(environ: Environ) -> Policy | None:
 
 
 def resolver(environ: Environ) -> Resolver | None:
-    """The resolver of the settings, None where nothing is looked up."""
-    return DnsLookups(*host_and_port(environ.resolver)) if environ.resolver else None
+    """Who is asked whether records are right, None where nothing is looked up. Keeps no answer: people wait for it."""
+    return resolving.fresh(environ.resolver)

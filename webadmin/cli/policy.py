@@ -21,15 +21,15 @@ from jurisdiction.questions import Verdict
 from jurisdiction.records import leases, policies, supposed
 from jurisdiction.sentences import in_english, reason
 from mailhost import dnswalk
-from mailhost.adapters.lookups import DnsLookups
 from mailhost.provision import domains, tenants
 from mailhost.provision import policy as provisioned
+from webadmin import hosting
 from webadmin.cli import cases
 from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
 from webadmin.cli.door import DryRunFlag, Failed, WrongUse, YesFlag, confirm, opened
 from webadmin.cli.language import LanguageFlag, speaking
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
-from webadmin.environ import host_and_port, split
+from webadmin.environ import split
 from webadmin.gazetteer import Gazetteer
 from webadmin.spoken import Reader
 
@@ -210,11 +210,12 @@ def published(
         notary, view = cell.notary, domains.get(domain)
         tenant = view.tenant.slug
         cell.act(tenant, "policy published")
-        if not cell.environ.resolver:
+        resolver = hosting.resolver(cell.environ)
+        if resolver is None:
             raise Failed("SKERRY_RESOLVER names no resolver, so nothing can be looked up")
         policy = policies.in_force(tenant, notary.key.verify_key)
         where = Gazetteer(cell.environ, notary.atlas.countries)
-        walked = asyncio.run(dnswalk.walk(DnsLookups(*host_and_port(cell.environ.resolver)), view.name))
+        walked = asyncio.run(dnswalk.walk(resolver, view.name))
         judged = dnswalk.judge(walked, where, policy, notary, cell.now)
         rows = [
             {

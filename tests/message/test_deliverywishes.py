@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhost.message.deliverywishes import Wish, without_wishes
 from mailhost.message.encodedwords import encode_words
 from mailhost.message.headers import read_headers
-from mailhost.message.wishes import Wish, without_wishes
 
 
 def without_consent(message: bytes) -> tuple[bytes, bool]:
