@@ -301,9 +301,19 @@ def _law(writer: _Writer, country: str) -> Section:
     return section
 
 
+def detail_of(fact: Fact, atlas: Atlas) -> str:
+    """What a fact says beyond yes, no or unknown, "" for nothing: in English, as a name to be looked up."""
+    if fact.value in atlas.blocs:
+        return atlas.blocs[fact.value].name
+    return "" if fact.value in ("yes", "no", "unknown") else fact.value
+
+
 def _of_fact(fact: Fact, writer: _Writer) -> list[Said]:
-    value = "" if fact.value in ("yes", "no", "unknown") else f"{fact.value}; "
-    said: list[Said] = [phrase(LAWS[fact.state], law=writer.law(fact.key)), Quote(f"({value}{fact.legal_ref}).")]
+    said: list[Said] = [phrase(LAWS[fact.state], law=writer.law(fact.key))]
+    if detail := detail_of(fact, writer.atlas):
+        said += [phrase("({value};", value=Name(detail)), Quote(f"{fact.legal_ref}).")]
+    else:
+        said.append(Quote(f"({fact.legal_ref})."))
     if fact.status != "in_force":
         said.append(phrase(STATUSES[fact.status]))
     elif fact.in_force_from:
@@ -315,7 +325,7 @@ def _of_fact(fact: Fact, writer: _Writer) -> list[Said]:
         overdue = fact.confidence == "verified"
         said.append(phrase("UNVERIFIED: its review is overdue." if overdue else "UNVERIFIED: no source settles it."))
     if fact.note:
-        said.append(Quote(f"Note: {fact.note}."))
+        said.append(phrase("Note on this: {note}.", note=Name(fact.note)))
     return said
 
 
@@ -353,11 +363,8 @@ def _coming(writer: _Writer) -> Section:
 def _of_event(event: Event, writer: _Writer) -> list[Said]:
     where = Name(writer.atlas.blocs[event.bloc].name) if event.bloc else Country(event.country)
     excluded = event.key in writer.policy.deny_facts
-    said: list[Said] = [
-        phrase("On its way in {place}:", place=where),
-        Quote(f"{event.title}."),
-        phrase(STAGES[event.stage]),
-    ]
+    title = phrase("On its way in {place}: {title}.", place=where, title=Name(event.title))
+    said: list[Said] = [title, phrase(STAGES[event.stage])]
     if event.expected_from:
         said.append(phrase("It is expected on {day}.", day=event.expected_from))
     else:

@@ -13,6 +13,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from jurisdiction.atlas import Atlas, Fact, Source
+from jurisdiction.explain import detail_of
 from webadmin import spoken
 
 # What a newcomer asks first; the region's own page has all of them.
@@ -28,7 +29,7 @@ FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One fact in words. `detail`, the references and the titles of sources are in English, as they were found."""
+    """One fact in words. References and titles of sources are in the language they were found in."""
 
     sentence: str
     detail: str
@@ -59,6 +60,6 @@ def _sentence(fact: Fact, atlas: Atlas, today: date) -> Sentence:
         "no": _("Not so here: %(law)s") % {"law": law},
         "unknown": _("Unclear whether %(law)s") % {"law": law},
     }[fact.state]
-    detail = fact.value if fact.value not in {"yes", "no", "unknown"} else ""
+    detail = spoken.name(detail_of(fact, atlas))
     sources = tuple(atlas.sources[name] for name in fact.sources if name in atlas.sources)
     return Sentence(start, detail, fact.settled(today), fact.legal_ref, sources)

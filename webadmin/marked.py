@@ -58,13 +58,21 @@ SPOKEN: Final = (
     "mailhost/transport.py",
     "webadmin/api/tokens.py",
 )
-# Names that stand in sentences, out of the data: file, table, and the field that is one ("" for a table of names).
+# Names that stand in sentences, out of the data: file or folder, table, and the field that is one ("" for a table of
+# names).
 NAMES: Final = (
     ("jurisdiction/data/countries.toml", "country", ""),
     ("jurisdiction/data/blocs.toml", "bloc", "name"),
     ("jurisdiction/data/blocs.toml", "bloc", "sentence"),
     ("jurisdiction/data/keys.toml", "key", "sentence"),
+    ("jurisdiction/data/facts", "fact", "value"),
+    ("jurisdiction/data/facts", "fact", "note"),
+    ("jurisdiction/data/events.toml", "event", "title"),
+    ("jurisdiction/data/events.toml", "event", "note"),
 )
+# States of facts are said by sentences of their own, and ids (FVEY) by the names that they are of.
+_STATES: Final = frozenset({"yes", "no", "unknown"})
+_ID: Final = re.compile(r"[A-Z0-9]+")
 # The context of names: a country may be called like something else.
 NAME: Final = "name"
 # A function that marks -> what its first arguments are.
@@ -109,11 +117,20 @@ def everything(root: Path = ROOT) -> list[Marked]:
             found |= dict.fromkeys(in_template(path.read_text(encoding="utf-8")))
     for name in SPOKEN:
         found |= dict.fromkeys(Marked(text) for text in sentences((root / name).read_text(encoding="utf-8")))
-    for name, table, field in NAMES:
-        rows = tomllib.loads((root / name).read_text(encoding="utf-8"))[table]
-        values = rows.values() if isinstance(rows, dict) else rows
-        found |= dict.fromkeys(Marked(one[field] if field else one, context=NAME) for one in values)
+    found |= dict.fromkeys(Marked(text, context=NAME) for text in names(root))
     return list(found)
+
+
+def names(root: Path = ROOT) -> Iterator[str]:
+    """Names and short sentences out of the data, as often as they stand there."""
+    for name, table, field in NAMES:
+        place = root / name
+        for path in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
+            rows = tomllib.loads(path.read_text(encoding="utf-8"))[table]
+            for one in rows.values() if isinstance(rows, dict) else rows:
+                text = one.get(field, "") if field else one
+                if text and text not in _STATES and not _ID.fullmatch(text):
+                    yield text
 
 
 def in_template(source: str) -> Iterator[Marked]:

@@ -106,6 +106,8 @@ def word(value: str) -> str:
 
 def name(known: str) -> str:
     """A name out of the data: a country, a bloc, what a law says."""
+    if not known:
+        return ""
     bare = known.removeprefix("the ")
     return pgettext(NAME, bare) if pgettext(NAME, bare) != bare else pgettext(NAME, known)
 

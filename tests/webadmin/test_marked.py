@@ -50,3 +50,9 @@ def test_names_of_countries_have_a_context_of_their_own() -> None:
     assert Marked("Iceland", context=NAME) in everything
     assert Marked("Iceland only") in everything
     assert len(everything) == len(set(everything))
+
+
+def test_what_facts_say_is_collected_and_ids_and_states_are_not() -> None:
+    found = set(marked.names())
+    assert {"6 months", "court order", "Bill C-22, Lawful Access Act"} <= found
+    assert not found & {"yes", "no", "unknown", "FVEY", "14EYES", ""}

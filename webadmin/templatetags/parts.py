@@ -85,6 +85,12 @@ class Constant(template.Node):
         return SafeString("")
 
 
+@register.filter
+def named(value: str) -> str:
+    """A name out of the data, such as a law's, in the reader's language."""
+    return spoken.name(str(value))
+
+
 @register.simple_tag(name="once")
 def once_(initial: str = "") -> SafeString:
     """The hidden field that makes a form harmless to send twice (`webadmin.once`)."""

@@ -294,13 +294,16 @@ class CustomPolicyForm(forms.Form):
     session = forms.BooleanField(label=_("Allow ordinary mail programs"), required=False)
     retention_days = forms.IntegerField(
         label=_("Days that mail is kept"),
-        help_text=_("0: until its owner deletes it."),
+        help_text=_(
+            "0: until its owner deletes it. A wish that the policy states; nothing here deletes mail by its age."
+        ),
         min_value=0,
         max_value=MAX_RETENTION_DAYS,
     )
 
     def __init__(self, *arguments: Any, atlas: Atlas, **words: Any) -> None:
         super().__init__(*arguments, **words)
+        self._countries = atlas.countries
         blocs = sorted([(one.id, spoken.name(one.name)) for one in atlas.blocs.values()], key=lambda one: one[1])
         laws = sorted(
             [(key, spoken.name(law(atlas, key))) for key, found in atlas.keys.items() if found.kind == "state"],
@@ -310,6 +313,20 @@ class CustomPolicyForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.MultipleChoiceField)
             field.choices = laws if name == "deny_facts" else blocs
+
+    def clean(self) -> dict[str, Any]:
+        """Codes that no country has are said at their field."""
+        typed: dict[str, Any] = super().clean() or {}
+        for name in COUNTRY_LISTS:
+            unknown = [code for code in self._codes(typed.get(name, "")) if code not in self._countries]
+            if unknown:
+                self.add_error(name, _("%(codes)s: no country code such as IS.") % {"codes": ", ".join(unknown)})
+        return typed
+
+    @staticmethod
+    def _codes(typed: str) -> list[str]:
+        """Country codes as people write them, each once."""
+        return list(dict.fromkeys(typed.upper().replace(",", " ").split()))
 
     @staticmethod
     def start(policy: Policy) -> dict[str, Any]:
@@ -330,6 +347,6 @@ class CustomPolicyForm(forms.Form):
     def table(self) -> dict[str, Any]:
         """What was typed, as `jurisdiction.policy.read` wants it."""
         typed = self.cleaned_data
-        countries = {name: typed[name].upper().replace(",", " ").split() for name in COUNTRY_LISTS}
+        countries = {name: self._codes(typed[name]) for name in COUNTRY_LISTS}
         same = {name: typed[name] for name in (*BLOC_LISTS, "deny_facts", "egress_rule", "consent", "retention_days")}
         return countries | same | {"access": ["sealed", "session"] if typed["session"] else ["sealed"]}
