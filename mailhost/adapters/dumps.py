@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from django.db import connection
 
-PAGES: Final = 1000  # of 4 KiB, copied under one lock; writers get in between
-PATIENCE: Final = 20.0  # seconds that a copy waits for a writer
+# A copy in several steps begins anew whenever somebody writes between two of them, so on a busy cell it never ends. In
+# one step it reads one moment of the database, and with a write-ahead log nobody waits for it.
+ALL_PAGES: Final = -1
+PATIENCE: Final = 20.0  # seconds that a copy waits for a lock
 # libpq's names for what Django's connection knows.
 LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 
@@ -40,10 +42,15 @@ def dump(target: Path) -> None:
     if connection.vendor == "postgresql":
         _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
         return
-    source = sqlite3.connect(_path(), timeout=PATIENCE)
+    copy_sqlite(_path(), target)
+
+
+def copy_sqlite(path: str, target: Path) -> None:
+    """Copy a database file that is in use, as it is at one moment. Raises CannotDump."""
+    source = sqlite3.connect(path, timeout=PATIENCE)
     copy = sqlite3.connect(target)
     try:
-        source.backup(copy, pages=PAGES)
+        source.backup(copy, pages=ALL_PAGES)
         # The copy stands alone: one file, without a log beside it.
         copy.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as problem:
