@@ -1,9 +1,10 @@
 """What must not be as it was, once a backup is back: the cell goes on from an earlier moment and says so.
 
 Clients remember what UIDs meant after that moment, so every folder gets new UIDVALIDITYs (RFC 9051 §2.3.1.1).
-What was revoked since would be good again, so every app password is revoked, every session ends, and no standing
-consent counts any more. What waited to leave may have left since, so it is held until a person has looked. Secure links
-stay, the ended ones too: a reader who waits for a message is not to lose it, and its author can end the link again.
+What was revoked since would be good again, so every app password is revoked, every session and every token of the
+programming interface ends, and no standing consent counts any more. What waited to leave may have left since, so it is
+held until a person has looked. Secure links stay, the ended ones too: a reader who waits for a message is not to lose
+it, and its author can end the link again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from jurisdiction.models import OperatorSession
 from mailhost.models import AppPassword, Consent, Folder, Mailbox, QueueItem
 
 HELD = "restored"  # reason code of an item
-WEB_SESSIONS = "accounts_websession"  # the table of the web above, which is not there in every process
+# What lets a browser or a program in: tables of the web above, which are not there in every process.
+WEB_ENTRANCES = {
+    "accounts_websession": "DELETE FROM accounts_websession",
+    "api_apitoken": "DELETE FROM api_apitoken",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,9 @@ def go_on(now: datetime) -> Changed:
     held = QueueItem.objects.filter(state=QueueItem.State.WAITING).update(state=QueueItem.State.HELD, reason=HELD)
     Consent.objects.all().delete()
     OperatorSession.objects.filter(closed=None).update(closed=now)
-    if WEB_SESSIONS in connection.introspection.table_names():
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM accounts_websession")
+    with connection.cursor() as cursor:
+        for table in WEB_ENTRANCES.keys() & set(connection.introspection.table_names(cursor)):
+            cursor.execute(WEB_ENTRANCES[table])
     return Changed(folders, passwords, held)
 
 

@@ -17,7 +17,7 @@ from jurisdiction.records import backups, ledger, policies
 from jurisdiction.records.backups import CannotResume, Keeping, MayNotLie
 from mailhost.adapters.cellbackup import Manifest
 from mailhost.adapters.dumps import engine
-from mailhost.models import AppPassword, Consent, Folder, Mailbox
+from mailhost.models import AppPassword, Consent, Folder, Mailbox, Tenant
 from mailhost.provision import consents, restoring
 from tests.notaries import atlas
 from tests.provision import house
@@ -25,6 +25,8 @@ from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
 from webadmin import backups as cell_backups
 from webadmin import cellcert, identity
+from webadmin.api import tokens
+from webadmin.api.rights import Right
 from webadmin.environ import Environ, read
 
 IS1, NOW = house.NOTARY, house.NOW
@@ -143,6 +145,22 @@ def test_what_is_back_lets_in_no_browser_that_was_signed_in_then(cell: FakeDirec
     assert ada.get("/account/").status_code == 200
     restoring.go_on(LATER)
     assert ada.get("/account/").headers["Location"].startswith("/sign-in/")
+
+
+def test_what_is_back_lets_in_no_program_whose_token_may_have_been_revoked_since(cell: FakeDirectory) -> None:
+    for tenant, operator in ((Tenant.objects.get(slug="harbour"), ""), (None, "mo")):
+        tokens.make(
+            tenant=tenant,
+            operator=operator,
+            cell="is-1",
+            name="invitations",
+            allowed=frozenset({Right.TENANTS_READ}),
+            expires=LATER.date(),
+            today=NOW.date(),
+            key=b"k" * 32,
+        )
+    restoring.go_on(LATER)
+    assert tokens.of_tenant("harbour") == tokens.of_operators() == []
 
 
 def forget_from(size: int) -> None:
