@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.imap.fetch_items import Item, parse_one
+from mailhost.imap.fetch_items import Item, parse_list
 from mailhost.imap.tokens import BadCommand, Tokens
 
 SELECTED = ("SELECTED", "SELECTED-DELAYED")
@@ -66,7 +66,9 @@ class _Reader:
         name = tokens.atom().decode("ascii").upper()
         if name == "MESSAGENEW" and tokens.peek(b" ("):
             tokens.space()
-            items += tokens.listed(lambda: parse_one(tokens), empty=False)
+            if items:
+                raise BadCommand("What to fetch of new messages can be named once")
+            items += parse_list(tokens)
         if name not in _EVENTS:
             self.unknown = True
         return _EVENTS.get(name, name)

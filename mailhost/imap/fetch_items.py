@@ -114,9 +114,13 @@ def parse_items(tokens: Tokens) -> tuple[Item, ...]:
     if macro:
         return tuple(Plain(name) for name in MACROS[macro])
     if tokens.peek(b"("):
-        items = tuple(dict.fromkeys(tokens.listed(lambda: parse_one(tokens), empty=False)))
-    else:
-        items = (parse_one(tokens),)
+        return parse_list(tokens)
+    return (parse_one(tokens),)
+
+
+def parse_list(tokens: Tokens) -> tuple[Item, ...]:
+    """Read a parenthesized list of items, each once. Raises BadCommand."""
+    items = tuple(dict.fromkeys(tokens.listed(lambda: parse_one(tokens), empty=False)))
     if sum(not isinstance(item, Plain) for item in items) > MAX_SECTIONS:
         raise BadCommand(f"More than {MAX_SECTIONS} sections in one FETCH", "LIMIT")
     return items

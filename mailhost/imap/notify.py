@@ -8,7 +8,7 @@ few seconds, for those clients only that asked. What is told of the selected mai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mailhost.imap.commands_notify import FOLDER_EVENTS, METADATA_EVENTS, SELECTED, Group
@@ -43,13 +43,42 @@ class Words:
     condstore: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A group with the names of its mailboxes as the store has them: read once, for they are held against every folder
+    at every look.
+    """
+
+    kind: str
+    events: frozenset[str]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, group: Group) -> Asked:
+        return cls(group.kind, group.events, frozenset(map(_name, group.mailboxes)))
+
+
+def _name(wire: bytes) -> str:
+    try:
+        return decode_name(wire, utf8=False)
+    except BadName:
+        return wire.decode("utf-8", "replace")
+
+
+def _above(name: str) -> Iterator[str]:
+    """The folders that a folder lies below."""
+    while DELIMITER in name:
+        name = name.rpartition(DELIMITER)[0]
+        yield name
+
+
 class Notifier:
     """What one client asked to be told, from NOTIFY SET to the next NOTIFY or the end."""
 
     def __init__(self, account: Account, groups: tuple[Group, ...], wake: Callable[[], None]) -> None:
         self._account = account
         self._wake = wake
-        self._groups = [group for group in groups if group.kind not in SELECTED]
+        self._groups = [Asked.of(group) for group in groups if group.kind not in SELECTED]
         self.selected = next((group for group in groups if group.kind in SELECTED), None)
         self._watched: dict[str, Watched] = {}
         self._folders: dict[str, FolderInfo] = {}
@@ -90,8 +119,10 @@ class Notifier:
         wanted = {name: events for name in self._folders if (events := self._events(name, "MessageNew"))}
         if len(wanted) > MAX_WATCHED:
             raise TooMany(f"More than {MAX_WATCHED} mailboxes cannot be watched", "NOTIFICATIONOVERFLOW")
-        for name in self._watched.keys() - wanted.keys():
-            await self._unwatch(name)
+        for name, watched in list(self._watched.items()):
+            # A folder that was deleted and made anew under its name is another one.
+            if name not in wanted or watched.folder.folder_id != self._folders[name].folder_id:
+                await self._unwatch(name)
         for name, events in wanted.items():
             if name not in self._watched:
                 await self._watch(name, flags="FlagChange" in events)
@@ -126,21 +157,14 @@ class Notifier:
         groups = [group for group in self._groups if needed in group.events and self._covers(group, name)]
         return frozenset().union(*(group.events for group in groups))
 
-    def _covers(self, group: Group, name: str) -> bool:
+    def _covers(self, group: Asked, name: str) -> bool:
         info = self._folders.get(name)
         if group.kind == "SUBSCRIBED":
             return info is not None and info.subscribed
         if group.kind not in ("SUBTREE", "MAILBOXES"):
             # RFC 5465 §6.3: where mail is filed is the owner's choice, so INBOXES means PERSONAL.
             return True
-        for wire in group.mailboxes:
-            try:
-                asked = decode_name(wire, utf8=False)
-            except BadName:
-                asked = wire.decode("utf-8", "replace")
-            if name == asked or (group.kind == "SUBTREE" and name.startswith(asked + DELIMITER)):
-                return True
-        return False
+        return name in group.names or (group.kind == "SUBTREE" and any(above in group.names for above in _above(name)))
 
     def due(self, now: float) -> bool:
         """Whether it is time to look at the list of folders; then the time of the next look is set."""

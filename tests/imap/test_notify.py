@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mailhost.imap import notify as notify_module
-from tests.imap.dialogue import ADA, NOW, Dialogue, ada_with, message
+from mailhost.imap.commands_notify import MAX_GROUPS, Group
+from mailhost.imap.fetch_items import MAX_SECTIONS
+from tests.imap.dialogue import ADA, NOW, PASSWORD, Dialogue, ada_with, message
 
 SELECTED = "(SELECTED (MessageNew (UID BODY.PEEK[HEADER.FIELDS (Subject)]) MessageExpunge FlagChange))"
 
@@ -213,6 +217,25 @@ async def test_a_new_folder_is_watched_too() -> None:
     """)
 
 
+async def test_a_folder_made_anew_under_its_name_is_watched() -> None:
+    made = dialogue()
+    await made.play("""
+        C1: a NOTIFY SET (PERSONAL (MessageNew MessageExpunge))
+        S1: a OK ...
+    """)
+    await start_looking(made)
+    account = await made.store.login(ADA, PASSWORD, source="")
+    await account.delete("Drafts", now=NOW)
+    await account.create("Drafts")
+    await look(made)
+    await made.play("""
+        S1: * STATUS Drafts (UIDVALIDITY ...)
+        C2: c APPEND Drafts <<letter>>
+        S2: c OK ...
+        S1: * STATUS Drafts (MESSAGES 1 UIDNEXT 2 UIDVALIDITY ...)
+    """)
+
+
 async def test_annotations() -> None:
     made = dialogue()
     await made.play("""
@@ -251,6 +274,7 @@ async def test_annotations() -> None:
         ("SET (EVERYWHERE NONE)", "BAD"),
         ("SET (PERSONAL (AnnotationChange))", "NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName"),
         ("SET (PERSONAL (X-Earthquake))", "NO [BADEVENT ("),
+        ("SET (SELECTED (MessageNew (UID) MessageNew (FLAGS) MessageExpunge))", "BAD"),
         ("SET (SELECTED NONE)", "OK"),
     ],
 )
@@ -259,6 +283,37 @@ async def test_what_cannot_be_asked(arguments: str, answer: str) -> None:
         C1: a NOTIFY {arguments}
         S1: a {answer}...
     """)
+
+
+async def test_what_is_shown_of_new_messages_has_the_limit_of_fetch() -> None:
+    several = " ".join(f"BINARY.PEEK[1]<{start}.1>" for start in range(MAX_SECTIONS + 1))
+    await dialogue().play(f"""
+        C1: a NOTIFY SET (SELECTED (MessageNew ({several}) MessageExpunge))
+        S1: a BAD [LIMIT] ...
+        C1: b NOTIFY SET (SELECTED (MessageNew ({"BINARY.SIZE[1] " * MAX_SECTIONS}BINARY.SIZE[1]) MessageExpunge))
+        S1: b OK ...
+        C2: a APPEND INBOX <<letter>>
+        S2: ...
+        S2: a OK ...
+        S1: * 3 EXISTS
+        S1: * ... RECENT
+        S1: * 3 FETCH (UID 3 BINARY.SIZE[1] {{size}})
+    """)
+
+
+async def test_many_names_cost_little_at_each_look() -> None:
+    made = dialogue()
+    account = await made.store.login(ADA, PASSWORD, source="")
+    for number in range(500):
+        await account.create(f"Work/{number}")
+    names = tuple(b"x%d" % number for number in range(4000))
+    events = frozenset({"MailboxName"})
+    notifier = notify_module.Notifier(account, (Group("SUBTREE", events, names),) * MAX_GROUPS, lambda: None)
+    await notifier.start()
+    began = time.process_time()
+    await notifier.look(notify_module.Words(utf8=False, condstore=False))
+    assert time.process_time() - began < 2
+    await notifier.close()
 
 
 async def test_there_is_an_end_to_watching(monkeypatch: pytest.MonkeyPatch) -> None:
