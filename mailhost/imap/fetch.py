@@ -255,6 +255,7 @@ class Fetcher:
 
     def _sections(self, content: bytes | memoryview, space: bytes) -> Iterator[Piece]:
         root: Part | None = None
+        decoded: dict[tuple[int, ...], bytes | memoryview | UnknownEncoding | None] = {}
         for item, label in zip(self.plan.content, self.plan.labels, strict=True):
             yield space
             space = b" "
@@ -265,11 +266,13 @@ class Fetcher:
                 root = scan(content)
             if isinstance(item, Section):
                 yield from _body_section(content, root, item, label)
-            else:
-                yield from self._binary(content, root, item, label)
+                continue
+            # Decoded once: two hundred pieces of one large part would hold up everybody for as many decodings.
+            if item.part not in decoded:
+                decoded[item.part] = section.decoded(content, root, item.part)
+            yield from self._binary(decoded[item.part], item, label)
 
-    def _binary(self, content: bytes | memoryview, root: Part, item: Binary, label: bytes) -> Iterator[Piece]:
-        data = section.decoded(content, root, item.part)
+    def _binary(self, data: bytes | memoryview | UnknownEncoding | None, item: Binary, label: bytes) -> Iterator[Piece]:
         if isinstance(data, UnknownEncoding):
             # RFC 9051 §7.1 UNKNOWN-CTE: the whole command is answered NO.
             self.unknown_encoding = True

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mailhost.imap import search_keys as keys
 from mailhost.imap.envelopes import HEADERS, Needle, sent_day
 from mailhost.imap.folding import fold
-from mailhost.imap.search_text import header_holds, holds
+from mailhost.imap.search_text import Words, header_holds
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, SequenceSet, from_indexes, numbered, with_uids
 from mailhost.imap.store import Damaged, Meta, TooMany
@@ -50,6 +50,15 @@ class Message:
     references: str | None = None
     content: bytes | memoryview = b""
     root: Part | None = None
+    words: dict[bool, Words] = field(default_factory=dict)  # with and without headers
+
+    def holds(self, needle: str, *, headers: bool) -> bool:
+        """Whether the opened content holds the folded needle."""
+        if self.root is None:
+            return False
+        if headers not in self.words:
+            self.words[headers] = Words(self.content, self.root, headers=headers)
+        return self.words[headers].hold(needle)
 
 
 type Test = Callable[[Message], bool]
@@ -162,7 +171,8 @@ class Search:
                 index_now = self.selected.index_of(uid)
                 if index_now is None:
                     continue
-                message = metas.get(index_now) or Message(index_now)
+                # Taken out, so that its content is forgotten before the next message is opened.
+                message = metas.pop(index_now, None) or Message(index_now)
                 message.content, message.root = content, scan(content)
                 opened += len(content)
                 if opened > MAX_OPENED:
@@ -221,9 +231,7 @@ class Search:
                 return lambda message: message.root is not None and header_holds(message.root.headers, field, needle)
             case keys.Text(text, headers):
                 needle = fold(text)
-                return lambda message: (
-                    message.root is not None and holds(message.content, message.root, needle, headers=headers)
-                )
+                return lambda message: message.holds(needle, headers=headers)
             case _:
                 return self._meta_test(key)
 

@@ -28,9 +28,22 @@ def header_holds(headers: Headers, field: str, needle: str) -> bool:
     return any(needle in fold(decode_words(value)) for value in values)
 
 
-def holds(content: bytes | memoryview, root: Part, needle: str, *, headers: bool) -> bool:
-    """Whether the text of a message holds the folded needle."""
-    return any(needle in text for text in _texts(content, root, headers=headers))
+class Words:
+    """The texts of one message, each decoded and folded once for all keys of a search."""
+
+    def __init__(self, content: bytes | memoryview, root: Part, *, headers: bool) -> None:
+        self._known: list[str] = []
+        self._more = _texts(content, root, headers=headers)
+
+    def hold(self, needle: str) -> bool:
+        """Whether the text of the message holds the folded needle."""
+        if any(needle in text for text in self._known):
+            return True
+        for text in self._more:
+            self._known.append(text)
+            if needle in text:
+                return True
+        return False
 
 
 def _texts(content: bytes | memoryview, root: Part, *, headers: bool) -> Iterator[str]:

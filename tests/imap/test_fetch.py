@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailhost.imap.fetch import FLAG_BATCH
+from mailhost.imap.fetch_items import MAX_SECTIONS
 from mailhost.imap.store import View
 from tests.imap.dialogue import ADA, NOW, Client, Dialogue, ada_with, make_endpoint, message
 from tests.imap.memory import APPEND_LIMIT
@@ -296,6 +300,19 @@ async def test_a_large_body_is_written_in_slices_of_itself() -> None:
     assert answer.startswith(b"* 1 FETCH (UID 1 BODY[TEXT] {%d}\r\n0123" % (len(body) + 2))
     assert answer.endswith(b"9\r\n)\r\na OK Fetched\r\n")
     assert max(sizes) <= 300_000
+
+
+async def test_many_pieces_of_one_part_cost_one_decoding() -> None:
+    body = base64.encodebytes(bytes(12_000_000)).replace(b"\n", b"\r\n")
+    client = Client(make_endpoint(ada_with([b"Content-Transfer-Encoding: base64\r\n\r\n" + body])))
+    await client.ask(f"a LOGIN {ADA} open-sesame")
+    await client.ask("a SELECT INBOX")
+    pieces = " ".join(f"BINARY.PEEK[1]<{start}.1>" for start in range(MAX_SECTIONS))
+    began = time.process_time()
+    answer = await client.ask(f"a FETCH 1 ({pieces})")
+    assert time.process_time() - began < 2
+    assert answer.count(b"BINARY[1]<") == MAX_SECTIONS
+    assert b"a OK" in answer
 
 
 async def test_nul_never_leaves_in_a_literal() -> None:

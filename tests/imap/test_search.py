@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
 
 from mailhost.imap import search as search_module
+from mailhost.imap.search_keys import And, Size, Text
+from mailhost.imap.selected import Selected
+from mailhost.imap.store import Damaged
 from tests.imap.dialogue import ADA, NOW, PASSWORD, Client, Clock, Dialogue, ada_with, make_endpoint, message
-from tests.imap.memory import MemoryStore
+from tests.imap.memory import MemoryFolder, MemoryStore
 
 GRUSS = (
     b"From: =?utf-8?q?J=C3=BCrgen?= <jurgen@example.is>\r\nTo: team: Ada <ada@example.is>, cleo@demo.test;\r\n"
@@ -286,6 +292,41 @@ async def test_a_search_beyond_all_measure_is_refused(monkeypatch: pytest.Monkey
         S: * SEARCH 1
         S: b OK ...
     """)
+
+
+async def test_many_keys_cost_one_decoding() -> None:
+    made = ada_with()
+    _password, mailbox = made._people[ADA]
+    made.put(mailbox, "INBOX", message("Long", "lorem ipsum dolor\r\n" * 50_000), now=NOW)
+    began = time.process_time()
+    assert await found(" ".join(f"NOT TEXT sit{number}" for number in range(400)), made) == [1]
+    assert time.process_time() - began < 3
+
+
+class Opening(MemoryFolder):
+    """A folder that knows how many of the messages it gave away were held at once."""
+
+    most = 0
+
+    async def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        given: list[weakref.ref[memoryview]] = []
+        for uid in uids:
+            content = memoryview(message())
+            given.append(weakref.ref(content))
+            yield uid, content
+            del content
+            self.most = max(self.most, sum(one() is not None for one in given))
+
+
+async def test_one_opened_message_is_in_memory_at_a_time() -> None:
+    made = ada_with(20)
+    account = await made.login(ADA, PASSWORD, source="")
+    box = (await account.open("INBOX")).box
+    folder = Opening(account, box)
+    selected = await Selected.select(folder, read_only=True)
+    program = And((Text("subject", headers=True), Size(1, larger=True)))
+    assert len(await search_module.Search(selected, [], NOW).run(program)) == 20
+    assert folder.most <= 2
 
 
 async def test_damaged_messages_are_not_found_and_do_no_harm() -> None:
