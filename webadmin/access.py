@@ -274,6 +274,18 @@ TABLE: Final[dict[str, Row]] = {
 }
 
 
+# Addresses that take a form and show nothing: who was led away from one comes back to the page where the form stood.
+FORMS_ONLY: Final = frozenset(
+    {
+        *("passkey-add", "passkey-add-options", "passkey-use", "passkey-use-options", "passkey-remove"),
+        *("remove-authenticator", "end-other-sessions", "end-session", "name-session", "end-statement"),
+        *("own-link-end", "own-consent-revoke", "app-password-revoke", "filter-move", "filter-remove", "forward-ask"),
+        *("domain-catch-all", "alias-remove", "tenant-stay", "tenant-token-revoke"),
+        *("console-agree", "console-withdraw"),
+    }
+)
+
+
 def row_of(name: str) -> Row | None:
     """The row of an address, by its name as Django resolves it (`space:name`); None is shut."""
     space, colon, _own = name.partition(":")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -140,15 +140,31 @@ def _lead(name: str, request: HttpRequest) -> HttpResponse:
     """To an address, and from there back to the page itself, with what was typed into it."""
     if request.method == "POST":
         typed.keep(request, typed.carried(request.path, request.POST))
-    back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
-    return redirect(f"{reverse(name)}?next={quote(back)}")
+    return redirect(f"{reverse(name)}?next={quote(_back_to(request))}")
+
+
+def _back_to(request: HttpRequest) -> str:
+    """The page to come back to: this one, or where an address takes forms only, the page that the form stood on.
+
+    The browser names that page (`same-origin` is the referrer policy of every page); where it does not, the account's.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    match = request.resolver_match
+    if match is None or match.view_name not in access.FORMS_ONLY:
+        return request.path
+    came = urlsplit(request.headers.get("Referer", ""))
+    if came.netloc not in {request.get_host(), urlsplit(settings.ENVIRON.web_address).netloc}:
+        return reverse("account")
+    return urlunsplit(("", "", came.path, came.query, "")) or "/"
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if "application/json" in request.headers.get("Accept", "") or request.content_type == "application/json":
         return HttpResponse('{"error": "sign in first"}', status=401, content_type="application/json")
     if request.method == "POST":
-        return problems.session_ended(request, typed.carried(request.path, request.POST))
+        carried = typed.carried(request.path, request.POST) if _back_to(request) == request.path else ""
+        return problems.session_ended(request, carried, _back_to(request))
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         messages.info(request, _("Your session has ended. Sign in to go on where you were."))
     return _lead("sign-in", request)

@@ -102,6 +102,6 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
-def session_ended(request: HttpRequest, typed: str) -> HttpResponse:
-    """401 for a form that came after the end of its session; what was typed is in the page."""
-    return render(request, "webadmin/ended.html", {"typed": typed, "next": request.path}, status=401)
+def session_ended(request: HttpRequest, typed: str, back: str) -> HttpResponse:
+    """401 for a form that came after the end of its session; what was typed is in the page, and where to go on."""
+    return render(request, "webadmin/ended.html", {"typed": typed, "next": back}, status=401)

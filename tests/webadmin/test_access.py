@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from tests.webadmin import people
 from webadmin import access
@@ -64,6 +65,37 @@ def test_every_row_is_of_an_address() -> None:
     names = {one.name for one in ADDRESSES}
     spaces = {f"{name.partition(':')[0]}:*" for name in names if ":" in name}
     assert set(access.TABLE) <= names | spaces
+
+
+def test_what_takes_forms_only_is_listed() -> None:
+    """Who was led away from such an address cannot come back to it: there is nothing to see."""
+    found = set()
+    for one in ADDRESSES:
+        row, match = access.row_of(one.name), resolve(one.path)
+        if row is None or row is access.EVERYBODY or row.rights:
+            continue
+        with suppress(Exception):  # a view that takes GET gets on, to where it misses the account or the database
+            if match.func(RequestFactory().get(one.path), *match.args, **match.kwargs).status_code == 405:
+                found.add(one.name)
+    assert found == access.FORMS_ONLY
+
+
+@pytest.mark.django_db
+def test_who_proves_themselves_for_a_button_comes_back_to_the_page_with_the_button() -> None:
+    people.found()
+    ada = people.account_of("ada@example.is")
+    button = "/account/authenticator/remove/"
+    for came, back in (
+        ("http://localhost/account/?x=1", "/account/%3Fx%3D1"),
+        ("http://evil.example/account/recovery-codes/", "/account/"),
+        ("", "/account/"),
+    ):
+        client = people.signed_in(ada)
+        answer = client.post(button, headers={"referer": came})
+        assert answer.headers["Location"] == f"/account/prove-again/?next={back}", came
+        assert client.get(answer.headers["Location"]).status_code == 200
+    ended = people.web().post(button, headers={"referer": "http://localhost/account/"})
+    assert (ended.status_code, 'name="next" value="/account/"' in ended.content.decode()) == (401, True)
 
 
 def test_an_address_about_a_tenant_is_for_its_people() -> None:
