@@ -116,7 +116,8 @@ def test_only_the_preparation_may_write_key_files() -> None:
 
 def test_only_mail_is_open_to_the_internet() -> None:
     opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert opened == {"cell": ["25:2525", "143:2143", "993:2993", "127.0.0.1:8025:8025"]}
+    mail = ["25:2525", "587:2587", "465:2465", "143:2143", "993:2993"]
+    assert opened == {"cell": [*mail, "127.0.0.1:8025:8025"]}
 
 
 def test_database_and_broker_have_no_way_out() -> None:
@@ -133,9 +134,18 @@ def test_the_broker_keeps_nothing_on_disk() -> None:
 def test_ports_are_the_programs_own() -> None:
     fields = Environ.model_fields
     inside = {line.rpartition(":")[2] for service in SERVICES.values() for line in service.get("ports", [])}
-    assert inside == {str(fields[name].default) for name in ("mx_port", "imap_port", "imaps_port", "web_port")}
+    assert inside == {str(field.default) for name, field in fields.items() if name.endswith("_port")}
     exposed = next(rest for word, rest in _instructions() if word == "EXPOSE")
     assert set(exposed.split()) == inside
+
+
+def test_every_setting_can_be_set_and_none_of_the_files_is_needed() -> None:
+    for name in OURS:
+        assert SERVICES[name]["env_file"] == [{"path": "cell.env", "required": False}]
+    asked = re.findall(r"\$\{(\w+):\?", (INFRA / "compose.yaml").read_text(encoding="utf-8"))
+    told = re.findall(r"^#     (\w+)=", (INFRA / "compose.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (set(asked), len(told)) == (set(told), 5)
+    assert "which five values it wants" in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def test_volumes_are_declared_and_no_password_is_written_down() -> None:

@@ -17,6 +17,7 @@ from webadmin import environ, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "infra" / "systemd"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 DAEMONS = (
     "skerry-smtpd@.service",
     "skerry-dispatchd@.service",
@@ -138,6 +139,24 @@ def test_each_daemon_gets_every_key_file_as_a_credential_and_cannot_see_their_fo
     assert given == {key: f"/etc/skerry/%i/keys/{key}" for key in wanted}
     assert "SKERRY_KEYS_DIR=%d" in _values(name, "Environment")
     assert any("-/etc/skerry/%i/keys" in value for value in _values(name, "InaccessiblePaths"))
+
+
+@pytest.mark.parametrize("word", ["smtpd", "dispatchd", "web", "worker"])
+def test_who_queues_mail_or_shows_the_queue_has_its_keys_where_they_can_be_made(word: str) -> None:
+    folder = "SKERRY_QUEUE_KEYS_DIR=/var/lib/skerry/%i/queue-keys"
+    assert folder in _values(f"skerry-{word}@.service", "Environment")
+    assert folder.replace("%i", "is-1") in OPERATIONS, "the operator's command line reads the same"
+
+
+def test_the_page_for_operators_installs_what_the_units_need() -> None:
+    folder = re.search(r"install -m 0(\d+) -d /etc/skerry\b", OPERATIONS)
+    assert folder
+    assert int(folder[1], 8) & 0o001, "the cell's user passes through to ConfigurationDirectory=skerry/%i/keys"
+    for word in ("prepare", "smtpd", "imapd", "dispatchd", "worker", "web"):
+        assert f"| `skerry-{word}@is-1` |" in OPERATIONS
+    at_least = OPERATIONS.partition("Set at least")[2].partition("certificate.")[0]
+    ports = [name for name in environ.Environ.model_fields if name.endswith("_port") and name != "web_port"]
+    assert [name for name in ports if f"`SKERRY_{name.upper()}=" not in at_least] == []
 
 
 @pytest.mark.parametrize("name", SERVICES)

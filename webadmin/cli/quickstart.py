@@ -142,6 +142,6 @@ def _text(result: dict[str, Any], zone: str, environ: Environ) -> str:
         f"  user name  {client['username']}",
         "",
         f"Services: the units in {result['services']}, as docs/operations.md says; they read these settings from",
-        f"/etc/skerry/{environ.cell}/. Or, for a try: set -a; . {result['settings_file']}; set +a; make run",
+        f"/etc/skerry/{environ.cell}.env. Or, for a try: set -a; . {result['settings_file']}; set +a; make run",
     ]
     return "\n".join(lines)
