@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
 
 from mailhost.adapters.database import statements
 from mailhost.adapters.imapstore.answers import imap_answers
@@ -13,6 +15,9 @@ from mailhost.seal import HybridRecipient, Sealed
 
 # Seals a clear message to a mailbox's key: (public key, content, exact internal date).
 type SealTo = Callable[[HybridRecipient, bytes | bytearray | memoryview, datetime], Awaitable[Sealed]]
+
+# Parsing a public key costs as much as two seals, and programs make a new connection for each message they file.
+_recipient: Final = lru_cache(maxsize=512)(HybridRecipient.from_text)
 
 
 class MailboxSealer:
@@ -36,8 +41,7 @@ class MailboxSealer:
                     current = await self._shop.readers.run(_current_key, self._mailbox)
             if current is None:
                 raise TryLater("The mailbox was removed")
-            # Parsing a key costs as much as ten seals, so it is done at the first message and kept.
-            self._parsed = (HybridRecipient.from_text(current[0]), current[1])
+            self._parsed = (_recipient(current[0]), current[1])
         recipient, serial = self._parsed
         return await self._seal_to(recipient, content, moment), serial
 
