@@ -317,7 +317,11 @@ def _of_fact(fact: Fact, writer: _Writer) -> list[Said]:
     if fact.status != "in_force":
         said.append(phrase(STATUSES[fact.status]))
     elif fact.in_force_from:
-        checked = "In force since {day}." if fact.date_seen else "In force since {day}, a date nobody has checked."
+        checked = (
+            "This has been so since {day}."
+            if fact.date_seen
+            else "This has been so since {day}, a date nobody has checked."
+        )
         said.append(phrase(checked, day=fact.in_force_from))
     elif fact.as_of:
         said.append(phrase("As described on {day}.", day=fact.as_of))

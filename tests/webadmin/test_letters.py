@@ -17,6 +17,7 @@ from mailhost.adapters.egress import CONSENT, LINK
 from mailhost.mailauth.resolver import Txt
 from mailhost.message.dsn import notice
 from mailhost.message.fates import SUBJECTS, Fate
+from mailhost.message.forwardletter import asking
 from mailhost.message.headers import read_headers
 from mailhost.message.letter import Say
 from mailhost.message.linkletters import Told, lapsed, letter
@@ -130,6 +131,21 @@ def test_the_letter_about_dns_is_translated_whatever_is_wrong(dns, say: Say) -> 
     mended = domaindns.look(domain, HOSTED, dns, now=house.NOW)
     text = words(dnsletters.about_changes(mended, now=house.NOW, hostname="mx.example", word="w" * 32, say=say))
     assert not untranslated(text)
+
+
+def test_the_letter_that_asks_before_mail_is_forwarded_is_translated_above_its_english(say: Say) -> None:
+    made = asking(
+        to="cleo@other.test",
+        owner="ada@example.is",
+        link="https://cell.example.is/f/abc",
+        last_day=date(2026, 12, 1),
+        message_id="n@example.is",
+        now=house.NOW,
+        say=say,
+    )
+    above, below = words(made).split("* * *")
+    assert not untranslated(above)
+    assert "⟦" not in below
 
 
 def test_the_letters_about_secure_links_are_translated(say: Say) -> None:
