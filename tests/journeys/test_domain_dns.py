@@ -104,12 +104,18 @@ def test_a_domain_goes_from_wrong_to_right_and_its_mail_is_believed(world: tuple
 
 def judged_by_dkimpy(text: bytes) -> list[bool]:
     """Each signature, looked up in the world."""
+    message = dkim.DKIM(text)
+    return [bool(message.verify(idx=index, dnsfunc=_look)) for index in range(2)]
+
+
+def sealed_by(text: bytes) -> tuple[bytes, list[bytes]]:
+    """What dkimpy thinks of a message's ARC chain, and the domains that sealed it (RFC 8617 §5.2)."""
+    verdict, instances, _ = dkim.arc_verify(text, dnsfunc=_look)
+    return verdict, [one["as-domain"] for one in instances]
+
+
+def _look(name: bytes, timeout: int = 5) -> bytes | None:
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
-
-    def look(name: bytes, timeout: int = 5) -> bytes | None:
-        answer = resolver.resolve(name.decode(), "TXT")
-        return b"".join(answer[0].strings)
-
-    message = dkim.DKIM(text)
-    return [bool(message.verify(idx=index, dnsfunc=look)) for index in range(2)]
+    answer = resolver.resolve(name.decode(), "TXT")
+    return b"".join(answer[0].strings)

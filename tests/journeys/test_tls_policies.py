@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import imaplib
+import json
 import os
+import re
 import signal
 import socket
 import socketserver
@@ -26,7 +28,7 @@ from cryptography import x509
 from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Tlsa, Txt, reverse_name
 from mailhost.tlspolicy.dane import record_for
 from tests.journeys.house import House, prepared
-from tests.journeys.test_domain_dns import judged_by_dkimpy, wait_until_signing
+from tests.journeys.test_domain_dns import judged_by_dkimpy, sealed_by, wait_until_signing
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import submit
 from tests.servers.dnsworld import DnsWorld, Signing, Zone, dns_world
@@ -272,6 +274,26 @@ def test_postfix_brings_mail_over_a_connection_it_verified(world: World) -> None
     assert "Verified TLS connection established to mx.example.is" in world.post.log
     assert b"with ESMTPS" in text
     assert b"spf=pass" in text.replace(b"\r\n\t", b" ")
+
+
+def test_what_a_filter_sends_on_leads_back_to_its_sender_and_is_sealed_for_dkimpy(world: World) -> None:
+    condition = {"about": "subject", "asks": "contains", "value": "spring tide"}
+    rule = {"name": "on", "when": [condition], "then": [{"does": "forward", "value": "dora@dane.test"}]}
+    file = world.folder / "rules.json"
+    file.write_text(json.dumps({"version": 1, "rules": [rule]}))
+    words = ("filters", "set", "ada@example.is", "--file", str(file), "--agreed", "--password-stdin")
+    assert world.cell.skerry(*words, answer=world.cell.password + "\n")["rules"] == 1
+    world.post.configure(smtp_tls_security_level="dane-only")
+    content = b"From: Cleo <cleo@dane.test>\r\nTo: ada@example.is\r\nSubject: spring tide\r\n\r\nHigh at one.\r\n"
+    world.post.send("cleo@dane.test", ["ada@example.is"], content)
+    text = world.wait_at_post("spring tide")
+    returns = re.search(rb"^Return-Path: <(.+)>$", text, re.MULTILINE)
+    assert returns
+    assert re.fullmatch(rb"SRS0=[^@]+=dane\.test=cleo@example\.is", returns[1])
+    # What Postfix put in front when it stored it was signed by nobody; from ours on it must be as it left.
+    verdict, sealers = sealed_by(text[text.index(b"ARC-Seal:") :].replace(b"\n", b"\r\n"))
+    assert (verdict, sealers) == (b"pass", [b"example.is"])
+    assert b"spf=pass" in text.replace(b"\n\t", b" ")
 
 
 def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
