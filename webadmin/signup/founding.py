@@ -29,7 +29,7 @@ def prepare_domain(environ: Environ, now: datetime) -> None:
 def found(
     answers: Answers, address: str, made: Registration, environ: Environ, *, server_key: bytes, now: datetime
 ) -> Mailbox:
-    """The founder's mailbox. Raises NoVoucher, NotFree, CannotProvision with what the founder is told."""
+    """The founder's mailbox. Raises NoVoucher, AskedEnough, NotFree, CannotProvision with what the founder is told."""
     notary = notarial.notary(environ, today=now.date())
     is_young = not answers.voucher and environ.young_days > 0
     wish = founding.Founding(
@@ -40,9 +40,11 @@ def found(
     )
 
     def settle(box: Mailbox) -> None:
-        """What belongs into the same transaction: the voucher counts, the name is given, the tenant has its owner."""
+        """What belongs into the same transaction: voucher or work counts, name and owner are given."""
         if answers.voucher:
             vouchers.use(answers.voucher, today=now.date())
+        elif answers.admitted:
+            holding.spend(bytes.fromhex(answers.admitted), now)
         holding.give(answers.local, environ.shared_domain, holder=answers.holder, key=server_key)
         # Whose answer is lost signs in later, and must be the owner then.
         signin.of_mailbox(box, cell=environ.cell, today=now.date(), role=Account.Role.OWNER)

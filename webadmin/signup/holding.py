@@ -41,6 +41,13 @@ def count(digest: bytes, now: datetime) -> None:
         raise AskedEnough
 
 
+def spend(digest: bytes, now: datetime) -> None:
+    """A piece of work founds one tenant, however many names it asked about. Raises AskedEnough for one that has."""
+    good = Pass.objects.filter(digest=digest, asked__lte=MAX_ASKED, forget_at__gt=now)
+    if not good.update(asked=MAX_ASKED + 1):
+        raise AskedEnough
+
+
 def reserve(local: str, domain: str, *, holder: bytes, key: bytes, now: datetime) -> None:
     """Hold a name for a day and let go of the holder's earlier one. Raises NotFree."""
     digest, address = digest_of(local, domain, key), f"{local}@{domain}"

@@ -156,6 +156,8 @@ def _founded(form: KeysForm, answers: Answers, address: str) -> Account | None:
         box = founding.found(answers, address, made, environ, server_key=entry.key("app-password.key"), now=now)
     except NoVoucher:
         form.add_error(None, _("Your voucher was used up meanwhile. Go back to the first question."))
+    except holding.AskedEnough:
+        form.add_error(None, _("This signup begins with the first question, or ended a day ago."))
     except holding.NotFree:
         form.add_error(None, _("This address, or one that looks like it, is taken. Choose another."))
     except CannotProvision as problem:

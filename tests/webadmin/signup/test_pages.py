@@ -251,6 +251,25 @@ def test_without_work_nobody_gets_on_where_work_is_asked(browser: Client, monkey
     assert "used before" in again.content.decode()
 
 
+def test_a_piece_of_work_founds_one_tenant_however_many_names_it_asked_about(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(monkeypatch, signup_work=4)
+    found = re.search(r'name="challenge" value="([^"]+)"', browser.get("/signup/").content.decode())
+    assert found
+    named(browser, challenge=found[1], counters=",".join(["0"] * 16))
+    placed(browser)
+    kept = browser.cookies[steps.COOKIE].value
+    named(browser, local="beatrice")
+    keyed(browser, owners.make("beatrice@is-1.test"))
+    other = people.web()
+    other.cookies[steps.COOKIE] = kept
+    answer = keyed(other, owners.make(ADDRESS))
+    assert answer.status_code == 422
+    assert "begins with the first question" in answer.content.decode()
+    assert [box.address for box in Mailbox.objects.all()] == ["beatrice@is-1.test"]
+
+
 def test_a_house_that_wants_vouchers_takes_nothing_else(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(monkeypatch, signup="voucher")
     assert named(browser).status_code == 422
