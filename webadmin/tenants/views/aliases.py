@@ -93,7 +93,7 @@ def catch_all(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     """Where mail for unknown names of a domain goes; nowhere, when nothing is chosen."""
     own = tenant_of(tenant)
     domain = domain_of(own, number)
-    wanted = request.POST.get("member", "").strip()
+    wanted = request.POST.get("member", "").strip().lower()  # as addresses are stored
     try:
         domains.set_catch_all(domain, own_address(own, wanted) if wanted else "")
     except CannotProvision as problem:
