@@ -29,7 +29,7 @@ def add(
     ] = AppPassword.Access.SEALED,
     name: Annotated[str | None, typer.Option("--name", help="What it is for, such as 'phone'.")] = None,
     expires: Annotated[
-        datetime | None, typer.Option("--expires", formats=["%Y-%m-%d"], help="Day from which it is refused.")
+        datetime | None, typer.Option("--expires", formats=["%Y-%m-%d"], help="Last day on which it works.")
     ] = None,
     password_stdin: PasswordStdinFlag = False,
     dry_run: DryRunFlag = False,
