@@ -36,11 +36,15 @@ def may_recover(request: HttpRequest) -> bool:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where a request came from, if that is on the internet; a proxy on this machine names it last."""
+    """Where a request came from, if that is on the internet; a proxy on this machine names it last.
+
+    To a container such a proxy has the address of the containers' network, so every address that is not on the internet
+    is a proxy's: whoever sits in the machine's own network could say to come from elsewhere, and nobody beyond it.
+    """
     came = request.META.get("REMOTE_ADDR", "")
     last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     try:
-        found = ip_address(last) if last and ip_address(came).is_loopback else ip_address(came)
+        found = ip_address(last) if last and not ip_address(came).is_global else ip_address(came)
     except ValueError:
         return ""
     return str(found) if found.is_global else ""

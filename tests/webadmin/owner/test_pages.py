@@ -401,6 +401,23 @@ def test_who_asks_for_many_mailboxes_recovery_boxes_waits_and_nobody_else(ada: C
     assert asked("127.0.0.1") == 200
 
 
+@pytest.mark.parametrize(
+    ("came", "told", "source"),
+    [
+        ("127.0.0.1", "10.0.0.1, 193.4.58.7", "193.4.58.7"),
+        ("172.18.0.1", "193.4.58.7", "193.4.58.7"),  # the proxy on this machine, as a container sees it
+        ("193.4.58.9", "193.4.58.7", "193.4.58.9"),  # somebody who says to be somebody else
+        ("172.18.0.1", "", ""),
+        ("127.0.0.1", "unknown", ""),
+    ],
+)
+def test_a_proxys_word_is_believed_from_this_machine_and_from_nobody_beyond_it(
+    came: str, told: str, source: str
+) -> None:
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": told}, REMOTE_ADDR=came)
+    assert sources.address_of(request) == source
+
+
 def test_a_sign_in_is_noted_for_the_owner_alone_with_the_failures_before(ada: Client) -> None:
     box = mailboxes.get("ada@example.is")
     secret = mailboxes.secret_keys("ada@example.is", people.ADAS_PASSWORD)
