@@ -260,11 +260,26 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(seconds)
 
     async def _admit(self, asked: LiteralAsked) -> None:
-        if asked.size > SMALL_LITERAL:
-            self._budgeted += await self._endpoint.budget.take(asked.size)
+        """Take memory for a command's literals, unless they are small together, and wait for the first of it only:
+        commands that hold some and wait for more would wait for one another for ever.
+        """
+        budget = self._endpoint.budget
+        if self._budgeted:
+            if not budget.take_now(asked.size):
+                self._decline(asked)
+                return
+            self._budgeted += asked.size
+        elif asked.before + asked.size > SMALL_LITERAL:
+            self._budgeted = await budget.take(asked.before + asked.size)
         self._splitter.accept()
         if asked.synchronizing:
             self.write(b"+ Send it\r\n")
+
+    def _decline(self, asked: LiteralAsked) -> None:
+        refused = self._splitter.decline(asked, "There is no memory for so many messages at once; send fewer")
+        self._give_back()
+        if refused is not None:
+            self._session.refuse(refused)
 
     def _give_back(self) -> None:
         """The literals of the command are gone."""

@@ -188,6 +188,13 @@ class MemoryBudget:
             raise
         return wanted
 
+    def take_now(self, octets: int) -> bool:
+        """For who holds some already, and so must not wait: whether there was room."""
+        room = octets <= self._free
+        if room:
+            self._free -= octets
+        return room
+
     def give(self, octets: int) -> None:
         """The literal is gone."""
         self._free += octets

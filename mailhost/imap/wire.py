@@ -25,7 +25,7 @@ LITERAL_BEFORE_LOGIN = 8 * 1024
 LINE_AFTER_LOGIN = 64 * 1024
 # Literals of commands that carry no message: names, search strings. Counted over all literals of a command.
 LITERAL_AFTER_LOGIN = 64 * 1024
-# A literal up to this size is read without asking the driver for memory.
+# Literals of a command up to this size, all together, are read without asking the driver for memory.
 SMALL_LITERAL = 64 * 1024
 # RFC 7888 §5: LITERAL- allows non-synchronizing literals of up to 4096 octets.
 LITERAL_MINUS = 4096
@@ -54,10 +54,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class LiteralAsked:
-    """A literal of `size` octets comes next; the client waits for `+` when `synchronizing`."""
+    """A literal of `size` octets comes next; the client waits for `+` when `synchronizing`.
+
+    `before`: octets of the same command's earlier literals.
+    """
 
     size: int
     synchronizing: bool
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,20 @@ class Splitter:
         """The driver has memory for the literal it was asked about."""
         self._asked = False
 
+    def decline(self, asked: LiteralAsked, text: str) -> Refused | None:
+        """The driver has no memory for the literal it was asked about: the refusal, None where it comes as an event
+        later, behind what the client sends unasked.
+        """
+        refusal = Refused(self._tag(b""), text, "LIMIT")
+        if asked.synchronizing:
+            self._begin()
+            return refusal
+        # RFC 7888 §4: the octets come whether we want them or not.
+        self._refusal, self._drop = refusal, asked.size
+        self._literal, self._need, self._asked = None, 0, False
+        del self._parts[1:]
+        return None
+
     def next_event(self) -> Event | None:
         """The next thing that is complete, or None until more bytes are fed."""
         while True:
@@ -234,12 +252,13 @@ class Splitter:
         if self._refusal is None:
             self._refusal = self._over_limit(size, synchronizing=synchronizing)
         if self._refusal is None:
+            before = self._literal_bytes
             self._literal_bytes += size
             self._literal, self._literal_binary, self._need = bytearray(), binary, size
-            if size <= SMALL_LITERAL and not synchronizing:
+            if self._literal_bytes <= SMALL_LITERAL and not synchronizing:
                 return None
             self._asked = True
-            return LiteralAsked(size, synchronizing)
+            return LiteralAsked(size, synchronizing, before)
         refusal = self._refusal
         if synchronizing or refusal.fatal:
             # RFC 9051 §4.3: a synchronizing literal is refused by a tagged answer in place of "+".

@@ -111,6 +111,47 @@ async def test_memory_comes_back_when_a_client_vanishes() -> None:
     assert b"+ " in await second.ask(f"a APPEND Sent {{{size}}}")
 
 
+async def test_many_small_literals_of_one_command_are_large_together() -> None:
+    endpoint = make_endpoint(ada_with(), limits=Limits(literal_memory=SMALL_LITERAL * 2))
+    first, second = Client(endpoint), Client(endpoint)
+    for client in (first, second):
+        await client.ask(f"x LOGIN {ADA} {PASSWORD}")
+    piece = SMALL_LITERAL // 2
+    first.send(b"a APPEND Sent" + (b" {%d+}\r\n" % piece + b"x" * piece) * 4)
+    await first.settle()
+    second.send(f"a APPEND Sent {{{SMALL_LITERAL + 1}}}\r\n".encode())
+    for _turn in range(20):
+        await asyncio.sleep(0)
+    assert second.take() == b""
+    first.send(b"\r\n")
+    await first.settle()
+    assert b"a OK" in first.take()
+    await second.settle()
+    assert b"+ " in second.take()
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+async def test_commands_that_hold_memory_do_not_wait_for_one_another(plus: str) -> None:
+    size = SMALL_LITERAL * 2
+    endpoint = make_endpoint(ada_with(), limits=Limits(literal_memory=size * 2))
+    clients = [Client(endpoint), Client(endpoint)]
+    for client in clients:
+        await client.ask(f"x LOGIN {ADA} {PASSWORD}")
+        await client.ask(f"a APPEND Sent {{{size}}}")
+        client.send(b"x" * size)
+        await client.settle()
+    first, second = clients
+    first.send(f" {{{size}{plus}}}\r\n".encode() + (b"x" * size + b"\r\n" if plus else b""))
+    await first.settle()
+    assert b"a NO [LIMIT]" in first.take()
+    answer = await second.ask(f" {{{size}}}")
+    assert b"+ " in answer
+    second.send(b"x" * size + b"\r\n")
+    await second.settle()
+    assert b"a OK [APPENDUID" in second.take()
+    assert b"b OK" in await first.ask("b NOOP")
+
+
 async def test_the_memory_budget_serves_in_order_and_forgets_who_left() -> None:
     budget = MemoryBudget(100)
     assert await budget.take(70) == 70
