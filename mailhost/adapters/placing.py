@@ -41,7 +41,7 @@ class Placement:
     """One sealed message on its way into one folder of one mailbox.
 
     `payload` is None when it already lies in the blob store under `blob`. `folder_id` 0 means: the folder called
-    `folder`, made if it is missing, and without a name by `special_use`.
+    `folder`, made if it is missing, and without a name by `special_use`. With both, it must still have that name.
     `key_version` None means that the bytes were sealed by a client, which answers for its own key.
     """
 
@@ -157,9 +157,16 @@ def _refusal(
     }
     if full:
         return MailboxFull(full)
-    if any(_target(item) not in folders for item in call):
-        return NoSuchTarget("the folder is gone")
+    if any(_target(item) not in folders or _renamed(item, folders) for item in call):
+        return NoSuchTarget("the folder is gone, or has another name")
     return None
+
+
+def _renamed(item: Placement, folders: dict[tuple[int, str], _Folder]) -> bool:
+    """Whether what the folder was called when it was looked up is now another folder's name, or nobody's."""
+    if not item.folder_id or not item.folder:
+        return False
+    return folders.get((item.mailbox_id, f"={item.folder}")) is not folders[_target(item)]
 
 
 def _lock_mailboxes(cursor: Cursor, ids: Iterable[int]) -> dict[int, _Mailbox]:

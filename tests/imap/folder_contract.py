@@ -103,6 +103,17 @@ class FolderContract:
         with pytest.raises(NoSuchFolder):
             await account.folder("Work/Letters")
 
+    async def test_what_is_filed_goes_to_the_folder_that_has_the_name_now(self, open_account: OpenAccount) -> None:
+        account = await open_account()
+        await filled(account, 1, "Sent")
+        await account.rename("Sent", "Sent 2025", now=NOW)
+        with pytest.raises(NoSuchFolder):
+            await filled(account, 1, "Sent")
+        await account.create("Sent")
+        await filled(account, 2, "Sent")
+        assert (await account.folder("Sent 2025")).messages == 1
+        assert (await account.folder("Sent")).messages == 2
+
     async def test_renaming_onto_another_folder_is_refused(self, open_account: OpenAccount) -> None:
         account = await open_account()
         await account.create("Work")

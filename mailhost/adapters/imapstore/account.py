@@ -332,9 +332,7 @@ class DatabaseAccount:
             for last_try in (False, True):
                 folder = await self._target(name, fresh=last_try)
                 placements = [
-                    await place_payload(
-                        self._shop.blobs, await self._placement(message, folder.row_id, now, again=last_try)
-                    )
+                    await place_payload(self._shop.blobs, await self._placement(message, folder, now, again=last_try))
                     for message in messages
                 ]
                 try:
@@ -361,7 +359,7 @@ class DatabaseAccount:
         self._targets[name] = found
         return found
 
-    async def _placement(self, message: NewMessage, folder_id: int, now: datetime, *, again: bool) -> Placement:
+    async def _placement(self, message: NewMessage, folder: FolderRow, now: datetime, *, again: bool) -> Placement:
         moment = message.internaldate or now
         version: int | None = None
         if isinstance(self._view, SealedView):
@@ -377,7 +375,8 @@ class DatabaseAccount:
             payload_size=len(sealed.payload),
             arrived=moment,
             saved=now,
-            folder_id=folder_id,
+            folder_id=folder.row_id,
+            folder=folder.name,
             flags=message.flags,
         )
 
