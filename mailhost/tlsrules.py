@@ -105,7 +105,10 @@ def _under(policy: mtasts.Policy, target: Target, by_dane: Requirement | None) -
         return by_dane or Requirement(
             target.name, enforced=False, policy=named, complaint=ResultType.VALIDATION_FAILURE
         )
-    return by_dane or Requirement(
+    if by_dane is not None and (by_dane.check is Check.DANE or not enforced):
+        return by_dane
+    # Signed records of which none is usable vouch for nobody: the policy's certificate is asked for all the same.
+    return Requirement(
         target.name, tls=True, check=Check.AUTHORITIES, names=(target.name,), enforced=enforced, policy=named
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -99,6 +100,15 @@ async def test_dane_decides_about_the_certificate_and_mta_sts_about_the_hosts() 
     barred = await asked(rules(KEY, sts=ELSEWHERE))
     assert isinstance(barred, Barred)
     assert barred.reason == "sts_host_not_listed"
+
+
+async def test_records_of_no_use_do_not_weaken_an_enforced_policy() -> None:
+    found = await asked(rules(USELESS, sts=LISTED))
+    assert isinstance(found, Requirement)
+    assert (found.tls, found.check, found.enforced) == (True, Check.AUTHORITIES, True)
+    found = await asked(rules(USELESS, sts=replace(LISTED, mode=Mode.TESTING)))
+    assert isinstance(found, Requirement)
+    assert (found.tls, found.check, found.enforced) == (True, Check.NOBODY, True)
 
 
 async def test_a_policy_that_is_tried_out_only_complains() -> None:
