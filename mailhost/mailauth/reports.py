@@ -26,6 +26,8 @@ MAX_DEPTH = 20
 MAX_TEXT = 500
 # DKIM and SPF results of one row (RFC 9990 §3.1.3 recommends at most 100 signatures).
 MAX_RESULTS = 100
+# Different elements of one part of a report; the schema has thirty.
+MAX_NAMES = 200
 # A count no honest report exceeds; larger ones would overflow a database column.
 MAX_COUNT = 2**53
 
@@ -145,16 +147,16 @@ class _Reader:
         below = self.path[1:]
         self.piece = ""
         if self.record is None:
-            self.values.setdefault("/".join(below), value)
+            _keep(self.values, "/".join(below), value)
         elif below == ["record"]:
             self.rows.append(_row(self.record))
             self.record = None
         elif below[1:2] == ["auth_results"] and len(below) == 4:
-            self.record.results[-1].setdefault(below[3], value)
+            _keep(self.record.results[-1], below[3], value)
         elif below[-2:] == ["reason", "type"] and len(self.record.reasons) < MAX_RESULTS:
             self.record.reasons.append(value.lower())
         else:
-            self.record.values.setdefault("/".join(below[1:]), value)
+            _keep(self.record.values, "/".join(below[1:]), value)
         self.path.pop()
 
     def report(self) -> Report:
@@ -173,6 +175,13 @@ class _Reader:
             get("policy_published/sp", "").lower(),
             tuple(self.rows),
         )
+
+
+def _keep(values: dict[str, str], name: str, value: str) -> None:
+    """The first value of each name; a file of a million names is no report."""
+    values.setdefault(name, value)
+    if len(values) > MAX_NAMES:
+        raise BadReport(f"more than {MAX_NAMES} different elements")
 
 
 def _row(record: _Record) -> Row:

@@ -190,3 +190,10 @@ def test_a_real_bomb_takes_little_memory() -> None:
 def test_damaged_and_strange_archives_are_refused(data: bytes) -> None:
     with pytest.raises(BadArchive):
         unpack(data)
+
+
+@pytest.mark.parametrize("place", ["</report_metadata>", "</identifiers>", "</spf>"])
+def test_a_file_of_a_million_names_is_no_report(place: str) -> None:
+    names = "".join(f"<n{number}/>" for number in range(reports.MAX_NAMES + 1))
+    with pytest.raises(BadReport, match="different elements"):
+        parse_report(REPORT.replace(place, names + place, 1).encode())
