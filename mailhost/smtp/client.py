@@ -103,7 +103,7 @@ class Connection:
         if not replies[0].accepted:
             answers = [replies[0]] * len(recipients)
         if not any(answer.accepted for answer in answers):
-            await self._say(clock, "RSET", self._timeouts.command)
+            await self._reset(clock)
             return answers
         go_on = await self._say(clock, "DATA", self._timeouts.data)
         if go_on.accepted:
@@ -111,7 +111,7 @@ class Connection:
             raise ConnectionFailed("not_smtp")
         if go_on.code != 354:
             # RFC 5321 §4.1.1.5: some hosts keep the refused transaction, and would refuse the next MAIL with 503.
-            await self._say(clock, "RSET", self._timeouts.command)
+            await self._reset(clock)
             return [go_on if answer.accepted else answer for answer in answers]
         await self._write_content(clock, content)
         final = await self._reply(clock, self._timeouts.final)
@@ -143,6 +143,17 @@ class Connection:
             return ""
         text = f" NOTIFY={recipient.notify}" if recipient.notify else ""
         return text + (f" ORCPT={recipient.orcpt}" if recipient.orcpt else "")
+
+    async def _reset(self, clock: asyncio.Timeout) -> None:
+        """End a transaction that was refused. What was answered stands even where the host then hangs up, as some do:
+        otherwise its author would hear of the refusal after days.
+        """
+        clock.reschedule(None)
+        try:
+            async with asyncio.timeout(None) as own:
+                await self._say(own, "RSET", self._timeouts.command)
+        except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError, ConnectionFailed):
+            self.broken = True
 
     async def _say_all(self, clock: asyncio.Timeout, commands: Sequence[str]) -> list[Answer]:
         if "PIPELINING" not in self.extensions:

@@ -160,6 +160,18 @@ async def test_a_host_that_accepts_instead_of_asking_for_the_content_has_taken_n
     assert failed.value.reason == "not_smtp"
 
 
+@pytest.mark.parametrize("reset", ["", "what?\r\n", "421 bye\r\n"])
+@pytest.mark.parametrize(
+    "refusal", [{"MAIL": "550 5.7.1 no\r\n"}, {"RCPT": "550 5.7.1 no\r\n"}, {"DATA": "550 5.7.1 no\r\n"}]
+)
+async def test_a_refusal_stands_where_the_host_hangs_up_behind_it(refusal: dict[str, str], reset: str) -> None:
+    link, server = await talk(Script(**refusal, RSET=reset))
+    assert await link.send(transaction(), LETTER) == [Answer(550, "5.7.1", "no")]
+    assert link.broken
+    link.cut()
+    server.close()
+
+
 async def test_a_refused_data_does_not_spoil_the_next_message() -> None:
     script = Script(DATA="554 5.7.1 not this one\r\n")
     link, server = await talk(script)
