@@ -37,9 +37,21 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys first: a file is one worker's, and a long one at the end would leave the others without work."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Journeys first: a file is one worker's, and a long one at the end would leave the others without work.
+
+    On PostgreSQL only what asks the database: the rest is the same there as here.
+    """
     items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+    if connection.vendor == "postgresql":
+        left_out = [item for item in items if not _asks_the_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _asks_the_database(item)]
+
+
+def _asks_the_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool({"db", "transactional_db"} & fixtures) or item.get_closest_marker("django_db") is not None
 
 
 def pytest_collection_finish() -> None:

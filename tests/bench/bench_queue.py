@@ -204,7 +204,7 @@ def main() -> None:
     wanted = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="skerry-bench-") as name,
-        postgresql.cluster() if wanted.postgresql else nullcontext("") as url,
+        postgresql.cluster(durable=True) if wanted.postgresql else nullcontext("") as url,
     ):
         os.environ |= {
             **settings(Path(name)),

@@ -24,7 +24,7 @@ from tests.servers.ports import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("MX", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "WEB")
 # Seconds until a cell answers on all doors: seven on a free machine, and CI's is seldom free.
-START = 150.0
+START = 300.0
 PASSWORD = "correct horse battery staple"
 
 

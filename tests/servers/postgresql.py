@@ -30,7 +30,7 @@ def _as_server_user(command: Sequence[object]) -> list[str]:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
+def cluster(*, durable: bool = False) -> Iterator[str]:
     """URL of an empty database that belongs to cell is-1, owned by a role that may create others."""
     binaries = programs()
     assert binaries is not None, "install Debian's package postgresql"
@@ -47,7 +47,9 @@ def cluster() -> Iterator[str]:
             cwd=folder,
         )
         port = free_port()
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
+        # What a test writes need not outlive a crash of the machine; a figure is of a database that waits for its disk.
+        careless = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200 {careless}"
         start = [binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
         subprocess.run(_as_server_user(start), check=True, capture_output=True, cwd=folder)
         try:
