@@ -32,7 +32,7 @@ gc.set_threshold(200_000, 50, 100)
 # A shared machine may be slow for a moment; how long an example takes is a matter for tests/bench.
 # Forty new examples in every run: the whole suite has to end within half an hour, and `make fuzz` searches longer.
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=40)
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("suite")
 
 
