@@ -146,8 +146,10 @@ def invite(
     return view(box)
 
 
-def invite_again(box: Mailbox, *, now: datetime) -> None:
+def invite_again(box: Mailbox, *, now: datetime) -> bool:
     """Begin an invitation anew: mail is put off again, and what was signed for the old one is worth nothing.
+
+    False: its owner has made the keys meanwhile, and nothing was changed.
 
     The moment is rounded up to the next hour where the old one is of this hour, so that it is always another one.
     """
@@ -156,7 +158,7 @@ def invite_again(box: Mailbox, *, now: datetime) -> None:
         hour = box.invited_at + timedelta(hours=1)
     # With the state, which does not change: naming it is what tells the route caches, and they hold the moment.
     rows = Mailbox.objects.filter(pk=box.pk, state=Mailbox.State.INVITED)
-    rows.update(invited_at=hour, state=Mailbox.State.INVITED)
+    return rows.update(invited_at=hour, state=Mailbox.State.INVITED) > 0
 
 
 def set_quota(box: Mailbox, quota_bytes: int) -> None:

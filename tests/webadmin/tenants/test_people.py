@@ -18,6 +18,7 @@ from tests.webadmin.tenants.conftest import number_of
 from webadmin.accounts.models import Account
 from webadmin.signup import inviting
 from webadmin.tenants.forms import MIB
+from webadmin.tenants.models import OwnAct
 from webadmin.tenants.views.aliases import DOMAINS
 
 BOXES = "/tenants/harbour/mailboxes/"
@@ -61,6 +62,15 @@ def test_inviting_again_ends_the_old_link(ada: Client) -> None:
     assert new != old
     assert people.web().get(old).status_code == 404
     assert people.web().get(new).status_code == 200
+
+
+def test_nothing_is_said_of_a_new_link_for_who_came_meanwhile(ada: Client) -> None:
+    """The page with the button was open since before the owner made the keys."""
+    where = invite(ada, "dora")
+    Mailbox.objects.filter(address="dora@example.is").update(state=Mailbox.State.ACTIVE)
+    page = ada.post(where, {"act": "invite-again"}, follow=True).content.decode()
+    assert "There is a new link" not in page
+    assert not OwnAct.objects.filter(act="mailbox-invited-again").exists()
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,7 @@ def _do(request: HttpRequest, box: Mailbox, form: QuotaForm) -> None:
         messages.success(request, _("The quota is changed."))
         return
     match request.POST.get("act"):
-        case "invite-again":
-            mailboxes.invite_again(box, now=now)
+        case "invite-again" if mailboxes.invite_again(box, now=now):
             journal.done(request, box.tenant, "mailbox-invited-again", now, about=box.address)
             messages.success(request, _("There is a new link; the old one leads nowhere any more."))
         case "pause" if gate.account_of(request).mailbox_id == box.pk:
