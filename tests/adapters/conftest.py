@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.changes import Changes
@@ -111,9 +112,10 @@ def rows(transactional_db: None) -> None:
 
 @pytest.fixture
 def people(rows: None) -> tuple[Box, Box]:
-    tenant = Tenant.objects.create(cell="is-1", slug="example", name="Example", created=NOW.date())
-    domain = Domain.objects.create(cell="is-1", tenant=tenant, name="example.is", verified=NOW.date())
-    return make_box(domain, "ada"), make_box(domain, "ben")
+    with transaction.atomic():
+        tenant = Tenant.objects.create(cell="is-1", slug="example", name="Example", created=NOW.date())
+        domain = Domain.objects.create(cell="is-1", tenant=tenant, name="example.is", verified=NOW.date())
+        return make_box(domain, "ada"), make_box(domain, "ben")
 
 
 @pytest.fixture
