@@ -21,7 +21,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import leases, ledger, policies
-from mailhost.models import Departure, Domain, Job, Mailbox, MailboxUsage, Suspension, Tenant
+from mailhost.models import Departure, Domain, Job, Mailbox, Suspension, Tenant
 from mailhost.provision import domains, names
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, IsLeaving, NotFound
@@ -97,16 +97,15 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
     if only is not None:
         rows, places = rows.filter(slug__in=only), places.filter(tenant__slug__in=only)
     # Counted apart from the rest: joined to it, every mailbox would be a row to sort.
-    people, held = Mailbox.objects.filter(tenant__in=rows), MailboxUsage.objects.filter(mailbox__tenant__in=rows)
-    invited = Count("pk", filter=Q(state=Mailbox.State.INVITED))
-    boxes = {
-        one["tenant"]: one for one in people.order_by().values("tenant").annotate(all=Count("pk"), invited=invited)
-    }
-    stored = {
-        one["mailbox__tenant"]: one
-        for one in held.order_by().values("mailbox__tenant").annotate(n=Sum("messages"), size=Sum("bytes"))
-    }
-    nobody, nothing = {"all": 0, "invited": 0}, {"n": 0, "size": 0}
+    people = Mailbox.objects.filter(tenant__in=rows).order_by().values("tenant")
+    counted = people.annotate(
+        all=Count("pk"),
+        invited=Count("pk", filter=Q(state=Mailbox.State.INVITED)),
+        n=Sum("mailboxusage__messages", default=0),
+        size=Sum("mailboxusage__bytes", default=0),
+    )
+    boxes = {one["tenant"]: one for one in counted}
+    nobody = {"all": 0, "invited": 0, "n": 0, "size": 0}
     told = rows.annotate(
         gone_after=Max("departure__gone_after"),
         departure_why=Max("departure__why"),
@@ -125,8 +124,8 @@ def listing(only: Collection[str] | None = None) -> list[TenantView]:
             domains=tuple(hosted.get(tenant.pk, ())),
             mailboxes=boxes.get(tenant.pk, nobody)["all"],
             invited=boxes.get(tenant.pk, nobody)["invited"],
-            messages=stored.get(tenant.pk, nothing)["n"],
-            bytes=stored.get(tenant.pk, nothing)["size"],
+            messages=boxes.get(tenant.pk, nobody)["n"],
+            bytes=boxes.get(tenant.pk, nobody)["size"],
             reason=tenant.departure_why or tenant.suspension_why or "",
             gone_after=tenant.gone_after.isoformat(timespec="seconds") if tenant.gone_after else None,
         )
