@@ -28,6 +28,8 @@ def wanted(domain: str, *, hostname: str, public_address: str, resolver: str) ->
     made = {
         "SKERRY_HOSTNAME": hostname or f"mail.{domain}",
         "SKERRY_BIND": "::",
+        # Pages are plain HTTP, for a proxy on this machine that ends TLS.
+        "SKERRY_WEB_BIND": "127.0.0.1",
         "SKERRY_MX_PORT": "25",
         "SKERRY_SUBMISSION_PORT": "587",
         "SKERRY_SUBMISSIONS_PORT": "465",
@@ -40,9 +42,15 @@ def wanted(domain: str, *, hostname: str, public_address: str, resolver: str) ->
 
 
 def missing(path: Path, settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """What to add to the file: what neither it nor the environment has said already."""
+    """What to add to the file: what neither it nor the environment has said already.
+
+    Whoever chose where the cell listens, as the containers do, has chosen for the pages too.
+    """
     there = read(path)
-    return {name: value for name, value in settings.items() if name not in there and not environment.get(name)}
+    found = {name: value for name, value in settings.items() if name not in there and not environment.get(name)}
+    if "SKERRY_BIND" not in found:
+        found.pop("SKERRY_WEB_BIND", None)
+    return found
 
 
 def add(path: Path, settings: Mapping[str, str]) -> None:

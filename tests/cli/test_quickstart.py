@@ -45,6 +45,7 @@ def test_from_nothing_to_a_mailbox_and_again(start: Skerry, tmp_path: Path) -> N
     settings = firststeps.read(tmp_path / "is-1.env")
     assert settings["SKERRY_HOSTNAME"] == "mail.sea.test"
     assert settings["SKERRY_MX_PORT"] == "25"
+    assert (settings["SKERRY_BIND"], settings["SKERRY_WEB_BIND"]) == ("::", "127.0.0.1"), "pages are plain HTTP"
 
     second = start("you@sea.test", "--json", typed="")
     assert (second.code, second.json["made"], second.json["settings_added"]) == (0, {}, {})
@@ -57,6 +58,12 @@ def test_what_is_in_the_file_is_respected(start: Skerry, tmp_path: Path) -> None
     ran = start("you@sea.test", "--hostname", "other.sea.test", "--json")
     assert ran.json["client"]["host"] == "post.sea.test"
     assert path.read_text().startswith("# mine\nSKERRY_HOSTNAME=post.sea.test\nSKERRY_BIND=::\n")
+
+
+def test_who_chose_where_the_cell_listens_has_chosen_for_the_pages_too(tmp_path: Path) -> None:
+    wanted = firststeps.wanted("sea.test", hostname="", public_address="", resolver="")
+    added = firststeps.missing(tmp_path / "is-1.env", wanted, {"SKERRY_BIND": "0.0.0.0"})
+    assert not {"SKERRY_BIND", "SKERRY_WEB_BIND"} & set(added)
 
 
 def test_a_dry_run_changes_nothing(start: Skerry, tmp_path: Path) -> None:
