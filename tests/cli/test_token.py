@@ -47,6 +47,17 @@ def test_the_tokens_of_an_operator_who_goes_go_with_them(skerry: Skerry, cell: N
     assert ApiToken.objects.get().name == "invitations"
 
 
+def test_an_operator_who_begins_anew_has_no_old_tokens(skerry: Skerry, cell: None) -> None:
+    mine = skerry("token", "add", "watch", "--operator", "--right", "read", "--json").json["operator"]
+    skerry("token", "add", "invitations", "--tenant", "harbour", "--right", "mailboxes:write")
+    reset = ("operator", "reset", mine, "--yes", "--password-stdin")
+    assert skerry(*reset, typed="granite under heather\n").code == 1, "no such account"
+    assert ApiToken.objects.count() == 2
+    Account.objects.create(cell=house.CELL, name=mine, created=house.NOW.date())
+    assert skerry(*reset, typed="granite under heather\n").code == 0
+    assert ApiToken.objects.get().name == "invitations"
+
+
 def test_wrong_use_says_what_there_is(skerry: Skerry, cell: None) -> None:
     assert skerry("token", "add", "x").code == 2
     assert skerry("token", "add", "x", "--tenant", "harbour", "--operator", "--right", "read").code == 2

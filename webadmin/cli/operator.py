@@ -1,7 +1,7 @@
 """`skerry operator add|list|reset|delete`: who may open the operators' pages of this cell.
 
 An operator has a name and a password and no mailbox. The first sign-in asks for a second factor before anything else;
-`reset` takes lost factors away and ends every session, so that the next sign-in sets up new ones.
+`reset` takes lost factors away and ends every session and token, so that the next sign-in sets up new ones.
 """
 
 from __future__ import annotations
@@ -45,14 +45,16 @@ def list_(*, as_json: JsonFlag = False) -> None:
 def reset(
     name: Name, *, password_stdin: PasswordStdinFlag = False, yes: YesFlag = False, as_json: JsonFlag = False
 ) -> None:
-    """Give a new password, take second factors away, end all sessions: for whoever has lost them."""
+    """Give a new password, take second factors away, end all sessions and tokens: for whoever has lost them."""
     with opened(as_json=as_json):
-        confirm(f"Take {name}'s second factors away and end all their sessions?", yes=yes)
+        confirm(f"Take {name}'s second factors away and end all their sessions and tokens?", yes=yes)
         password = secret("new operator's password", from_stdin=password_stdin, twice=True)
         try:
             operators.reset(name, password)
         except operators.NotMade as problem:
             raise Failed(str(problem)) from None
+        # Who had the password or a factor may have made a token with it.
+        tokens.revoke_all(name)
         answer({"name": name}, as_json=as_json, text=lambda: f"{name} signs in with the password and sets up a factor")
 
 
