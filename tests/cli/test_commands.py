@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from mailhost.models import Alias, AppPassword, CellIdentity, Domain, Mailbox, Tenant
 from mailhost.provision import mailboxes
@@ -15,6 +18,7 @@ from tests.cli.conftest import Skerry
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from webadmin.cli import door
+from webadmin.signup import inviting
 
 
 def test_help_lists_every_noun_without_any_of_them(skerry: Skerry) -> None:
@@ -164,7 +168,12 @@ class TestMailbox:
 
     def test_list_and_invite(self, skerry: Skerry, ada: dict[str, str]) -> None:
         invited = skerry("mailbox", "add", "Ben@example.is", "--invite", "--json").json
-        assert invited == {"address": "ben@example.is", "state": "invited"}
+        assert set(invited) == {"address", "state", "link", "good_until"}
+        assert (invited["address"], invited["state"]) == ("ben@example.is", "invited")
+        path = invited["link"].removeprefix(settings.ENVIRON.web_address)
+        assert Client(headers={"host": "localhost"}).get(path).status_code == 200, "the link opens"
+        until = datetime.fromisoformat(invited["good_until"])
+        assert until == mailboxes.get("ben@example.is").invited_at + inviting.GOOD_FOR
         rows = skerry("mailbox", "list", "--tenant", "harbour", "--json").json
         assert [(row["address"], row["state"], row["key_version"]) for row in rows] == [
             ("ada@example.is", "active", 1),

@@ -60,11 +60,18 @@ def add(
         quota_bytes = quota or cell.environ.default_quota_bytes
         if invite or dry_run:
             view = mailboxes.invite(address, notary=cell.notary, now=cell.now, quota_bytes=quota_bytes)
-            about = {"address": view.address, "state": view.state} if not dry_run else {"address": view.address}
+            if dry_run:
+                would = {"address": view.address, "dry_run": True}
+                answer(would, as_json=as_json, text=lambda: f"would add {view.address}")
+                return
+            invited = {"address": view.address, "state": view.state} | _invitation(view.address, cell)
             answer(
-                about | ({"dry_run": True} if dry_run else {}),
+                invited,
                 as_json=as_json,
-                text=lambda: f"{'would add' if dry_run else 'invited'} {view.address}",
+                text=lambda: (
+                    f"invited {view.address}; by this link its owner makes the keys, until {invited['good_until']}:\n"
+                    f"{invited['link']}"
+                ),
             )
             return
         made = mailboxes.add(
@@ -83,6 +90,18 @@ def add(
                 f"recovery phrase (write it down, it is shown this once):\n{made.recovery_phrase}"
             ),
         )
+
+
+def _invitation(address: str, cell: Cell) -> dict[str, str]:
+    """The link of a mailbox that was invited, and the moment until which it is good, in ISO form."""
+    # Imported here: the pages behind it are a second of every other command.
+    from webadmin.signup import inviting  # noqa: PLC0415
+
+    box = mailboxes.get(address)
+    return {
+        "link": cell.environ.web_address + inviting.link(box),
+        "good_until": (box.invited_at + inviting.GOOD_FOR).isoformat(),
+    }
 
 
 @app.command("list")
