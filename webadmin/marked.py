@@ -56,6 +56,7 @@ SPOKEN: Final = (
     "mailhost/rules/rule.py",
     "mailhost/seal/password.py",
     "mailhost/transport.py",
+    "webadmin/accounts/owners.py",
     "webadmin/api/tokens.py",
 )
 # Names that stand in sentences, out of the data: file or folder, table, and the field that is one ("" for a table of

@@ -100,6 +100,24 @@ def test_a_mailbox_is_paused_and_resumed_but_not_ones_own(ada: Client) -> None:
     assert box("ada@example.is").state == Mailbox.State.ACTIVE
 
 
+def test_an_admin_does_not_shut_an_owner_out_and_the_last_owner_stays(ada: Client) -> None:
+    adas, bens = (f"{BOXES}{box(address).pk}/" for address in ("ada@example.is", "ben@example.is"))
+    ben = people.signed_in(people.account_of("ben@example.is", Account.Role.ADMIN), sudo=True)
+    page = ben.post(adas, {"act": "pause"}, follow=True).content.decode()
+    assert "only owner" in page
+    assert "nobody signs in" not in page
+    dora = house.invite("dora@example.is")
+    Mailbox.objects.filter(pk=dora.pk).update(state=Mailbox.State.ACTIVE)
+    people.account_of("dora@example.is", Account.Role.OWNER)
+    assert "only another owner decides" in ben.post(adas, {"act": "pause"}, follow=True).content.decode()
+    assert box("ada@example.is").state == Mailbox.State.ACTIVE
+    ada.post(f"{BOXES}{dora.pk}/", {"act": "pause"})
+    assert box("dora@example.is").state == Mailbox.State.SUSPENDED, "an owner may"
+    assert "only owner" in ben.post(adas, {"act": "pause"}, follow=True).content.decode()
+    ada.post(bens, {"act": "pause"})
+    assert box("ben@example.is").state == Mailbox.State.SUSPENDED
+
+
 def test_a_quota_is_changed_or_refused_at_its_field(ada: Client) -> None:
     ben = f"{BOXES}{box('ben@example.is').pk}/"
     ada.post(ben, {"quota": "512"})

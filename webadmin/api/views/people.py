@@ -12,9 +12,10 @@ from jurisdiction.records import policies
 from mailhost.models import AppPassword, Domain, Mailbox
 from mailhost.provision import apppasswords, consents, mailboxes, names
 from mailhost.provision.errors import AlreadyThere, NotFound
+from webadmin.accounts import owners
 from webadmin.api import shapes
 from webadmin.api.paging import Paged, page
-from webadmin.api.views.answers import cell, mailbox_of, of, tenant_of
+from webadmin.api.views.answers import by_operator, cell, mailbox_of, of, tenant_of
 from webadmin.keyfiles import read_or_make
 from webadmin.signup import inviting
 
@@ -55,10 +56,12 @@ def show_mailbox(request: HttpRequest, tenant: str, number: int) -> Any:
 def change_mailbox(request: HttpRequest, tenant: str, number: int, wanted: shapes.MailboxChangeIn) -> Any:
     """Another quota; refuse mail and sign-ins for a while, or end that. What is left out stays as it is."""
     box = mailbox_of(tenant, number)
+    if wanted.paused:
+        owners.pause(box, by_owner=by_operator(request))
+    elif wanted.paused is not None:
+        mailboxes.resume(box)
     if wanted.quota_bytes is not None:
         mailboxes.set_quota(box, wanted.quota_bytes)
-    if wanted.paused is not None:
-        (mailboxes.pause if wanted.paused else mailboxes.resume)(box)
     return _shown(mailbox_of(tenant, number))
 
 
@@ -67,6 +70,7 @@ def delete_mailbox(request: HttpRequest, tenant: str, number: int) -> Any:
     """Remove a mailbox with its mail, aliases and passwords, for good; what there was."""
     box, here = mailbox_of(tenant, number), cell()
     gone = _shown(box)
+    owners.pause(box, by_owner=by_operator(request))
     mailboxes.delete(box.address, blobs=here.blobs)
     return gone
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +17,8 @@ from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import mailboxes
 from mailhost.provision.errors import CannotProvision
 from webadmin import gate, once, spoken, typed
+from webadmin.accounts import owners
+from webadmin.accounts.models import Account
 from webadmin.signup import inviting
 from webadmin.tenants import journal
 from webadmin.tenants.forms import MIB, InviteForm, QuotaForm
@@ -108,13 +112,21 @@ def _do(request: HttpRequest, box: Mailbox, form: QuotaForm) -> None:
         case "pause" if gate.account_of(request).mailbox_id == box.pk:
             messages.error(request, _("This is your own mailbox: you would lock yourself out. Ask another admin."))
         case "pause":
-            mailboxes.pause(box)
-            journal.done(request, box.tenant, "mailbox-paused", now, about=box.address)
-            messages.success(
-                request,
-                _("%(address)s is paused: mail to it is put off, and nobody signs in.") % {"address": box.address},
-            )
+            _pause(request, box, now)
         case "resume":
             mailboxes.resume(box)
             journal.done(request, box.tenant, "mailbox-resumed", now, about=box.address)
             messages.success(request, _("%(address)s takes mail again.") % {"address": box.address})
+
+
+def _pause(request: HttpRequest, box: Mailbox, now: datetime) -> None:
+    try:
+        owners.pause(box, by_owner=gate.account_of(request).role == Account.Role.OWNER)
+    except CannotProvision as problem:
+        messages.error(request, spoken.refusal(problem))
+        return
+    journal.done(request, box.tenant, "mailbox-paused", now, about=box.address)
+    messages.success(
+        request,
+        _("%(address)s is paused: mail to it is put off, and nobody signs in.") % {"address": box.address},
+    )
