@@ -14,21 +14,23 @@ from jurisdiction.notary import Notary
 from jurisdiction.records import keys
 from mailhost.models import KeyringWrap, Mailbox, MailboxKey
 from mailhost.provision.errors import AlreadyThere
-from mailhost.seal.password import auth_verifier
+from mailhost.seal.errors import CannotOpen
+from mailhost.seal.password import auth_verifier, check_auth_key
 from mailhost.seal.registration import Registration
 
 
 def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, now: datetime, server_key: bytes) -> None:
     """An invited mailbox takes mail from now on.
 
-    Sent twice, the same keys change nothing; other keys for a mailbox that has some are AlreadyThere. `label` is
+    Sent twice, the same keys change nothing; other keys for a mailbox that has some, or a password that is in force no
+    more, are AlreadyThere. `label` is
     `jurisdiction.records.keys.label_of` the address: it costs a tenth of a second, so it comes before a transaction.
     """
     with transaction.atomic():
         box = Mailbox.objects.select_for_update().get(pk=box.pk)
         current = MailboxKey.objects.filter(mailbox=box).order_by("-serial").first()
         if current is not None:
-            if is_sent_again(made, current):
+            if is_sent_again(made, current, server_key):
                 return
             raise AlreadyThere(f"{box.address} has its keys already; sign in with its password")
         box.keyring = made.keyring
@@ -60,13 +62,22 @@ def log_label(box: Mailbox, notary: Notary) -> str:
     return made
 
 
-def is_sent_again(made: Registration, known: MailboxKey) -> bool:
-    """Whether a registration is by whoever made these keys.
+def is_sent_again(made: Registration, known: MailboxKey, server_key: bytes) -> bool:
+    """Whether a registration is by whoever made these keys, and with the password in force.
 
     The public key alone says nothing, for it is public: the registration's proof is by `signing_key`, which must be the
-    one that is known.
+    one that is known. Whoever sends it again is signed in, so a copy of it counts no longer than its password.
     """
-    return (known.recipient, bytes(known.signing_key)) == (made.recipient.text, bytes(made.signing_key))
+    if (known.recipient, bytes(known.signing_key)) != (made.recipient.text, bytes(made.signing_key)):
+        return False
+    wrap = KeyringWrap.objects.filter(mailbox=known.mailbox_id, kind=KeyringWrap.Kind.PASSWORD).first()
+    if wrap is None or wrap.auth_hash is None:
+        return False
+    try:
+        check_auth_key(server_key, made.password.auth_key, bytes(wrap.auth_hash))
+    except CannotOpen:
+        return False
+    return True
 
 
 def _wraps(made: Registration, server_key: bytes) -> list[KeyringWrap]:

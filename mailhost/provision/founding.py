@@ -98,7 +98,7 @@ def found(
 
     Raises BadName, NotFound, AlreadyThere, CellExcluded, PlaceNotProven, DirectoryUnreachable.
     """
-    before = _founded_before(wish.address, made)
+    before = _founded_before(wish.address, made, server_key)
     if before is not None:
         return before
     label = keys.label_of(wish.address, notary)
@@ -131,12 +131,12 @@ def found(
     raise BadName(f"names like {wish.name!r} are all taken; choose one that says more")
 
 
-def _founded_before(address: str, made: Registration) -> Mailbox | None:
-    """The mailbox with these very keys; AlreadyThere where it has others."""
+def _founded_before(address: str, made: Registration, server_key: bytes) -> Mailbox | None:
+    """The mailbox with these very keys and this password; AlreadyThere where it has others."""
     box = Mailbox.objects.select_related("tenant").filter(address=address).first()
     if box is None:
         return None
-    if any(is_sent_again(made, known) for known in MailboxKey.objects.filter(mailbox=box)):
+    if any(is_sent_again(made, known, server_key) for known in MailboxKey.objects.filter(mailbox=box)):
         return box
     raise AlreadyThere(f"{address} is taken")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from mailhost.models import AppPassword, KeyringWrap, Mailbox, Tenant
-from mailhost.provision import mailboxes, tenants
+from mailhost.provision import mailboxes, passwords, tenants
 from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.seal.registration import parse_registration
 from tests.provision import house
@@ -371,6 +372,28 @@ def test_an_invitation_is_accepted_once_and_ends(browser: Client) -> None:
     other = people.web().post(link, {"registration": owners.make("dora@example.is").text})
     assert other.status_code == 422
     assert inviting.invited(link.split("/")[2], timezone.now() + inviting.GOOD_FOR + timedelta(hours=1)) is None
+
+
+def test_a_form_sent_again_signs_in_only_while_its_password_is_in_force(browser: Client) -> None:
+    people.found()
+    box = house.invite("dora@example.is")
+    Mailbox.objects.filter(pk=box.pk).update(invited_at=timezone.now())
+    box.refresh_from_db()
+    link, dora, ada = inviting.link(box), owners.make("dora@example.is"), owners.make(ADDRESS)
+    named(browser)
+    placed(browser)
+    # A second visit that was interrupted before its last step.
+    other = people.web()
+    other.cookies = SimpleCookie(browser.cookies.output(header="", sep=";"))
+    keyed(browser, ada)
+    for _time in range(2):
+        assert people.web().post(link, {"registration": dora.text}).status_code == 302
+    changed = parse_registration(owners.make("dora@example.is").text, "dora@example.is").password
+    for address in ("dora@example.is", ADDRESS):
+        passwords.replace(mailboxes.get(address), changed, server_key=house.SERVER_KEY)
+    assert people.web().post(link, {"registration": dora.text}).status_code == 422
+    assert keyed(other, ada).status_code == 422
+    assert "sessionid" not in other.cookies
 
 
 def test_links_nobody_made_lead_nowhere(browser: Client) -> None:
