@@ -11,7 +11,8 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -87,6 +88,16 @@ def step_of(secret: bytes, code: str, now: datetime, after: int) -> int:
         if hmac.compare_digest(code_at(secret, step).encode(), typed.encode("utf-8", "surrogatepass")) and step > after:
             return step
     raise WrongCode
+
+
+@contextmanager
+def one_at_a_time(account: Account) -> Iterator[Account]:
+    """The account as it is now, in a transaction that no other one of the kind runs beside.
+
+    Two tabs that each remove one of the last two factors would otherwise each count the other's.
+    """
+    with transaction.atomic():
+        yield Account.objects.select_for_update().get(pk=account.pk)
 
 
 def enrol(account: Account, secret: bytes, code: str, now: datetime, key: bytes) -> None:

@@ -7,10 +7,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.webadmin import people
 from webadmin.accounts import factors
-from webadmin.accounts.models import Account, Authenticator, RecoveryCode
+from webadmin.accounts.models import Account, Authenticator, Passkey, RecoveryCode
 
 KEY = bytes(range(32))
 NOW = datetime(2027, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -108,3 +110,25 @@ def test_the_qr_code_is_one_path_with_the_secret_in_its_text() -> None:
     path, side = factors.qr_path(text)
     assert re.fullmatch(r"(?:M\d+,\d+h1v1h-1z)+", path)
     assert side >= 33
+
+
+def test_the_last_factor_stays_and_two_tabs_come_one_after_the_other(mo: Account) -> None:
+    _enrolled(mo)
+    keys = [
+        Passkey.objects.create(account=mo, words="", credential_id=bytes([n]), public_key=b"x", created=NOW.date())
+        for n in range(2)
+    ]
+    browser = people.signed_in(mo, sudo=True)
+    buttons = [f"/account/passkeys/{keys[0].pk}/remove/", "/account/authenticator/remove/"]
+    for button in buttons:
+        with CaptureQueriesContext(connection) as asked:
+            browser.post(button)
+        asked_of = [query["sql"] for query in asked if "SAVEPOINT" in query["sql"] or "accounts_" in query["sql"]]
+        begun = next(place for place, sql in enumerate(asked_of) if sql.startswith("SAVEPOINT"))
+        row, counted, *_others = asked_of[begun + 1 :]
+        assert "accounts_account" in row, "the account's row is the lock, before anything is counted"
+        assert ("FOR UPDATE" in row) == connection.features.has_select_for_update
+        assert "accounts_passkey" in counted
+    browser.post(f"/account/passkeys/{keys[1].pk}/remove/")
+    assert [row.pk for row in Passkey.objects.all()] == [keys[1].pk]
+    assert not Authenticator.objects.exists()

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jurisdiction.records import operators
 from webadmin import gate, notarial, spoken, typed
-from webadmin.accounts import entry, sessions
+from webadmin.accounts import entry, factors, sessions
 from webadmin.accounts.forms import Statement, Words
 from webadmin.accounts.models import Authenticator, RecoveryCode, WebSession
 from webadmin.accounts.views.proving import has_factor
@@ -82,12 +82,12 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 @never_cache
 def remove_authenticator(request: HttpRequest) -> HttpResponse:
     """Take the authenticator away; who must have a factor keeps at least one."""
-    own = gate.account_of(request)
-    if own.needs_second_factor and not own.passkey_set.exists():
-        messages.error(request, _("Your role needs a second factor. Add a passkey first, then remove this."))
-    else:
-        Authenticator.objects.filter(account=own).delete()
-        messages.success(request, _("The authenticator is removed."))
+    with factors.one_at_a_time(gate.account_of(request)) as own:
+        if own.needs_second_factor and not own.passkey_set.exists():
+            messages.error(request, _("Your role needs a second factor. Add a passkey first, then remove this."))
+        else:
+            Authenticator.objects.filter(account=own).delete()
+            messages.success(request, _("The authenticator is removed."))
     return redirect("account")
 
 

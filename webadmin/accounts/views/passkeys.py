@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from webadmin import gate
-from webadmin.accounts import entry, passkeys
+from webadmin.accounts import entry, factors, passkeys
 from webadmin.accounts.forms import Words
 from webadmin.accounts.models import Authenticator, Passkey
 from webadmin.accounts.views.proving import has_factor, set_up_done
@@ -93,16 +93,16 @@ def use(request: HttpRequest) -> HttpResponse:
 @never_cache
 def remove(request: HttpRequest, number: int) -> HttpResponse:
     """Take one's own passkey away; who must have a factor keeps at least one."""
-    own = gate.account_of(request)
-    row = Passkey.objects.filter(account=own, pk=number).first()
-    if row is None:
-        raise Http404
-    others = own.passkey_set.exclude(pk=number).exists() or Authenticator.objects.filter(account=own).exists()
-    if own.needs_second_factor and not others:
-        messages.error(request, _("Your role needs a second factor. Add another one first, then remove this."))
-    else:
-        row.delete()
-        messages.success(request, _("The passkey is removed."))
+    with factors.one_at_a_time(gate.account_of(request)) as own:
+        row = Passkey.objects.filter(account=own, pk=number).first()
+        if row is None:
+            raise Http404
+        others = own.passkey_set.exclude(pk=number).exists() or Authenticator.objects.filter(account=own).exists()
+        if own.needs_second_factor and not others:
+            messages.error(request, _("Your role needs a second factor. Add another one first, then remove this."))
+        else:
+            row.delete()
+            messages.success(request, _("The passkey is removed."))
     return redirect("account")
 
 
