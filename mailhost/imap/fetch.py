@@ -348,7 +348,8 @@ def _preview(meta: Meta) -> bytes:
     # sealed view always.
     if meta.preview is None:
         return b"NIL"
-    text = meta.preview.encode("utf-8", "replace")
+    # RFC 9051 §4.3: no literal but a literal8 holds NUL, and a summary sealed by a client holds what that client likes.
+    text = meta.preview.encode("utf-8", "replace").replace(b"\0", b"")
     return string(text) if text.isascii() else b"{%d}\r\n%b" % (len(text), text)
 
 

@@ -304,13 +304,39 @@ async def test_a_segment_of_another_folder_does_not_open(ada: Ada) -> None:
 async def test_a_message_with_a_long_summary_is_opened_each_time(ada: Ada) -> None:
     uids = await ada.fill()
     box = ada.cell.ada
-    sealed = seal(box.identity.recipient, b"", Summary(size=0, internaldate=0, envelope="x" * (MAX_ENTRY_SIZE + 1)))
+    references = ("<" + "x" * MAX_ENTRY_SIZE + "@example.is>",)
+    sealed = seal(box.identity.recipient, b"", Summary(size=0, internaldate=0, references=references))
     await ada.cell.mailstore.commit([box.delivery(header=sealed.header, payload=sealed.payload)])
     uids.append(uids[-1] + 1)
     first, _opened = await ada.listed(uids)
     assert not isinstance(first[-1], Damaged)
-    assert len(first[-1].envelope or b"") > MAX_ENTRY_SIZE
+    assert len(first[-1].references or "") > MAX_ENTRY_SIZE
     assert await ada.listed(uids) == (first, 1)
+
+
+async def test_no_summary_puts_a_response_of_its_own_on_the_wire(ada: Ada) -> None:
+    """A client that seals its own mail writes the summary too; another client believes what this server sends."""
+    box = ada.cell.ada
+    forged = "NIL)\r\n* 1 FETCH (FLAGS (\\Deleted)"
+    summary = Summary(
+        size=2**60,
+        internaldate=0,
+        preview="\0é" + "x" * 4000,
+        envelope=forged,
+        body=forged,
+        bodystructure='("TEXT" "PLAIN" NIL NIL NIL "7BIT" 1 1))',
+    )
+    for _ in range(index_module.WORTH_WRITING):
+        sealed = seal(box.identity.recipient, letter(1), summary)
+        await ada.cell.mailstore.commit([box.delivery(header=sealed.header, payload=sealed.payload)])
+    uids = range(1, index_module.WORTH_WRITING + 1)
+    for opened in (index_module.WORTH_WRITING, 0):
+        found, count = await ada.listed(uids)
+        assert count == opened
+        for meta in found:
+            assert not isinstance(meta, Damaged)
+            assert (meta.envelope, meta.body, meta.bodystructure, meta.size) == (None, None, None, 2**32 - 1)
+            assert len(meta.preview or "") <= 160
 
 
 async def test_a_clock_and_a_size_that_nobody_has_do_not_harm_a_list(ada: Ada) -> None:

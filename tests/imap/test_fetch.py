@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailhost.imap.fetch import FLAG_BATCH
+from mailhost.imap.fetch import _META_VALUES, FLAG_BATCH
 from mailhost.imap.fetch_items import MAX_SECTIONS
-from mailhost.imap.store import View
+from mailhost.imap.store import MetaValues, View
 from tests.imap.dialogue import ADA, NOW, Client, Dialogue, ada_with, make_endpoint, message
 from tests.imap.memory import APPEND_LIMIT
 
@@ -336,6 +336,11 @@ async def test_previews_are_utf8_in_literals() -> None:
         S: * 1 FETCH (PREVIEW {7}\nGrüße)
         S: a OK ...
     """)
+
+
+async def test_nul_never_leaves_in_a_preview() -> None:
+    meta = MetaValues(1, "M1", NOW, None, 1, None, None, None, "\0é\0")
+    assert _META_VALUES["PREVIEW"](meta) == "{2}\r\né".encode()
 
 
 async def test_preview_is_nil_where_the_view_cannot_read() -> None:

@@ -12,11 +12,15 @@ from typing import Final, final
 
 from mailhost.adapters.imapstore.views import StoredMessage
 from mailhost.imap.store import Damaged, Meta, View
+from mailhost.message.rendered import checked_envelope, checked_structure
 from mailhost.seal import CannotOpen, HybridIdentity, open_key, open_listed, open_payload
 from mailhost.seal.segment import IndexEntry
+from mailhost.seal.summary import PREVIEW_LENGTH
 
 # Years 1970 to 9999: what a date in a response can say. Another number in a summary is nobody's honest clock.
 _MOMENTS: Final = range(253_402_300_800)
+# The largest size that every client can read: RFC822.SIZE is 32 bits wide in RFC 3501 §9, and clients add them up.
+_LARGEST: Final = 2**32 - 1
 
 
 class SessionView:
@@ -44,13 +48,15 @@ class SessionView:
             uid=row.uid,
             internaldate=summary.internaldate if summary.internaldate in _MOMENTS else int(row.arrived.timestamp()),
             saved=int(row.saved.timestamp()),
-            size=max(summary.size, 0),
+            size=min(max(summary.size, 0), _LARGEST),
             file_key=file_key,
             email_id=row.opaque_id.encode("ascii"),
-            envelope=_wire(summary.envelope),
-            body=_wire(summary.body),
-            bodystructure=_wire(summary.bodystructure),
-            preview=summary.preview.encode("utf-8", "replace"),
+            # Whoever sealed the mail wrote the summary too, and that may be a client: only what this program itself
+            # could have written goes on the wire. Segments are made of entries, so they hold nothing else.
+            envelope=None if summary.envelope is None else checked_envelope(summary.envelope),
+            body=None if summary.body is None else checked_structure(summary.body),
+            bodystructure=None if summary.bodystructure is None else checked_structure(summary.bodystructure),
+            preview=summary.preview[:PREVIEW_LENGTH].encode("utf-8", "replace"),
             references=" ".join(summary.references).encode("utf-8", "replace"),
         )
 
@@ -131,7 +137,3 @@ class Shown:
     def references(self) -> str | None:
         text = self._entry.references
         return text.decode("utf-8", "replace") if text is not None else None
-
-
-def _wire(text: str | None) -> bytes | None:
-    return text.encode("latin-1", "replace") if text is not None else None
