@@ -191,11 +191,12 @@ class LostAnswers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who signed in to send: a mailbox, by its own address in normal form."""
+    """Who signed in to send: a mailbox, by its own address in normal form, and the app password that let it in."""
 
     mailbox_id: int
     tenant_id: int
     address: str
+    app_password: int
 
 
 class Logins(Protocol):
@@ -203,6 +204,9 @@ class Logins(Protocol):
 
     async def login(self, username: str, password: str) -> Account | None:
         """The account, None where name or password is wrong: the same work for both. Raises StoreUnavailable."""
+
+    async def still_good(self, account: Account) -> bool:
+        """Whether what let it in would still do so. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,9 +161,13 @@ class MemoryLogins:
     def __init__(self, *accounts: Account, password: str = "right") -> None:
         self.accounts = {account.address: account for account in accounts}
         self.password = password
+        self.ended: set[int] = set()
 
     async def login(self, username: str, password: str) -> Account | None:
         return self.accounts.get(username.lower()) if password == self.password else None
+
+    async def still_good(self, account: Account) -> bool:
+        return account.app_password not in self.ended
 
 
 class MemoryGrants:

@@ -3,17 +3,28 @@
 IMAP and submission let people in by the same passwords. What each needs to know of the mailbox differs, and so does
 whether a tenant is served whose data's place is unproven; both are in `Door`. Every refusal costs the same work: one
 query, by the keyed hash alone, whatever name was given.
+
+What was let in is asked about again, by the app password's id, while it stays: the same conditions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
-from mailhost.adapters.database import Readers, Row, statements
+from mailhost.adapters.database import Readers, Row, fetch_together, listed, one_of, statements
 from mailhost.message.address import BadAddress, parse_address
 from mailhost.seal import InvalidKey
 from mailhost.seal.apppassword import app_password_hash, parse_app_password
+
+_FROM: Final = (
+    "FROM mailhost_apppassword p"
+    " JOIN mailhost_mailbox m ON m.id = p.mailbox_id JOIN mailhost_tenant t ON t.id = m.tenant_id"
+)
+# Takes today as a parameter.
+_GOOD: Final = "p.revoked IS NULL AND (p.expires IS NULL OR p.expires >= %s) AND m.state = 'active'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +38,9 @@ class Door:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Behind:
-    """A login that is right: the secret of the app password, and the door's columns."""
+    """A login that is right: the app password's id and secret, and the door's columns."""
 
+    app_password: int
     secret: bytes
     row: Row
 
@@ -47,8 +59,13 @@ async def behind(
     found = await readers.run(_find, door, app_password_hash(key, secret), today)
     if found is None or not secret:
         return None
-    address, *row = found
-    return Behind(secret, tuple(row)) if address == _normal(username) else None
+    address, number, *row = found
+    return Behind(number, secret, tuple(row)) if address == _normal(username) else None
+
+
+async def still_good(readers: Readers, door: Door, ids: Collection[int], *, today: date) -> frozenset[int]:
+    """Those of these app passwords that the door would open for now. Raises StoreFull, StoreUnavailable."""
+    return await readers.run(_still_good, door, ids, today) if ids else frozenset()
 
 
 def _normal(username: str) -> str:
@@ -61,11 +78,20 @@ def _normal(username: str) -> str:
 def _find(door: Door, digest: bytes, today: date) -> Row | None:
     with statements() as cursor:
         cursor.execute(
-            f"SELECT m.address, {door.columns} FROM mailhost_apppassword p"
-            f" JOIN mailhost_mailbox m ON m.id = p.mailbox_id JOIN mailhost_tenant t ON t.id = m.tenant_id{door.joins}"
-            " WHERE p.secret_hash = %s AND p.revoked IS NULL AND (p.expires IS NULL OR p.expires >= %s)"
-            f" AND m.state = 'active' AND {door.tenant}",
+            f"SELECT m.address, p.id, {door.columns} {_FROM}{door.joins}"
+            f" WHERE p.secret_hash = %s AND {_GOOD} AND {door.tenant}",
             [digest, today.isoformat()],
         )
         found: Row | None = cursor.fetchone()
     return found
+
+
+def _still_good(door: Door, ids: Collection[int], today: date) -> frozenset[int]:
+    with statements() as cursor:
+        found = fetch_together(
+            cursor,
+            "p.id",
+            f"{_FROM} WHERE {one_of('p.id')} AND {_GOOD} AND {door.tenant}",
+            [listed(ids), today.isoformat()],
+        )
+    return frozenset(row[0] for row in found)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from mailhost.adapters.apppasswords import Door, behind
+from mailhost.adapters.apppasswords import Door, behind, still_good
 from mailhost.adapters.database import Readers
 from mailhost.adapters.signins import SignInBook
 from mailhost.ports import Account
@@ -33,7 +33,12 @@ class DatabaseLogins:
         found = await behind(self._readers, _DOOR, username, password, key=self._key, today=self._now().date())
         if found is None:
             return None
-        account = Account(*found.row)
+        mailbox_id, tenant_id, address = found.row
+        account = Account(mailbox_id, tenant_id, address, found.app_password)
         if self._book is not None:
             await self._book.note(account.mailbox_id, Program.SENDING)
         return account
+
+    async def still_good(self, account: Account) -> bool:
+        asked = (account.app_password,)
+        return bool(await still_good(self._readers, _DOOR, asked, today=self._now().date()))

@@ -26,6 +26,10 @@ PATIENCE = 20
 HIGH_WATER = 512 * 1024
 LOW_WATER = 128 * 1024
 
+# What BYE says, and its response code: when the server stops, and when the login ended.
+STOPPED = ("The server stops for now", "UNAVAILABLE")
+LOGIN_ENDED = ("This app password was ended, or its mailbox may not sign in any more", "")
+
 
 class Connection(asyncio.Protocol):
     """See the module's lesson. Implements `conversation.Output` for its session."""
@@ -37,6 +41,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_endpoint",
         "_eof",
+        "_farewell",
         "_inflater",
         "_last_read",
         "_leave",
@@ -52,7 +57,6 @@ class Connection(asyncio.Protocol):
         "_received",
         "_session",
         "_splitter",
-        "_stopping",
         "_task",
         "_transport",
     )
@@ -71,7 +75,8 @@ class Connection(asyncio.Protocol):
         self._budgeted = 0
         self._paused_reading = False
         self._paused_writing: float | None = None
-        self._lost = self._eof = self._news = self._look = self._stopping = False
+        self._lost = self._eof = self._news = self._look = False
+        self._farewell: tuple[str, str] | None = None
         self._opened = self._last_read = self._loop.time()
         self._command_since = 0.0
         self._received = 0
@@ -202,8 +207,8 @@ class Connection(asyncio.Protocol):
     async def _pump(self) -> None:
         session = self._session
         while not session.ended and not self._lost:
-            if self._stopping:
-                session.bye("The server stops for now", "UNAVAILABLE")
+            if self._farewell is not None:
+                session.bye(*self._farewell)
                 break
             event = self._next_event()
             if event is not None:
@@ -414,11 +419,31 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: say BYE after the running command, or now."""
-        self._stopping = True
+        self._farewell = STOPPED
         if self._more is not None and not self._more.done():
             self._more.set_exception(ConnectionResetError())
         if not self._lost:
             self._go()
+
+    @property
+    def login_id(self) -> int | None:
+        """What let the client in; None before the login and after the end."""
+        account = self._session.conv.account
+        return account.login_id if account is not None else None
+
+    async def send_away(self) -> None:
+        """The login ended: BYE behind the running command, or now; the second call waits for nothing."""
+        if self._farewell is None:
+            self._endpoint.metrics.count("logins_ended")
+            self._farewell = LOGIN_ENDED
+            if not self._lost:
+                self._go()
+            return
+        # A client that does not read, or a command that waits its turn, must not keep the keys any longer.
+        self._transport.abort()
+        account = self._session.conv.account
+        if account is not None:
+            await account.close()
 
     def abort(self) -> None:
         """Close without another word."""

@@ -34,6 +34,9 @@ class Limits:
     # A client that stops reading its answers.
     write_time: float = 5 * 60
     handshake_time: float = 20
+    # Open logins are asked about this often: one that ended hears BYE at the next look, and at the one after
+    # it is cut off whatever it does. So what was revoked reads for ten seconds at most.
+    login_look: float = 5
     # Running commands may finish when the server stops.
     stop_time: float = 1.0
     # After so long without a word an idle picture is packed.

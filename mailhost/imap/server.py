@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailhost.imap import endedlogins
 from mailhost.imap.connection import Connection
 from mailhost.imap.conversation import Metrics
 from mailhost.imap.endpoint import Endpoint, Roster
@@ -68,6 +69,7 @@ async def serve(
     gate = Gate(limits, now=loop.time, key=os.urandom(32))
     budget = MemoryBudget(limits.literal_memory)
     servers = []
+    logins = loop.create_task(endedlogins.watch(accounts, connections, limits.login_look))
     try:
         for listener in listeners:
             endpoint = Endpoint(
@@ -87,6 +89,7 @@ async def serve(
             ready()
         await _sweep_until(stop, connections)
     finally:
+        logins.cancel()
         for server in servers:
             server.close()
         await _say_goodbye(connections, limits.stop_time)

@@ -16,7 +16,7 @@ Everything that touches a disk is a coroutine. Batches are the unit: no method i
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -315,6 +315,7 @@ class Account(Protocol):
 
     view: View
     tenant: str  # who its connections are counted with; opaque
+    login_id: int  # what let it in, as `Accounts.still_good` knows it
 
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         """Every folder, INBOX first, then by name; counts (but no sizes) only when `counts`."""
@@ -402,3 +403,9 @@ class Accounts(Protocol):
 
     async def login(self, username: str, password: str, *, source: str) -> Account:
         """Raises LoginRefused, TryLater. `source` is used only as a keyed hash for throttling."""
+
+    async def still_good(self, login_ids: Collection[int]) -> Collection[int]:
+        """Those of them that would be let in now; the others were revoked, expired, or their mailbox may not any more.
+
+        Raises TryLater.
+        """

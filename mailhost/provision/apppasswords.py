@@ -128,7 +128,7 @@ def listing(address: str) -> list[AppPasswordView]:
 
 
 def revoke(address: str, which: str, *, now: datetime) -> AppPasswordView:
-    """End one, by its id or its name; at the next login it is refused. Raises NotFound, BadName."""
+    """End one, by its id or its name; what it let in is sent away within seconds. Raises NotFound, BadName."""
     box = mailboxes.get(address)
     in_use = AppPassword.objects.filter(mailbox=box, revoked=None)
     row = in_use.filter(name=which).first()

@@ -211,6 +211,8 @@ class Dialogue:
         return self._begin(mail, Client(self._peer, self._name, protocol, self.tls, self._loopback))
 
     async def _submission(self, login: Authentication, mail: Mail, protocol: str) -> Step:
+        if await login.ended():
+            return Close(replies.LOGIN_ENDED)
         hold_until = login.hold_until(mail.hold)
         self.intake = await login.sender(mail.sender)
         return self._begin(mail, login.client(protocol, self.tls), hold_until)

@@ -77,6 +77,7 @@ TOO_MANY_CONNECTIONS = b"421 4.7.0 Too many connections; try again later\r\n"
 TIMEOUT = b"421 4.4.2 Waited too long; closing\r\n"
 TOO_SLOW = b"421 4.4.2 The message comes too slowly; closing\r\n"
 OVERRUN = b"421 4.3.0 Far more than allowed; closing\r\n"
+LOGIN_ENDED = b"421 4.7.0 This app password was ended, or its mailbox may not send any more; closing\r\n"
 STOPPING = b"421 4.3.2 The server stops; try again later\r\n"
 
 

@@ -7,6 +7,7 @@ by user, so nobody can lock somebody else out.
 
 After the login the session's mail goes to `submit.Submission`, which knows what this login may send. The author's
 address and the name from EHLO go no further than this session: what is written into the message names neither.
+A session may last; so every MAIL asks whether its login is still good, and one that is not ends the session.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mailhost.deliver import Client
 from mailhost.limits import FailedLogins
 from mailhost.message.address import Address
 from mailhost.outcomes import Reason
-from mailhost.ports import Logins, Metrics, StoreUnavailable
+from mailhost.ports import Account, Logins, Metrics, StoreUnavailable
 from mailhost.smtp import replies
 from mailhost.smtp.commands import Refused
 from mailhost.submit import Submission, Submitter
@@ -55,6 +56,7 @@ class Authentication:
         self._source = source
         self._metrics = metrics
         self.submission: Submission | None = None
+        self._account: Account | None = None
 
     async def command(self, argument: str, *, tls: bool) -> bytes | Ask:
         """AUTH. Raises Refused."""
@@ -98,6 +100,7 @@ class Authentication:
         if account is None:
             return self._wrong()
         self._metrics.count("submission_logins", "ok")
+        self._account = account
         self.submission = Submission(self._desk.submitter, account)
         return replies.LOGGED_IN
 
@@ -124,6 +127,18 @@ class Authentication:
         if moment - now > self._desk.submitter.limits.future_release:
             raise Refused(replies.TOO_FAR_AWAY)
         return moment if moment > now else None
+
+    async def ended(self) -> bool:
+        """Whether what let this session in would do so no longer. Raises Refused."""
+        if self._account is None:
+            return False
+        try:
+            good = await self._desk.logins.still_good(self._account)
+        except StoreUnavailable:
+            raise Refused(replies.of_reason(Reason.STORE_UNAVAILABLE)) from None
+        if not good:
+            self._metrics.count("submission_logins", "ended")
+        return not good
 
     async def sender(self, sender: Address | None) -> Submission:
         """The use-case that takes this session's mail from `sender`. Raises Refused."""

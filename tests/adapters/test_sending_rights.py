@@ -22,8 +22,8 @@ def tally(request: pytest.FixtureRequest, cell: Cell) -> Tally:
 
 
 async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, cell: Cell) -> None:
-    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
-    ben = Account(cell.ben.mailbox.pk, cell.ben.mailbox.tenant_id, "ben@example.is")
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
+    ben = Account(cell.ben.mailbox.pk, cell.ben.mailbox.tenant_id, "ben@example.is", 1)
     allowed = Allowance(mailbox=4, mailbox_new=2, tenant=6, tenant_new=3)
 
     async def count(account: Account, *names: str, now: datetime = NOW) -> Tallied:
@@ -42,7 +42,7 @@ async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, 
 
 
 async def test_a_young_tenant_may_write_to_fewer_people_until_it_is_grown(tally: Tally, cell: Cell) -> None:
-    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
     allowed = Allowance(young=Allowance(mailbox=2, mailbox_new=1, tenant=2, tenant_new=1))
     last_day = NOW.date() + timedelta(days=3)
     if isinstance(tally, MemoryTally):
@@ -65,7 +65,7 @@ async def test_a_young_tenant_may_write_to_fewer_people_until_it_is_grown(tally:
 
 async def test_whom_a_mailbox_wrote_to_is_forgotten_after_half_a_year(cell: Cell) -> None:
     tally = DatabaseTally(cell.shop.writer)
-    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
     for months in (0, 5):
         await tally.count(ada, {b"x" * 16}, Allowance(), now=NOW + timedelta(days=30 * months))
     await tally.count(ada, {b"y" * 16}, Allowance(), now=NOW + timedelta(days=300))
@@ -96,9 +96,13 @@ async def test_an_app_password_of_either_access_logs_in_until_it_ends(cell: Cell
             )
 
     await cell.shop.readers.run(make)
-    account = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is")
-    assert await logins.login("Ada@EXAMPLE.is ", words["sealed"]) == account
-    assert await logins.login("ada@example.is", words["session"].upper()) == account
+    ids = await cell.shop.readers.run(lambda: dict(AppPassword.objects.values_list("name", "pk")))
+    box = cell.ada.mailbox
+    for user, name, word in (
+        ("Ada@EXAMPLE.is ", "sealed", words["sealed"]),
+        ("ada@example.is", "session", words["session"].upper()),
+    ):
+        assert await logins.login(user, word) == Account(box.pk, box.tenant_id, "ada@example.is", ids[name])
     for user, word in (
         ("ada@example.is", words["old"]),
         ("ada@example.is", words["gone"]),
@@ -112,7 +116,7 @@ async def test_an_app_password_of_either_access_logs_in_until_it_ends(cell: Cell
 
 async def test_an_operators_own_limits_go_before_the_usual_ones(cell: Cell) -> None:
     box = cell.ada.mailbox
-    account = Account(box.pk, box.tenant_id, "ada@example.is")
+    account = Account(box.pk, box.tenant_id, "ada@example.is", 1)
     tally = DatabaseTally(cell.shop.writer)
 
     def limit(mailbox: int | None, recipients: int, new: int) -> None:

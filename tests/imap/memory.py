@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailhost.imap.store import (
     DELETED,
-    KEYWORD_SHIFT,
     MAX_KEYWORDS,
     MAX_METADATA_ENTRIES,
     MAX_METADATA_OCTETS,
@@ -156,8 +155,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._people: dict[str, tuple[str, Mailbox]] = {}
-        self._ids = 0
-        self.logins = 0
+        self._ids = self.logins = 0
+        self.ended: set[int] = set()
 
     def next_id(self, kind: str) -> str:
         """An identifier never used before."""
@@ -218,12 +217,15 @@ class MemoryStore:
         self.logins += 1
         return MemoryAccount(self, mailbox, username.rpartition("@")[2])
 
+    async def still_good(self, login_ids: Collection[int]) -> Collection[int]:
+        return set(login_ids) - self.ended
+
 
 class MemoryAccount:
     """`Account`."""
 
     def __init__(self, store: MemoryStore, mailbox: Mailbox, tenant: str) -> None:
-        self._store, self.tenant = store, tenant
+        self._store, self.tenant, self.login_id = store, tenant, store.logins
         self.mailbox = mailbox
         self.view = mailbox.view
         self.closed = False
@@ -495,6 +497,3 @@ class MemoryFolder:
 
     async def close(self) -> None:
         self.closed = True
-
-
-assert len(SYSTEM_FLAGS) == KEYWORD_SHIFT

@@ -50,6 +50,7 @@ class House:
         self.plain, self.implicit = bound(), bound()
         self.plain_port, self.implicit_port = (s.getsockname()[1] for s in (self.plain, self.implicit))
         self.metrics = Counters()
+        self.store = ada_with(3)
         self._ready = threading.Event()
         self._stop: Callable[[], object] = bool
 
@@ -63,7 +64,7 @@ class House:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop = lambda: loop.call_soon_threadsafe(stop.set)
-        await serve(ada_with(3), listeners, limits, self.metrics, stop, clock=Clock(), ready=self._ready.set)
+        await serve(self.store, listeners, limits, self.metrics, stop, clock=Clock(), ready=self._ready.set)
 
     def start(self, *, clear: bool, limits: Limits) -> None:
         """On a thread with a loop of its own, uvloop as in production."""
@@ -128,6 +129,18 @@ async def test_starttls(authority: trustme.CA) -> None:
         assert "STARTTLS" not in after
         assert "AUTH=PLAIN" in after
         assert (count, appended, size) == (b"3", "OK", 2_000_000)
+
+
+async def test_a_connection_ends_with_its_login(authority: trustme.CA) -> None:
+    async with running(authority, clear=True, login_look=0.05) as house:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.plain_port)
+        await reader.readline()
+        writer.write(f"a LOGIN {ADA} {PASSWORD}\r\nb IDLE\r\n".encode())
+        assert (await reader.readline()).startswith(b"a OK")
+        house.store.ended = {1}
+        async with asyncio.timeout(5):
+            assert b"* BYE This app password was ended" in await reader.read()
+        writer.close()
 
 
 async def test_what_was_sent_behind_starttls_is_not_read(authority: trustme.CA) -> None:

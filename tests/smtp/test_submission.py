@@ -32,7 +32,7 @@ class Office(Talk):
         super().__init__(limits)
         self.add("sales@example.is", ADA)
         self.add("team@example.is", ADA, BEN)
-        self.logins = MemoryLogins(Account(1, 1, "ada@example.is"))
+        self.logins = MemoryLogins(Account(1, 1, "ada@example.is", 1))
         self.outbox = MemoryOutbox()
         self.tally = MemoryTally()
         self.grants = MemoryGrants()
@@ -239,6 +239,32 @@ async def test_local_recipients_never_leave_and_are_checked_like_any_others() ->
     await client.line("DATA")
     assert codes(await client.say(LETTER + b".\r\n")) == ["250 2.0.0"]
     assert not office.outbox.items
+
+
+async def test_a_session_whose_login_ended_is_closed_at_its_next_message() -> None:
+    office = Office()
+    client = await office.ada()
+    for _ in range(2):
+        assert codes(await client.line("MAIL FROM:<ada@example.is>")) == ["250 2.1.0"]
+        await client.line("RSET")
+    office.logins.ended = {1}
+    assert codes(await client.line("MAIL FROM:<>", "NOOP")) == ["421 4.7.0"]
+    assert client.wire.is_closing()
+    again = await office.secure()
+    assert codes(await again.line("MAIL FROM:<ada@example.is>")) == ["530 5.7.0"], "nobody logged in: nothing ended"
+
+
+async def test_without_a_database_a_message_waits_and_the_session_stays() -> None:
+    office = Office()
+    client = await office.ada()
+
+    async def gone(account: Account) -> bool:
+        raise StoreUnavailable
+
+    good, office.logins.still_good = office.logins.still_good, gone  # type: ignore[method-assign]
+    assert codes(await client.line("MAIL FROM:<ada@example.is>")) == ["451 4.3.0"]
+    office.logins.still_good = good  # type: ignore[method-assign]
+    assert codes(await client.line("MAIL FROM:<ada@example.is>")) == ["250 2.1.0"]
 
 
 async def test_limits_of_the_day() -> None:

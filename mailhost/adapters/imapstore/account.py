@@ -73,10 +73,18 @@ class DatabaseAccount:
     """`imap.store.Account`, which keeps METADATA too."""
 
     def __init__(
-        self, shop: Workshop, mailbox_id: int, view: SealedView | SessionView, seal: Seal, *, tenant: str = ""
+        self,
+        shop: Workshop,
+        mailbox_id: int,
+        view: SealedView | SessionView,
+        seal: Seal,
+        *,
+        tenant: str = "",
+        login_id: int = 0,
     ) -> None:
         self.view = view.view
         self.tenant = tenant
+        self.login_id = login_id
         self._shop = shop
         self._mailbox = mailbox_id
         self._view = view

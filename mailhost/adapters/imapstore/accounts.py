@@ -7,12 +7,12 @@ LOGOUT. Every refusal is the same answer after the same work (`apppasswords`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from mailhost.adapters.apppasswords import Door, behind
+from mailhost.adapters.apppasswords import Door, behind, still_good
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.sealedview import SealedView
@@ -84,7 +84,13 @@ class DatabaseAccounts:
             program = Program.SESSION if row.access == "session" else Program.SEALED
             await self._book.note(row.mailbox_id, program, source)
         sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
-        return DatabaseAccount(self._shop, row.mailbox_id, view, sealer, tenant=str(tenant))
+        return DatabaseAccount(
+            self._shop, row.mailbox_id, view, sealer, tenant=str(tenant), login_id=found.app_password
+        )
+
+    async def still_good(self, login_ids: Collection[int]) -> Collection[int]:
+        with imap_answers():
+            return await still_good(self._shop.readers, _DOOR, login_ids, today=self._now().date())
 
     def _session(self, row: _Login, secret: bytes) -> SessionView:
         if row.wrap is None or row.keyring is None:
