@@ -171,6 +171,10 @@ def _connected(login: Login, tls: ssl.SSLContext) -> imaplib.IMAP4:
         except imaplib.IMAP4.error:
             imap.shutdown()
             raise SourceProblem(f"{login.host} offers no STARTTLS; try without --starttls, on port 993") from None
+        # RFC 9051 §6.2.1: what was told before TLS may be anybody's. The library forgets none of it: a LIST or a
+        # NAMESPACE that somebody on the way put before the handshake would stand in front of the host's own.
+        imap.untagged_responses.clear()
+        imap.capabilities = _capabilities(imap)
     imap.sock.settimeout(ANSWER_TIME)
     return imap
 
@@ -183,9 +187,15 @@ def _log_in(imap: imaplib.IMAP4, login: Login) -> None:
             else:
                 imap.login(login.user, login.password)
             # What a host can do it may tell only to those it knows.
-            imap.capabilities = tuple(str(_answer(imap.capability())[0], "ascii", "replace").upper().split())
+            imap.capabilities = _capabilities(imap)
     except (_Refused, UnicodeEncodeError):
         raise SourceProblem(f"{login.host} refuses this user name or password") from None
+
+
+def _capabilities(imap: imaplib.IMAP4) -> tuple[str, ...]:
+    """What the host now says it can do; nothing where it says nothing."""
+    told = _answer(imap.capability())
+    return tuple(str(told[-1], "ascii", "replace").upper().split()) if told else ()
 
 
 class _Refused(SourceProblem):

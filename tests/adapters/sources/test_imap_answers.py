@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import imaplib
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -83,3 +89,43 @@ def test_batches_are_bounded_in_number_and_octets() -> None:
     sizes = dict.fromkeys(range(1, 301), 10) | {301: imap.BATCH_OCTETS, 302: 1}
     batches = list(imap._batches(list(sizes), sizes))
     assert [len(batch) for batch in batches] == [100, 100, 100, 1, 1]
+
+
+def _host(answers: Mapping[bytes, bytes]) -> socket.socket:
+    """The near end of a connection to a host that says this before the OK to each command, and first to nobody."""
+    near, far = socket.socketpair()
+
+    def serve() -> None:
+        with far, far.makefile("rwb", buffering=0) as wire:
+            wire.write(answers.get(b"", b""))
+            for line in wire:
+                tag, name, *_ = line.split()
+                wire.write(answers.get(name, b"") + tag + b" OK done\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return near
+
+
+class Handshake(ssl.SSLContext):
+    """In place of TLS: what is said from now on is said by `host`."""
+
+    host: socket.socket
+
+    def wrap_socket(self, *_: object, **__: object) -> ssl.SSLSocket:
+        return self.host  # type: ignore[return-value]  # a plain socket, and imaplib asks nothing else of it
+
+
+def test_nothing_that_was_told_before_tls_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = b'* LIST () "/" Forged\r\n* NAMESPACE (("Forged/" "/")) NIL NIL\r\n* CAPABILITY IMAP4rev1 NAMESPACE\r\n'
+    greeting, able = b"* OK ready\r\n", b"* CAPABILITY IMAP4rev1 STARTTLS\r\n"
+    between = _host({b"": greeting, b"CAPABILITY": able, b"STARTTLS": forged})
+    tls = Handshake(ssl.PROTOCOL_TLS_CLIENT)
+    tls.host = _host({b"CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", b"LIST": b'* LIST () "/" INBOX\r\n'})
+    monkeypatch.setattr(imaplib.IMAP4, "_create_socket", lambda *_: between)
+    login = imap.Login("imap.example.is", 143, "ada", "word", imap.Security.STARTTLS)
+    with closing(between), closing(tls.host):
+        found = imap._connected(login, tls)
+        assert found.untagged_responses == {}
+        assert found.capabilities == ("IMAP4REV1", "AUTH=PLAIN")
+        found.state = "AUTH"
+        assert found.list() == ("OK", [b'() "/" INBOX'])
