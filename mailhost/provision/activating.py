@@ -13,7 +13,7 @@ from django.db import transaction
 from jurisdiction.notary import Notary
 from jurisdiction.records import keys
 from mailhost.models import KeyringWrap, Mailbox, MailboxKey
-from mailhost.provision.errors import AlreadyThere
+from mailhost.provision.errors import AlreadyThere, NotFound
 from mailhost.seal.errors import CannotOpen
 from mailhost.seal.password import auth_verifier, check_auth_key
 from mailhost.seal.registration import Registration
@@ -23,11 +23,14 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
     """An invited mailbox takes mail from now on.
 
     Sent twice, the same keys change nothing; other keys for a mailbox that has some, or a password that is in force no
-    more, are AlreadyThere. `label` is
+    more, are AlreadyThere; a mailbox that was removed meanwhile is NotFound. `label` is
     `jurisdiction.records.keys.label_of` the address: it costs a tenth of a second, so it comes before a transaction.
     """
     with transaction.atomic():
-        box = Mailbox.objects.select_for_update().get(pk=box.pk)
+        there = Mailbox.objects.select_for_update().filter(pk=box.pk).first()
+        if there is None:
+            raise NotFound(f"there is no mailbox {box.address} in this organisation")
+        box = there
         current = MailboxKey.objects.filter(mailbox=box).order_by("-serial").first()
         if current is not None:
             if is_sent_again(made, current, server_key):

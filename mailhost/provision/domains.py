@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
-from mailhost.models import Domain, Mailbox
+from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import names, tenants
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, NotFound, NotProven, StillInUse
@@ -62,7 +62,7 @@ def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> Domain
     with held(claims.claim_domain, claims.release_domain, name), transaction.atomic():
         _refuse_taken(name)
         Domain.objects.filter(name=name, verified=None).delete()
-        Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name, verified=now.date())
+        _create(tenant, name, now.date())
     return DomainView(name, tenant.slug, now.date().isoformat(), 0)
 
 
@@ -81,15 +81,32 @@ def bring(name: str, tenant_slug: str) -> Domain:
     tenant = tenants.get(tenant_slug)
     with transaction.atomic():
         there = Domain.objects.select_for_update().filter(name=name).first()
-        if there is not None and there.tenant_id == tenant.pk:
-            raise AlreadyThere(f"{name} is in your list already")
-        if there is not None and there.verified:
-            raise AlreadyThere(f"{name} is hosted here already; if it is yours, ask whoever runs this host")
+        if there is not None and (there.verified or there.tenant_id == tenant.pk):
+            raise _already(there, tenant)
         if there is not None:
             there.delete()
         if Domain.objects.filter(tenant=tenant, verified=None).count() >= MAX_UNPROVEN:
             raise StillInUse(f"{MAX_UNPROVEN} of your domains wait for their proof; prove or remove one of them first")
-        return Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name)
+        return _create(tenant, name, None)
+
+
+def _create(tenant: Tenant, name: str, verified: date | None) -> Domain:
+    """The row; AlreadyThere where somebody was quicker, for PostgreSQL lets two ask at the same moment."""
+    try:
+        with transaction.atomic():
+            return Domain.objects.create(cell=tenant.cell, tenant=tenant, name=name, verified=verified)
+    except IntegrityError:
+        there = Domain.objects.filter(name=name).first()
+        if there is None:
+            raise
+        raise _already(there, tenant) from None
+
+
+def _already(there: Domain, tenant: Tenant) -> AlreadyThere:
+    name = there.name
+    if there.tenant_id == tenant.pk:
+        return AlreadyThere(f"{name} is in your list already")
+    return AlreadyThere(f"{name} is hosted here already; if it is yours, ask whoever runs this host")
 
 
 def expire(today: date) -> int:

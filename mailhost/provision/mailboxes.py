@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from jurisdiction.notary import Notary
 from jurisdiction.records import keys, leases
@@ -238,16 +238,21 @@ def _make(
     """The mailbox's row, usage, folders and subscriptions, inside the caller's transaction."""
     _refuse_taken(name)
     first = int(now.timestamp())
-    box = Mailbox.objects.create(
-        cell=domain.cell,
-        tenant_id=tenant_id or domain.tenant_id,
-        domain=domain,
-        address=name,
-        state=Mailbox.State.INVITED,
-        invited_at=now.replace(minute=0, second=0, microsecond=0),
-        quota_bytes=quota_bytes,
-        uidvalidity_next=first + UIDVALIDITIES_OF_A_FOLDER * len(FOLDERS),
-    )
+    try:
+        with transaction.atomic():
+            box = Mailbox.objects.create(
+                cell=domain.cell,
+                tenant_id=tenant_id or domain.tenant_id,
+                domain=domain,
+                address=name,
+                state=Mailbox.State.INVITED,
+                invited_at=now.replace(minute=0, second=0, microsecond=0),
+                quota_bytes=quota_bytes,
+                uidvalidity_next=first + UIDVALIDITIES_OF_A_FOLDER * len(FOLDERS),
+            )
+    except IntegrityError:
+        _refuse_taken(name)  # PostgreSQL lets two ask at the same moment, and somebody was quicker
+        raise
     MailboxUsage.objects.create(mailbox=box)
     for place, (folder, special_use) in enumerate(FOLDERS):
         value = first + UIDVALIDITIES_OF_A_FOLDER * place

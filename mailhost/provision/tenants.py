@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, Sum
 
 from jurisdiction.ledger import entries
@@ -85,7 +85,13 @@ def add(
     with held(claims.claim_tenant, claims.release_tenant, slug), transaction.atomic():
         if Tenant.objects.filter(slug=slug).exists():
             raise AlreadyThere(f"tenant {slug!r} exists already")
-        Tenant.objects.create(cell=notary.home.cell, slug=slug, name=name, created=now.date(), young_until=young_until)
+        try:
+            with transaction.atomic():
+                Tenant.objects.create(
+                    cell=notary.home.cell, slug=slug, name=name, created=now.date(), young_until=young_until
+                )
+        except IntegrityError:
+            raise AlreadyThere(f"tenant {slug!r} exists already") from None
         policies.adopt(slug, policy, notary, now)
         leases.renew(slug, notary, now.date())
     return show(slug)

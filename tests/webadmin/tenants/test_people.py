@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -71,6 +73,22 @@ def test_nothing_is_said_of_a_new_link_for_who_came_meanwhile(ada: Client) -> No
     page = ada.post(where, {"act": "invite-again"}, follow=True).content.decode()
     assert "There is a new link" not in page
     assert not OwnAct.objects.filter(act="mailbox-invited-again").exists()
+
+
+def test_an_alias_that_two_tabs_remove_is_removed_once(ada: Client) -> None:
+    aliases.add("sales@example.is", "ada@example.is", cell=house.CELL)
+    row = Alias.objects.get()
+
+    def other_tab(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        answer = execute(sql, params, many, context)
+        if sql.startswith("SELECT") and Alias._meta.db_table in sql:
+            Alias.objects.filter(pk=row.pk).delete()
+        return answer
+
+    with connection.execute_wrapper(other_tab):
+        page = ada.post(f"{ALIASES}{row.pk}/remove/")
+    assert page.status_code == 302
+    assert not OwnAct.objects.filter(act="alias-removed").exists(), "the other tab's"
 
 
 @pytest.mark.parametrize(

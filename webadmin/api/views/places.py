@@ -146,7 +146,10 @@ def add_alias(request: HttpRequest, tenant: str, wanted: shapes.AliasIn) -> Any:
     alias, member = _own_alias(own, wanted.alias), _own_member(own, wanted.mailbox)
     made = aliases.add(alias, member, cell=own.cell)
     rows = Alias.objects.select_related("mailbox")
-    return Status(201, _alias_shown(rows.get(address=made.alias, mailbox__address=made.mailbox)))
+    row = rows.filter(address=made.alias, mailbox__address=made.mailbox).first()
+    if row is None:  # taken away again by somebody else
+        raise NotFound(f"there is no alias {made.alias} here")
+    return Status(201, _alias_shown(row))
 
 
 @router.delete(

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import aliases, domains
-from mailhost.provision.errors import CannotProvision
+from mailhost.provision.errors import CannotProvision, NotFound
 from webadmin import once, spoken, typed
 from webadmin.tenants import journal
 from webadmin.tenants.forms import AliasForm
@@ -76,8 +76,8 @@ def own_address(tenant: Tenant, address: str) -> str:
 def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
     """Take one member out of an alias; the alias goes with its last one."""
     row = Alias.objects.select_related("mailbox__tenant").filter(domain__tenant=tenant_of(tenant), pk=number).first()
-    if row is not None:
-        aliases.delete(row.address, row.mailbox.address)
+    # Who presses twice, or in two tabs, is told once.
+    if row is not None and _removed(row):
         about = f"{row.address} → {row.mailbox.address}"
         journal.done(request, row.mailbox.tenant, "alias-removed", cell().now, about=about)
         messages.success(
@@ -85,6 +85,14 @@ def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
             _("%(alias)s no longer leads to %(address)s.") % {"alias": row.address, "address": row.mailbox.address},
         )
     return redirect("tenant-aliases", tenant=tenant)
+
+
+def _removed(row: Alias) -> bool:
+    try:
+        aliases.delete(row.address, row.mailbox.address)
+    except NotFound:
+        return False
+    return True
 
 
 @require_POST
