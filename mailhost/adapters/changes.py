@@ -115,7 +115,8 @@ async def _postgresql_signals(poke: asyncio.Event) -> AsyncIterator[None]:
     import psycopg  # noqa: PLC0415
 
     parameters = connection.get_connection_params()
-    keep = ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey")
+    # All that libpq knows, so that the listener is as particular about its server as every other connection.
+    keep = {option.keyword.decode("ascii") for option in psycopg.pq.Conninfo.get_defaults()}
     arguments = {key: value for key, value in parameters.items() if key in keep and value}
     while True:
         try:

@@ -1,8 +1,8 @@
 """The cell's whole database as one file, and back: SQLite's own online copy, PostgreSQL's `pg_dump`.
 
 A dump is taken while the cell runs and is the state of one moment. It is loaded into an empty database only: what is
-there is never overwritten. On PostgreSQL the programs get the password by environment, since arguments are seen by
-every user of the machine.
+there is never overwritten. On PostgreSQL the programs get by environment all that the database's URL says of the
+connection, how its server is recognised included; arguments, the password among them, every user of the machine sees.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,13 @@ from django.db import connection
 # one step it reads one moment of the database, and with a write-ahead log nobody waits for it.
 ALL_PAGES: Final = -1
 PATIENCE: Final = 20.0  # seconds that a copy waits for a lock
-# libpq's names for what Django's connection knows.
-LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+# A dump is in the encoding of its database, whatever this program speaks with it.
+NOT_FOR_DUMPS: Final = frozenset({"client_encoding"})
+# Options without a variable that change neither where a connection goes nor who may read it.
+HARMLESS: Final = frozenset(
+    {"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"}
+    | {"tcp_user_timeout"}
+)
 
 
 class CannotDump(Exception):
@@ -100,12 +106,31 @@ def _path() -> str:
     return str(connection.settings_dict["NAME"])
 
 
+def libpq_environment(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The environment in which PostgreSQL's programs connect as Django does. Raises CannotDump.
+
+    `parameters`: those of Django's connection, with every option that `SKERRY_DATABASE_URL` names.
+    """
+    # Imported where it is used: on SQLite nobody needs it.
+    from psycopg import pq  # noqa: PLC0415
+
+    found = {}
+    for option in pq.Conninfo.get_defaults():
+        keyword, value = option.keyword.decode("ascii"), parameters.get(option.keyword.decode("ascii"))
+        if keyword in NOT_FOR_DUMPS or value in (None, ""):
+            continue
+        if option.envvar is not None:
+            found[option.envvar.decode("ascii")] = str(value)
+        elif keyword not in HARMLESS:
+            raise CannotDump(f"{keyword} in SKERRY_DATABASE_URL cannot be told to PostgreSQL's programs; leave it out")
+    return found
+
+
 def _run(program: str, *words: str) -> None:
     where = shutil.which(program)
     if where is None:
         raise CannotDump(f"{program} is not installed: apt install postgresql-client")
-    values: dict[str, Any] = connection.get_connection_params()
-    environment = {name: str(values[key]) for key, name in LIBPQ.items() if values.get(key)}
+    environment = libpq_environment(connection.get_connection_params())
     done = subprocess.run(  # noqa: S603  # a program of PostgreSQL's, arguments as a list
         [where, *words],
         env={"PATH": f"{Path(where).parent}:/usr/bin:/bin", **environment},

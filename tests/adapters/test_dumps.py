@@ -8,7 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
-from mailhost.adapters.dumps import copy_sqlite
+import pytest
+
+from mailhost.adapters.dumps import CannotDump, copy_sqlite, libpq_environment
 
 ROWS = 3000  # of one page each: more than a copy takes in one small step
 WRITER = """
@@ -45,3 +47,37 @@ def test_a_copy_comes_to_its_end_while_others_write_all_the_time(tmp_path: Path)
         assert copy.execute("SELECT COUNT(*) FROM page").fetchone() == (ROWS,)
         assert copy.execute("PRAGMA quick_check").fetchone() == ("ok",)
     copy.close()
+
+
+def test_postgresqls_programs_connect_as_strictly_as_the_cell() -> None:
+    parameters = {
+        "host": "db.example.is",
+        "port": 5433,
+        "user": "skerry",
+        "password": "longandrandom",
+        "dbname": "skerry_is_1",
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/skerry/ca.pem",
+        "channel_binding": "require",
+        "keepalives_idle": "30",
+        # What is Django's or psycopg's own.
+        "client_encoding": "UTF8",
+        "prepare_threshold": None,
+        "cursor_factory": object,
+        "pool": {"max_size": 10},
+    }
+    assert libpq_environment(parameters) == {
+        "PGHOST": "db.example.is",
+        "PGPORT": "5433",
+        "PGUSER": "skerry",
+        "PGPASSWORD": "longandrandom",
+        "PGDATABASE": "skerry_is_1",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/etc/skerry/ca.pem",
+        "PGCHANNELBINDING": "require",
+    }
+
+
+def test_an_option_that_the_programs_cannot_be_told_is_named() -> None:
+    with pytest.raises(CannotDump, match="sslpassword in SKERRY_DATABASE_URL"):
+        libpq_environment({"host": "db.example.is", "sslpassword": "word"})
