@@ -75,26 +75,30 @@ def add(
     name = name.strip() or slug
     if len(name) > MAX_NAME or not name.isprintable():
         raise BadName(f"a tenant's name is one line of at most {MAX_NAME} characters")
-    if Tenant.objects.filter(slug=slug).exists():
-        raise AlreadyThere(f"tenant {slug!r} exists already")
+    _refuse_taken(slug)
     policy = policy or home_policy(notary.home.country)
     try:
         policies.refuse_exclusion(policy, notary, now)
     except policies.Excluded as excluded:
         raise CellExcluded(str(excluded)) from None
     with held(claims.claim_tenant, claims.release_tenant, slug), transaction.atomic():
-        if Tenant.objects.filter(slug=slug).exists():
-            raise AlreadyThere(f"tenant {slug!r} exists already")
+        _refuse_taken(slug)
         try:
             with transaction.atomic():
                 Tenant.objects.create(
                     cell=notary.home.cell, slug=slug, name=name, created=now.date(), young_until=young_until
                 )
         except IntegrityError:
-            raise AlreadyThere(f"tenant {slug!r} exists already") from None
+            _refuse_taken(slug)  # PostgreSQL lets two ask at the same moment, and somebody was quicker
+            raise
         policies.adopt(slug, policy, notary, now)
         leases.renew(slug, notary, now.date())
     return show(slug)
+
+
+def _refuse_taken(slug: str) -> None:
+    if Tenant.objects.filter(slug=slug).exists():
+        raise AlreadyThere(f"tenant {slug!r} exists already")
 
 
 def listing(only: Collection[str] | None = None) -> list[TenantView]:
