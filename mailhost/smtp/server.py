@@ -217,7 +217,9 @@ class Session(SMTP):
                 return None
             self._write()
             if self._paused:
+                # Meanwhile a line may have come, or the end: nobody may wait for more behind that.
                 await self._wait(self._drain_helper())
+                continue
             await self._wait(self._inbox.more())
         return b"" if thrown_away else line
 

@@ -128,6 +128,23 @@ async def test_a_client_that_reads_no_answers_is_closed_in_the_end() -> None:
     assert not talk.floor.sessions
 
 
+async def test_a_client_that_says_its_last_while_it_reads_no_answers_is_heard_to_the_end() -> None:
+    # The session waited for more behind the end of file, and its task ended with an AssertionError.
+    talk = Talk()
+    client = await talk.greeted()
+    client.session.pause_writing()
+    await client.line("NOOP")
+    task = client.session.task
+    assert task is not None
+    client.half_close()
+    await settle()
+    client.session.resume_writing()
+    await settle()
+    assert task.done()
+    assert task.exception() is None
+    assert not talk.floor.sessions or client.wire.closed
+
+
 async def committing(talk: Talk, client: Client) -> None:
     """Bring a session to where its message is being stored."""
     talk.store.committing = asyncio.Event()
