@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -34,12 +35,14 @@ from mailhost.models import Mailbox, SealedMessage
 from mailhost.seal import Sealed, Summary, seal
 from tests.adapters.conftest import NOW, Box, Cell
 
+ENVELOPE = '(NIL "x" NIL NIL NIL NIL NIL NIL NIL NIL)'
+
 
 def account_of(cell: Cell, box: Box) -> DatabaseAccount:
     async def seal_append(
         content: bytes | bytearray | memoryview, moment: datetime, /, *, again: bool
     ) -> tuple[Sealed, int]:
-        summary = Summary(size=len(content), internaldate=int(moment.timestamp()), envelope="(E)")
+        summary = Summary(size=len(content), internaldate=int(moment.timestamp()), envelope=ENVELOPE)
         return seal(box.identity.recipient, content, summary), 1
 
     return DatabaseAccount(cell.shop, box.mailbox.pk, SessionView([box.identity], 10**6), seal_append)
@@ -66,7 +69,7 @@ async def test_an_appended_message_is_read_back_whole_with_its_exact_date(cell: 
     assert snapshot.flags[0] == SEEN | 1 << KEYWORD_SHIFT
     (meta,) = await folder.meta([1])
     assert not isinstance(meta, Damaged)
-    assert (meta.internaldate, meta.size, meta.envelope) == (moment, len(content), b"(E)")
+    assert (meta.internaldate, meta.size, meta.envelope) == (moment, len(content), ENVELOPE.encode())
     assert [item async for item in folder.contents([1])] == [(1, content)]
 
 
@@ -85,8 +88,6 @@ async def test_a_damaged_message_errors_and_its_neighbours_live(cell: Cell, ada:
 
 
 async def test_a_lost_blob_damages_one_message(cell: Cell, ada: DatabaseAccount) -> None:
-    import random
-
     big = random.Random(1).randbytes(200_000)
     await ada.append("INBOX", [NewMessage(big), NewMessage(b"small")], now=NOW)
     row = await sync_to_async(lambda: SealedMessage.objects.exclude(blob="").get())()
@@ -220,8 +221,6 @@ async def test_a_replace_that_fails_halfway_has_done_nothing(cell: Cell, ada: Da
 async def test_the_sweep_removes_what_nothing_names_after_its_grace_and_not_before(
     cell: Cell, ada: DatabaseAccount
 ) -> None:
-    import random
-
     await ada.append("INBOX", [NewMessage(random.Random(1).randbytes(200_000))], now=NOW)
     folder = await ada.open("INBOX")
     await folder.store_flags([1], FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
@@ -292,6 +291,27 @@ async def test_a_full_mailbox_refuses_an_append_and_stores_nothing(cell: Cell, a
     assert (await ada.folder("INBOX")).messages == 0
     quota = await ada.quota()
     assert (quota.storage_used, quota.storage_limit) == (0, 3000)
+
+
+async def test_a_full_mailbox_takes_what_replaces_a_message_and_is_no_larger(cell: Cell, ada: DatabaseAccount) -> None:
+    await fill(ada, 1)
+    inbox = await ada.open("INBOX")
+    (uid,) = (await inbox.snapshot(claim_recent=False)).uids
+    used = (await ada.quota()).storage_used
+    await sync_to_async(Mailbox.objects.update)(quota_bytes=used)
+    large, same = (
+        NewMessage(b"Subject: 2\r\n\r\n" + random.Random(7).randbytes(used)),
+        NewMessage(b"Subject: 1\r\n\r\nbody 2\r\n"),
+    )
+    with pytest.raises(OverQuota):
+        await ada.append("INBOX", [same], now=NOW)
+    with pytest.raises(OverQuota):
+        await ada.replace(inbox.folder_id, uid, "INBOX", large, now=NOW)
+    assert list((await inbox.snapshot(claim_recent=False)).uids) == [uid]
+    assert (await ada.quota()).storage_used == used
+    _validity, new = await ada.replace(inbox.folder_id, uid, "INBOX", same, now=NOW)
+    assert list((await inbox.snapshot(claim_recent=False)).uids) == [new]
+    assert (await ada.quota()).storage_used == used
 
 
 async def test_counts_are_those_of_the_folder(cell: Cell, ada: DatabaseAccount) -> None:

@@ -330,10 +330,16 @@ class MemoryAccount:
     async def append(
         self, name: str, messages: Sequence[NewMessage], *, now: datetime, claim_recent: bool = False
     ) -> tuple[int, list[int]]:
+        self.box(name)
+        self.room_for(sum(len(m.content) for m in messages), len(messages))
+        return self._put(name, messages, now, claim_recent=claim_recent)
+
+    def _put(
+        self, name: str, messages: Sequence[NewMessage], now: datetime, *, claim_recent: bool = False
+    ) -> tuple[int, list[int]]:
         box = self.box(name)
         if self.view.name == "sealed":
             raise CannotDo("This access takes sealed messages only")
-        self.room_for(sum(len(m.content) for m in messages), len(messages))
         uids = []
         for message in messages:
             stored = self._store.make_message(bytes(message.content), message.internaldate or now, now)
@@ -349,7 +355,9 @@ class MemoryAccount:
         self.box(name)
         if old is None or uid not in old.messages:
             raise NoSuchMessage("The message to be replaced is gone")
-        uidvalidity, uids = await self.append(name, [message], now=now)
+        # RFC 8508: there need not be room for both.
+        self.room_for(len(message.content) - len(old.messages[uid].content), 0)
+        uidvalidity, uids = self._put(name, [message], now)
         old.remove([uid])
         return uidvalidity, uids[0]
 

@@ -136,10 +136,17 @@ def record_vanished(cursor: Cursor, folder_id: int, uids: Sequence[int], modseq:
 
 
 def replace(cursor: Cursor, mailbox_id: int, folder: str, uid: int, placement: Placement, today: datetime) -> Placed:
-    """Place one message and take another out of the folder of that opaque id. Raises the errors of `place`."""
+    """Place one message and take another out of the folder of that opaque id. Raises the errors of `place`.
+
+    There need not be room for both (RFC 8508 wants a full mailbox's message replaced): the room of the one that goes is
+    given back while the other is placed, in the order in which `place` locks. What is raised undoes all.
+    """
+    freed = _room_of_the_only_place(cursor, mailbox_id, folder, uid)
+    _add_usage(cursor, mailbox_id, -freed)
     (placed,) = place(cursor, [[placement]])
     if isinstance(placed, StoreError):
         raise placed
+    _add_usage(cursor, mailbox_id, freed)
     cursor.execute(
         "SELECT m.id, m.uid, m.sealed_id, m.folder_id FROM mailhost_message m"
         " JOIN mailhost_folder f ON f.id = m.folder_id WHERE f.mailbox_id = %s AND f.opaque_id = %s AND m.uid = %s",
@@ -150,6 +157,23 @@ def replace(cursor: Cursor, mailbox_id: int, folder: str, uid: int, placement: P
         raise NoSuchMessage("The message to be replaced is gone; nothing was changed")
     _remove(cursor, row[3], [row], _next_modseq(cursor, row[3]), today)
     return placed[0]
+
+
+def _room_of_the_only_place(cursor: Cursor, mailbox_id: int, folder: str, uid: int) -> int:
+    """Octets that come free when this message goes; 0 where it is gone, or its sealed bytes are in a second place."""
+    cursor.execute(
+        "SELECT s.header_size + s.payload_size FROM mailhost_message m JOIN mailhost_folder f ON f.id = m.folder_id"
+        " JOIN mailhost_sealedmessage s ON s.id = m.sealed_id"
+        " WHERE f.mailbox_id = %s AND f.opaque_id = %s AND m.uid = %s AND s.orphaned IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM mailhost_message o WHERE o.sealed_id = s.id AND o.id <> m.id)",
+        [mailbox_id, folder, uid],
+    )
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _add_usage(cursor: Cursor, mailbox_id: int, octets: int) -> None:
+    cursor.execute("UPDATE mailhost_mailboxusage SET bytes = bytes + %s WHERE mailbox_id = %s", [octets, mailbox_id])
 
 
 def copy(cursor: Cursor, source: int, uids: Sequence[int], target: tuple[int, int], now: datetime) -> Copied:
