@@ -330,16 +330,10 @@ class MemoryAccount:
     async def append(
         self, name: str, messages: Sequence[NewMessage], *, now: datetime, claim_recent: bool = False
     ) -> tuple[int, list[int]]:
-        self.box(name)
-        self.room_for(sum(len(m.content) for m in messages), len(messages))
-        return self._put(name, messages, now, claim_recent=claim_recent)
-
-    def _put(
-        self, name: str, messages: Sequence[NewMessage], now: datetime, *, claim_recent: bool = False
-    ) -> tuple[int, list[int]]:
         box = self.box(name)
         if self.view.name == "sealed":
             raise CannotDo("This access takes sealed messages only")
+        self.room_for(sum(len(m.content) for m in messages), len(messages))
         uids = []
         for message in messages:
             stored = self._store.make_message(bytes(message.content), message.internaldate or now, now)
@@ -352,14 +346,13 @@ class MemoryAccount:
         self, folder_id: str, uid: int, name: str, message: NewMessage, *, now: datetime
     ) -> tuple[int, int]:
         old = next((box for box in self.mailbox.boxes.values() if box.folder_id == folder_id), None)
-        self.box(name)
+        box = self.box(name)
         if old is None or uid not in old.messages:
             raise NoSuchMessage("The message to be replaced is gone")
-        # RFC 8508: there need not be room for both.
         self.room_for(len(message.content) - len(old.messages[uid].content), 0)
-        uidvalidity, uids = self._put(name, [message], now)
+        new = box.add(self._store.make_message(bytes(message.content), message.internaldate or now, now), message.flags)
         old.remove([uid])
-        return uidvalidity, uids[0]
+        return box.uidvalidity, new
 
     async def metadata(self) -> dict[str, dict[str, bytes]]:
         boxes = self.mailbox.boxes.items()
