@@ -146,7 +146,7 @@ def test_an_app_password_of_the_browser_opens_the_imap_door_until_it_is_ended(
         _filter(ada)
         ada.go("/mailbox/app-passwords/")
         page.get_by_role("button", name="End phone").click()
-        expect(page.get_by_text("lets nobody in any more")).to_be_visible()
+        expect(page.get_by_text("“phone” lets nobody in any more")).to_be_visible()
         with pytest.raises(imaplib.IMAP4.error):
             _read(cell, session)
         assert len(_read(cell, sealed)) == 1
