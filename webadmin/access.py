@@ -226,6 +226,7 @@ TABLE: Final[dict[str, Row]] = {
     "console-withdraw": STATED,
     "console-jobs": STATED,
     "console-job-again": STATED,
+    "console-acts": STATED,
     "console-laws": STATED,
     "console-deliverability": STATED,
     "console-dns": STATED,

@@ -250,7 +250,12 @@ def acts(tenant: str) -> list[ActView]:
 
 def acts_of(tenant: str) -> QuerySet[OperatorAct]:
     """Rows of the same, for `view_of`, a page at a time."""
-    return OperatorAct.objects.filter(tenant=tenant).select_related("session", "proposal__session").order_by("-id")
+    return acts_of_all().filter(tenant=tenant)
+
+
+def acts_of_all() -> QuerySet[OperatorAct]:
+    """The same of every tenant of the cell."""
+    return OperatorAct.objects.select_related("session", "proposal__session").order_by("-id")
 
 
 def view_of(row: OperatorAct) -> ActView:

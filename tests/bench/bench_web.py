@@ -30,7 +30,7 @@ IMPORTS = re.compile(r'(?:from|import)\s*\(?"\./([^"]+)"')
 OWNERS = ("mailbox", "app-passwords", "mail-programs", "own-keys", "account")
 TENANTS = ("tenant", "tenant-domains", "tenant-mailboxes", "tenant-aliases", "tenant-policy", "tenant-decisions",
            "tenant-held", "tenant-access-log", "tenant-log", "tenant-tokens")  # fmt: skip
-OPERATORS = ("console", "console-queue", "console-tenants", "console-jobs", "console-laws")
+OPERATORS = ("console", "console-queue", "console-tenants", "console-jobs", "console-acts", "console-laws")
 EVERYBODY = ("front", "regions", "handed-over", "sign-in", "recover")
 KEYS = {"sign-in", "recover", "app-password-add", "change-password", "app-passwords"}
 

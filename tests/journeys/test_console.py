@@ -86,7 +86,7 @@ def test_a_stuck_message_is_found_explained_and_tried_again(
         page.emulate_media(color_scheme="dark")
         mo.look("console-overview-dark")
         page.emulate_media(color_scheme="light")
-        for name in ("tenants", "jobs", "laws", "waiting", "deliverability", "limits", "keys"):
+        for name in ("tenants", "jobs", "acts", "laws", "waiting", "deliverability", "limits", "keys"):
             mo.go(f"/console/{name}/")
             mo.look(f"console-{name}-light")
         mo.go("/console/tenants/harbour/")

@@ -25,5 +25,6 @@ urlpatterns: list[URLPattern] = [
     path("place/", health.place, name="console-place"),
     path("limits/", limits.listing, name="console-limits"),
     path("tenants/<slug:tenant>/limits/", limits.change, name="console-limit"),
+    path("acts/", work.acts, name="console-acts"),
     path("laws/", work.laws, name="console-laws"),
 ]

@@ -32,7 +32,7 @@ from webadmin.console.forms import LONGEST_WHY
 from webadmin.keyfiles import read_or_make
 
 pytestmark = pytest.mark.django_db
-PAGES = ("", "queue/", "tenants/", "jobs/", "laws/")
+PAGES = ("", "queue/", "tenants/", "jobs/", "acts/", "laws/")
 
 
 def waits(number: int, address: str = "ada@example.is", **more: Any) -> QueueItem:
@@ -164,6 +164,20 @@ def test_an_item_is_opened_tried_again_and_the_tenant_reads_both(mo: Client) -> 
     assert item.state == QueueItem.State.WAITING
     assert item.due <= timezone.now()
     assert acts("harbour") == [f"queue retry {item.pk}: asked by Ada", f"queue show {item.pk}"]
+
+
+def test_the_log_says_what_operators_did_and_what_was_refused_them(mo: Client) -> None:
+    assert "Nobody did anything yet" in text(mo.get("/console/acts/"))
+    mo.post(f"/console/queue/{waits(1).pk}/", {"why": "asked by Ada"})
+    OperatorAct.objects.filter(act__startswith="queue retry").update(refused="operator_country")
+    shown = text(mo.get("/console/acts/"))
+    assert shown.count("/console/tenants/harbour/") == 1
+    for words in ("Operator mo, from IS", "asked by Ada", "operator_country"):
+        assert words in shown
+    keep_out("harbour")
+    shown = text(mo.get("/console/acts/"))
+    assert "asked by Ada" not in shown
+    assert "1 more belongs to a tenant" in shown
 
 
 @pytest.mark.parametrize("why", ["", "no", "x" * (LONGEST_WHY + 1)])

@@ -1,4 +1,4 @@
-"""What the cell does by itself: its jobs, with another try for those that died; and the laws on their way."""
+"""What the cell does by itself, its jobs; what operators did to its tenants; and the laws on their way."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from jurisdiction.records import supposed
+from jurisdiction.records import operators, supposed
 from jurisdiction.records.supposed import Given
 from mailhost.adapters import jobs
 from mailhost.models import Job
 from webadmin import celery, spoken
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
+from webadmin.tenants.journal import operators_line
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,15 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     except jobs.NotPublished as refused:
         messages.error(request, spoken.refusal(refused))
         return redirect(deed.back)
+
+
+@require_safe
+@never_cache
+def acts(request: HttpRequest) -> HttpResponse:
+    """What operators did to tenants or were refused, the newest first, as each tenant reads it of itself."""
+    found = cut(request, operators.acts_of_all(), lambda row: row.tenant, desk(request))
+    lines = [(row.tenant, operators_line(operators.view_of(row))) for row in found.rows]
+    return render(request, "console/acts.html", {"page": found.page, "lines": lines, "kept_out": found.kept_out})
 
 
 @require_safe
