@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,12 +36,14 @@ def serve(listener: socket.socket, answer: Answer, *, idle: float = IDLE) -> Non
         except TimeoutError:
             return
         with asker:
-            asker.settimeout(WITHIN)
             try:
-                words, text = _question(_line(asker))
+                words, text = _question(_line(asker, WITHIN))
+                asker.settimeout(WITHIN)
                 asker.sendall(json.dumps(answer(words, text)).encode() + b"\n")
             except (OSError, ValueError) as problem:
                 log.warning("a question to the directory was none", extra={"error": type(problem).__name__})
+            except Exception as problem:  # noqa: BLE001  # a database that restarts: who asked asks again
+                log.error("a question to the directory had no answer: %s", type(problem).__name__)  # noqa: TRY400
 
 
 def ask(path: Path, words: Sequence[str], text: str, *, within: float) -> dict[str, Any]:
@@ -49,13 +52,17 @@ def ask(path: Path, words: Sequence[str], text: str, *, within: float) -> dict[s
         asking.settimeout(within)
         asking.connect(str(path))
         asking.sendall(json.dumps({"words": list(words), "text": text}).encode() + b"\n")
-        return dict(json.loads(_line(asking)))
+        return dict(json.loads(_line(asking, within)))
 
 
-def _line(connection: socket.socket) -> bytes:
-    """One line. Raises ValueError where it is too long or cut off."""
-    content = b""
+def _line(connection: socket.socket, within: float) -> bytes:
+    """One line, all of it within so many seconds. Raises ValueError where it is too long or cut off, TimeoutError."""
+    content, until = b"", time.monotonic() + within
     while not content.endswith(b"\n"):
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no line in time")
+        connection.settimeout(left)
         more = connection.recv(LONGEST)
         content += more
         if not more or len(content) > LONGEST:

@@ -6,10 +6,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
 from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
 from webadmin import questions
@@ -88,6 +91,36 @@ def test_what_is_no_question_gets_no_answer_and_stops_nobody(line: bytes, answer
         stranger.sendall(line)
         stranger.shutdown(socket.SHUT_WR)
         assert stranger.recv(100) == b""
+    assert claims_at(path).claim_tenant("harbour")
+
+
+def test_a_fault_in_one_answer_leaves_the_others_theirs(answering: Asking) -> None:
+    problems = [OperationalError("the connection is closed")]
+
+    def answer(_words: Sequence[str], _text: str) -> dict[str, object]:
+        if problems:
+            raise problems.pop()
+        return {"fresh": True}
+
+    claims = claims_at(answering(answer))
+    with pytest.raises(DirectoryUnreachable):
+        claims.claim_tenant("harbour")
+    assert claims.claim_tenant("harbour")
+
+
+def test_who_drips_a_question_is_given_up_in_time(answering: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "WITHIN", 0.3)
+    path = answering(lambda _words, _text: {"fresh": True})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as slow:
+        slow.connect(str(path))
+        ended = None
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() < began + 5:
+                slow.sendall(b" ")
+                time.sleep(0.05)
+        ended = time.monotonic() - began
+    assert ended < 3
     assert claims_at(path).claim_tenant("harbour")
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
 
 from directory import claims
 from webadmin import questions
@@ -72,6 +73,8 @@ def by_socket(words: Sequence[str], text: str, cell: str) -> dict[str, Any]:
     options = dict(zip(names, words[1:], strict=False)) | {"domain": text}
     if verb == "prepare" or len(words) != len(names) + 1 or options.get("cell") != cell:
         raise ValueError("no question of a daemon of this cell")
+    # A connection that its server ended meanwhile is no answer's fault: there is no request here that would look.
+    close_old_connections()
     return _answer(verb, options)
 
 
