@@ -47,4 +47,5 @@ def address(broker_url: str) -> str:
     if parts.scheme != "redis+socket":
         return broker_url
     number = parse_qs(parts.query).get("virtual_host", ["0"])[0]
-    return f"unix://{parts.path}?db={number}"
+    # A password stands before the path, as in redis://:password@host.
+    return f"unix://{parts.netloc}{parts.path}?db={number}"

@@ -103,6 +103,7 @@ def test_a_cell_with_redis_keeps_them_there_and_another_in_its_folder(tmp_path: 
         ("rediss://:secret@redis.is-1.test:6380/2", "rediss://:secret@redis.is-1.test:6380/2"),
         ("redis+socket:///run/redis/redis.sock", "unix:///run/redis/redis.sock?db=0"),
         ("redis+socket:///run/redis/redis.sock?virtual_host=3", "unix:///run/redis/redis.sock?db=3"),
+        ("redis+socket://:pw@/run/redis.sock?virtual_host=1", "unix://:pw@/run/redis.sock?db=1"),
     ],
 )
 def test_the_brokers_address_is_read_as_redis_does(broker: str, redis: str) -> None:
