@@ -132,9 +132,8 @@ class Forwarder:
     async def _is_own(self, route: Route, target: str) -> bool:
         """Whether what goes there goes to nobody but the mailbox's own tenant."""
         found = await self._routes.resolve(parse_address(target))
-        if isinstance(found, Routes):
-            return all(one.tenant_id == route.tenant_id for one in found.routes)
-        return not isinstance(found, NotLocal)
+        # Of an address that leads nowhere for now, nobody says here whose it is, and it may lead to somebody again.
+        return isinstance(found, Routes) and all(one.tenant_id == route.tenant_id for one in found.routes)
 
     async def _not_agreed(self, route: Route, now: datetime) -> Why:
         await self._counts.note(route.mailbox_id, Why.NOT_AGREED, now=now)

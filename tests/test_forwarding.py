@@ -193,6 +193,15 @@ async def test_mailboxes_of_the_own_tenant_are_not_asked_and_those_of_another_ar
         assert len(post.waiting()) == goes, target
 
 
+async def test_an_address_that_leads_nowhere_now_is_nobodys_own() -> None:
+    post = Post(replace(COPY, actions=(action("forward", "mo@demo.test"),)))
+    post.talk.add("cleo@demo.test", CLEO)  # the domain is hosted here, for another tenant
+    post.agreements.kept = set()
+    await post.arrive(MAIL)
+    assert post.waiting() == []
+    assert post.counts.told() == {"not_agreed": 1}
+
+
 async def send(post: Post, content: bytes, *, requiretls: bool = False) -> bytes:
     """Forward a judged message; what is in the queue."""
     dns = dns_of(RSA, ED25519)

@@ -58,7 +58,12 @@ def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
 def ask_new(environ: Environ, box: Mailbox, rules: Rules, now: datetime) -> int:
     """Ask every address of these rules that was not asked yet, within the limit of a day; how many. Raises as `ask`."""
     silent = agreements.waiting(box, rules, key=key(environ), now=now)
-    new = [one for one in silent if one.last_day is None and one.may_ask]
-    for one in new:
-        ask(environ, box, one.address, now)
-    return len(new)
+    asked = 0
+    for one in silent:
+        if one.last_day is None and one.may_ask:
+            try:
+                ask(environ, box, one.address, now)
+            except agreements.AskedEnough:
+                break  # those before it were the day's last
+            asked += 1
+    return asked

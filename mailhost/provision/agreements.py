@@ -50,6 +50,8 @@ def ask(box: Mailbox, address: str, *, key: bytes, token: str, now: datetime) ->
     """Note that a letter with this link goes to the address; its last day. An older link ends. Raises AskedEnough."""
     target = parse_address(address)
     with transaction.atomic():
+        # Two windows at once are counted one after the other.
+        Mailbox.objects.select_for_update().get(pk=box.pk)
         row = _row(box, target, key)
         if why := _why_not(box, row, now):
             raise AskedEnough(why)

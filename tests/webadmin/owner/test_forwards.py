@@ -15,8 +15,10 @@ from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.agreements import LETTERS_A_DAY
 from mailhost.message.headers import read_headers
 from mailhost.models import ForwardAgreement, Mailbox, OwnerLanguage, QueueItem
+from mailhost.rules.rule import Rule, action, condition
 from tests.webadmin import people
 from tests.webadmin.owner.test_filters import sent
+from webadmin import forwardwork
 from webadmin.keyfiles import read_or_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,6 +106,14 @@ def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_
     aged()
     assert "3 letters have been sent" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
     assert len(letters()) == 3
+
+
+def test_of_more_addresses_than_a_day_has_letters_those_before_are_asked(ada: Client) -> None:
+    many = [action("forward", f"a{number:02}@elsewhere.test") for number in range(LETTERS_A_DAY + 2)]
+    rules = tuple(Rule("on", (condition("subject", "contains", "tides"),), (one,)) for one in many)
+    box = Mailbox.objects.get(address="ada@example.is")
+    assert forwardwork.ask_new(settings.ENVIRON, box, rules, timezone.now()) == LETTERS_A_DAY
+    assert len(letters()) == LETTERS_A_DAY
 
 
 def test_filters_are_no_way_to_write_to_many_strangers(ada: Client) -> None:
