@@ -89,8 +89,11 @@ class LinkStore(Protocol):
     async def language(self, mailbox_id: int) -> str:
         """In which language the mailbox's owner reads the pages; "" for one who has not been seen there."""
 
-    async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
-        """All of them or none; durable on return. One that is there already gets a new content and a new day."""
+    async def add(
+        self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime
+    ) -> Collection[bytes]:
+        """All of them or none; durable on return. The tokens of those that are new: one that is there already gets a
+        new content and a new day."""
 
     async def remove(self, tokens: Collection[bytes]) -> None:
         """Forget links that nobody was told of."""
@@ -183,10 +186,11 @@ class SecureLinks:
         route = author.routes[0]
         say = self._say(await self._store.language(route.mailbox_id))
         links = [one.link for one in fresh]
-        await self._store.add(links, tenant_id=route.tenant_id, mailbox_id=route.mailbox_id, now=self._now())
+        new = await self._store.add(links, tenant_id=route.tenant_id, mailbox_id=route.mailbox_id, now=self._now())
         told = await self._tell_author(author, fresh, rules, content, why, say)
         if told is not Linked.LINKED:
-            await self._store.remove([link.token for link in links])
+            # Of one that an earlier try made its author may have been told, and its reader.
+            await self._store.remove(new)
             return told
         for one in fresh:
             await self._queue.put(self._note(item, one, rules, route, say), now=self._now())

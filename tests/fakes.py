@@ -341,10 +341,14 @@ class MemoryLinks:
     async def language(self, mailbox_id: int) -> str:
         return self.languages.get(mailbox_id, "")
 
-    async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
+    async def add(
+        self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime
+    ) -> Collection[bytes]:
         if self.failure is not None:
             raise self.failure
+        new = {link.token for link in links}.difference(self.kept)
         self.kept |= {link.token: link for link in links}
+        return new
 
     async def remove(self, tokens: Collection[bytes]) -> None:
         for token in tokens:

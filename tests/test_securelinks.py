@@ -251,6 +251,30 @@ async def test_a_crash_after_the_letter_makes_the_same_links_again_and_never_a_s
     assert {token_digest(bytes(32), address.decode()) for address in addresses} == set(office.links.kept)
 
 
+async def test_a_link_that_was_told_of_stays_though_the_next_letter_finds_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = linking()
+    await office.put("cleo@other.test", "mo@other.test")
+    put = office.outbox.put
+
+    async def full(_message: Outgoing, *, now: datetime) -> None:
+        raise StoreFull("queue")
+
+    monkeypatch.setattr(office.outbox, "put", full)
+    with pytest.raises(StoreFull):
+        await office.work()
+    monkeypatch.setattr(office.outbox, "put", put)
+    [told] = map(words_in, office.notices())
+    office.outbox.claims.clear()
+    office.talk.store.failures = [MailboxFull({ADA.mailbox_id})]
+    office.later(minutes=1)
+    await office.work()
+    assert len(office.links.kept) == 2
+    for link in office.links.kept.values():
+        assert opened(link, told[link.reference])[0] == LETTER
+
+
 def test_what_is_drawn_for_a_link_is_one_readers_and_one_messages_alone() -> None:
     take, again = drawn("a" * 64, "cleo@other.test"), drawn("a" * 64, "cleo@other.test")
     pieces = take(32), take(16), take(16)

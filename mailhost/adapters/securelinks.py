@@ -33,23 +33,33 @@ class DatabaseLinks:
     async def language(self, mailbox_id: int) -> str:
         return await self._readers.run(language, mailbox_id)
 
-    async def add(self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime) -> None:
+    async def add(
+        self, links: Sequence[NewLink], *, tenant_id: int, mailbox_id: int, now: datetime
+    ) -> Collection[bytes]:
         blobs = [await self._put_aside(link.content, now) for link in links]
         kept = [replace(link, content=b"") if blob else link for link, blob in zip(links, blobs, strict=True)]
         rows = [_row(link, blob) for link, blob in zip(kept, blobs, strict=True)]
 
-        def work(cursor: Cursor) -> None:
+        def work(cursor: Cursor) -> frozenset[bytes]:
+            marks = ", ".join(["%s"] * len(links))
+            cursor.execute(
+                f"SELECT token FROM mailhost_securelink WHERE token IN ({marks})", [link.token for link in links]
+            )
+            there = {bytes(row[0]) for row in cursor.fetchall()}
             cursor.executemany(
                 "INSERT INTO mailhost_securelink (cell, tenant_id, mailbox_id, token, verifier, salt, parameters,"
                 " reference, made, expires, opened, answers, record, content, blob)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, %s, %s)"
                 # A large content that was there has lost its row, and the store's sweep takes it away.
                 " ON CONFLICT (token) DO UPDATE SET made = excluded.made, expires = excluded.expires,"
+                # The words are the same, and what is derived from them may cost more by now.
+                " verifier = excluded.verifier, salt = excluded.salt, parameters = excluded.parameters,"
                 " record = excluded.record, content = excluded.content, blob = excluded.blob",
                 [(self._cell, tenant_id, mailbox_id, *row) for row in rows],
             )
+            return frozenset(link.token for link in links if link.token not in there)
 
-        await self._writer.change(work)
+        return await self._writer.change(work)
 
     async def _put_aside(self, content: bytes, now: datetime) -> str:
         if len(content) < BLOB_FROM:

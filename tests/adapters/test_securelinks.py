@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -49,9 +50,9 @@ def store(cell: Cell) -> DatabaseLinks:
     return DatabaseLinks(cell.shop.writer, cell.shop.readers, cell.shop.blobs, cell="is-1")
 
 
-async def add(cell: Cell, *links: NewLink) -> None:
+async def add(cell: Cell, *links: NewLink) -> Collection[bytes]:
     box = cell.ada.mailbox
-    await store(cell).add(links, tenant_id=box.tenant_id, mailbox_id=box.pk, now=NOW)
+    return await store(cell).add(links, tenant_id=box.tenant_id, mailbox_id=box.pk, now=NOW)
 
 
 def read(cell: Cell, token: str, today: date = TODAY) -> bytes:
@@ -123,10 +124,12 @@ async def test_the_same_link_again_is_one_link_with_the_newer_content(cell: Cell
     await add(cell, link)
     await run(read, cell, token)
     again = replace(fresh(LETTER, TODAY + timedelta(days=32))[1], token=link.token, reference=link.reference)
-    await add(cell, replace(again, salt=link.salt, verifier=link.verifier))
+    assert await add(cell, replace(again, salt=link.salt, verifier=b"d" * 32)) == frozenset()
     [row] = await run(lambda: list(SecureLink.objects.all()))
     assert (row.opened, row.expires) == (1, TODAY + timedelta(days=32))
-    assert (row.blob, bytes(row.content)) == ("", again.content)
+    assert (row.blob, bytes(row.content), bytes(row.verifier)) == ("", again.content, b"d" * 32)
+    other = fresh(LETTER)[1]
+    assert await add(cell, replace(again, salt=link.salt), other) == {other.token}
 
 
 async def test_the_language_of_an_owner_is_what_they_were_last_seen_with(cell: Cell) -> None:
