@@ -79,6 +79,12 @@ _OPERATORS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("app-password ", _("worked on app passwords of yours")),
     ("sending ", _("changed who may send how much")),
     ("receiving ", _("changed what mail you take")),
+    ("filters ", _("worked on filters of yours")),
+    ("vacation ", _("worked on an absence message of yours")),
+    ("consent ", _("worked on consents of yours")),
+    ("import ", _("brought mail into a mailbox of yours")),
+    ("token ", _("worked on tokens of your programs")),
+    ("quickstart", _("set up this host with your organisation")),
 )
 
 

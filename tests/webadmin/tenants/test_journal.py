@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -22,7 +24,7 @@ from tests.provision import house
 from tests.webadmin import people
 from tests.webadmin.tenants.conftest import number_of
 from tests.webadmin.tenants.test_people import box
-from webadmin import access
+from webadmin import access, cli
 from webadmin.tenants import journal
 from webadmin.tenants.models import OwnAct
 
@@ -147,6 +149,16 @@ def test_the_logs_entries_are_cut_in_the_database(ada: Client, read: Counter[str
 def test_no_tenant_reads_the_name_of_an_address(name: str) -> None:
     for what in (f"look at {name}", f"send {name}"):
         assert "console" not in str(journal.words_of(what))
+
+
+def test_every_act_of_the_command_line_has_words() -> None:
+    acts = {
+        literal
+        for module in Path(cli.__file__).parent.glob("*.py")
+        for literal in re.findall(r'(?:\.act|\bowned)\(.*?, f?"([a-z][a-z -]*)', module.read_text(encoding="utf-8"))
+    }
+    assert len(acts) > 20
+    assert {act for act in acts if journal.words_of(act) == act} == set()
 
 
 def test_what_nobody_wrote_words_for_is_shown_as_it_is() -> None:
