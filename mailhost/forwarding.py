@@ -40,7 +40,7 @@ from mailhost.message.submitted import authors, is_sealed
 from mailhost.message.trace import fold, received
 from mailhost.outbox import Forward, Outgoing, Passing, Queue, TlsNeed
 from mailhost.ports import Route, WishCounts
-from mailhost.routing import NotLocal, RouteCache, Routes
+from mailhost.routing import NotLocal, RouteCache, leads_only_to
 from mailhost.signing import SigningKeys
 
 DELIVERED_TO: Final = b"delivered-to"
@@ -52,7 +52,7 @@ class Why(StrEnum):
     FORWARDED = "forwarded"
     LOOP = "loop"  # it was forwarded from this mailbox before
     OVER_LIMIT = "over_limit"
-    NOT_AGREED = "not_agreed"  # nobody has pressed the button that it was asked to press
+    NOT_AGREED = "not_agreed"  # its reader has not pressed the button for it, or has pressed the one that ends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,13 @@ class Forwarder:
         }
 
     async def _agreed(self, route: Route, targets: Sequence[str]) -> frozenset[str]:
-        elsewhere = [target for target in targets if not await self._is_own(route, target)]
+        elsewhere = [
+            target
+            for target in targets
+            if not leads_only_to(route.tenant_id, await self._routes.resolve(parse_address(target)))
+        ]
         given = await self._agreements.given(route.mailbox_id, elsewhere) if elsewhere else frozenset()
         return frozenset(targets).difference(elsewhere) | given
-
-    async def _is_own(self, route: Route, target: str) -> bool:
-        """Whether what goes there goes to nobody but the mailbox's own tenant."""
-        found = await self._routes.resolve(parse_address(target))
-        # Of an address that leads nowhere for now, nobody says here whose it is, and it may lead to somebody again.
-        return isinstance(found, Routes) and all(one.tenant_id == route.tenant_id for one in found.routes)
 
     async def _not_agreed(self, route: Route, now: datetime) -> Why:
         await self._counts.note(route.mailbox_id, Why.NOT_AGREED, now=now)

@@ -75,6 +75,14 @@ def resolve(address: Address, found: Found) -> RouteAnswer:
     return NoSuchRecipient()
 
 
+def leads_only_to(tenant_id: int, answer: RouteAnswer) -> bool:
+    """Whether mail to that address goes to nobody but this tenant, whoever its domain belongs to.
+
+    Of an address that leads nowhere for now, nobody says here whose it is, and it may lead to somebody again.
+    """
+    return isinstance(answer, Routes) and all(one.tenant_id == tenant_id for one in answer.routes)
+
+
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
     """Sizes in addresses, ages in seconds."""

@@ -15,6 +15,7 @@ from mailhost.message.address import parse_address
 from mailhost.message.forwardletter import asking
 from mailhost.models import Mailbox
 from mailhost.outbox import Forward, Outgoing, Passing
+from mailhost.ports import StoreError
 from mailhost.provision import agreements, languages
 from mailhost.rules.rule import Rules
 from mailhost.wiring.posting import send_out
@@ -30,13 +31,13 @@ def key(environ: Environ) -> bytes:
 def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
     """Send one letter. Raises AskedEnough, StoreFull, StoreUnavailable."""
     token, word = new_token(), secrets.token_hex(16)
-    last_day = agreements.ask(box, address, key=key(environ), token=token, now=now)
+    counted = agreements.ask(box, address, key=key(environ), now=now)
     to, domain = parse_address(address), box.address.rpartition("@")[2]
     content = asking(
         to=str(to),
         owner=box.address,
         link=f"{environ.web_address}/f/{token}",
-        last_day=last_day,
+        last_day=counted.last_day,
         message_id=f"{word}@{domain}",
         now=now,
         say=spoken.into(languages.of(box)),
@@ -52,7 +53,12 @@ def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
         smtputf8=not content.isascii(),
         passing=Passing.COPY,
     )
-    send_out(daemons.surroundings(environ), message)
+    try:
+        send_out(daemons.surroundings(environ), message)
+    except StoreError:
+        agreements.unsent(counted)
+        raise
+    agreements.sent(counted, token, key=key(environ))
 
 
 def ask_new(environ: Environ, box: Mailbox, rules: Rules, now: datetime) -> int:

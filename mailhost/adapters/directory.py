@@ -31,7 +31,7 @@ class DatabaseDirectory:
         self._readers = readers
 
     async def lookup(self, addresses: Collection[str], domains: Collection[str]) -> Found:
-        return await self._readers.run(_lookup, tuple(addresses), tuple(domains))
+        return await self._readers.run(look_up, tuple(addresses), tuple(domains))
 
     async def version(self) -> int:
         """Number that every change of a mailbox, alias, domain, key or tenant raises."""
@@ -55,7 +55,8 @@ def _version() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _lookup(addresses: Collection[str], domains: Collection[str]) -> Found:
+def look_up(addresses: Collection[str], domains: Collection[str]) -> Found:
+    """As `DatabaseDirectory.lookup`, on the calling thread's own connection."""
     return Found(_routes(addresses), _domains(domains))
 
 

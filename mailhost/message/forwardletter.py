@@ -1,4 +1,4 @@
-"""The letter that asks an address elsewhere whether it takes what a mailbox here forwards to it.
+"""The letter that asks an address elsewhere whether it takes what a mailbox here forwards to it, and lets it end that.
 
 In: whose mail, the link, its last day, the owner's language. Out: a complete message. Its reader may not know the
 owner's language, so English stands below it.
@@ -33,9 +33,10 @@ def _asked(owner: str, link: str, last_day: date, say: Say) -> list[str]:
             " on this page:"
         ).format(owner=owner),
         f"{SET_IN}{link}",
-        say("It has one button. You need no account, and it asks for no password and for nothing else of yours."),
+        say("You need no account, and the page asks for no password and for nothing else of yours."),
         say(
             "If you do not know {owner}, or do not want this, do nothing: the link ends after {day}, and nothing is"
-            " sent on to you."
+            " sent on to you. On the page you can also say that you do not want to be asked again."
         ).format(owner=owner, day=last_day.isoformat()),
+        say("If you agree, keep this letter: the same page lets you end it at any time."),
     ]

@@ -31,17 +31,20 @@ class OwnerWishes(models.Model):
 
 
 class ForwardAgreement(models.Model):
-    """That an address elsewhere takes what a mailbox forwards to it, or has been asked (`mailhost.agreements`)."""
+    """That an address elsewhere takes what a mailbox forwards to it, was asked, or wants none (see `agreements`)."""
 
     scope: ClassVar[Scope] = Scope.CELL
-    disclosure: ClassVar[Disclosure] = Disclosure(clear="mailbox agreed expires asked letters", derived="digest token")
+    disclosure: ClassVar[Disclosure] = Disclosure(
+        clear="mailbox agreed ended expires asked letters", derived="digest token"
+    )
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
     digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of mailbox and address
     token = models.BinaryField(max_length=16, unique=True, null=True)  # keyed hash of what stands in the link
     agreed = models.DateField(null=True)
-    expires = models.DateField(db_index=True)  # the last day of the link
-    asked = models.DateTimeField(null=True)  # the hour of the last letter
+    ended = models.DateField(null=True)
+    expires = models.DateField(db_index=True)  # the last day of the link, and of the row, while nobody has agreed
+    asked = models.DateTimeField(null=True)  # the full hour after the last letter
     letters = models.PositiveSmallIntegerField(default=0)
 
     def __str__(self) -> str:

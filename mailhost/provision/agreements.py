@@ -1,21 +1,37 @@
-"""Asking addresses elsewhere whether they take forwards: which wait, who may be asked again, and their answer.
+"""Asking addresses elsewhere whether they take forwards: which wait, who may be asked again, and their answers.
 
-An address of the tenant's own domains is not asked: what is forwarded there leaves to nobody. The letter itself is
-written and sent by whoever calls `ask`; here stand the limits, which hold however often a filter is made and removed.
+What goes to nobody but the tenant is not asked, by the same rule that lets it through (`routing.leads_only_to`). The
+letter itself is written and sent by whoever calls `ask`, and `sent` or `unsent` says what became of it, so that a link
+which came before counts until another one is on its way. The limits hold however often a filter is made and removed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from mailhost.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, agreement_digest, link_digest
+from mailhost.adapters import directory
+from mailhost.agreements import (
+    LETTERS,
+    LETTERS_A_DAY,
+    LIFE,
+    NEXT,
+    PAUSE,
+    PEACE,
+    State,
+    Step,
+    agreement_digest,
+    counted_from,
+    link_digest,
+)
 from mailhost.message.address import Address, parse_address
-from mailhost.models import Domain, ForwardAgreement, Mailbox
+from mailhost.models import ForwardAgreement, Mailbox
 from mailhost.provision.errors import CannotProvision, NotFound
+from mailhost.routing import leads_only_to, names_to_look_up, resolve
 from mailhost.rules.rule import Rules, targets
 
 
@@ -25,78 +41,126 @@ class AskedEnough(CannotProvision):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An address that has not agreed. `last_day` is that of its link, None where none is under way."""
+    """An address that nothing is forwarded to. `last_day` is that of its link, None where none is under way; `ended`
+    is the day on which its reader ended it."""
 
     address: str
     last_day: date | None
     may_ask: bool
+    ended: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that may be sent, and has been counted. `letters` and `asked` are what was counted before it."""
+
+    agreement: int
+    last_day: date
+    letters: int
+    asked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a link is about: whose forwards, and since when its reader takes them, or does not want them."""
+
+    mailbox: Mailbox
+    agreed: date | None
+    ended: date | None
 
 
 def waiting(box: Mailbox, rules: Rules, *, key: bytes, now: datetime) -> list[Waiting]:
-    """Addresses that rules in use forward to and that have not agreed, in their order."""
+    """Addresses that rules in use forward to and that take nothing yet, or no longer, in their order."""
     found = []
-    for address in sorted(targets(tuple(one for one in rules if not one.off))):
-        target = parse_address(address)
-        if not _is_own(box, target):
-            row = _row(box, target, key)
-            if row is None or row.agreed is None:
-                open_ = row is not None and row.expires >= now.date()
-                last_day = row.expires if row is not None and open_ else None
-                found.append(Waiting(address, last_day, may_ask=_why_not(box, row, now) == ""))
+    for target in _elsewhere(box, targets(tuple(one for one in rules if not one.off))):
+        row, address = _row(box, target, key), str(target)
+        if (state := _state(row, now.date())) is State.AGREED:
+            continue
+        # Where its letter could not be written, there is an asking without a link.
+        last_day = row.expires if row is not None and state is State.ASKED and row.token is not None else None
+        ended = row.ended if row is not None and state is State.ENDED else None
+        found.append(Waiting(address, last_day, _why_not(box, row, now) == "", ended))
     return found
 
 
-def ask(box: Mailbox, address: str, *, key: bytes, token: str, now: datetime) -> date:
-    """Note that a letter with this link goes to the address; its last day. An older link ends. Raises AskedEnough."""
-    target = parse_address(address)
+def ask(box: Mailbox, address: str, *, key: bytes, now: datetime) -> Letter:
+    """Count a letter that is about to go to the address, with a new link. Raises AskedEnough."""
+    target, today = parse_address(address), now.date()
     with transaction.atomic():
         # Two windows at once are counted one after the other.
         Mailbox.objects.select_for_update().get(pk=box.pk)
         row = _row(box, target, key)
         if why := _why_not(box, row, now):
             raise AskedEnough(why)
-        letters = row.letters if row is not None and row.expires >= now.date() else 0
-        values = {
-            "mailbox": box,
-            "token": link_digest(key, token),
-            "expires": (now + LIFE).date(),
-            "letters": letters + 1,
-            "asked": now.replace(minute=0, second=0, microsecond=0),
-        }
-        made, _ = ForwardAgreement.objects.update_or_create(
-            digest=agreement_digest(key, box.pk, target), defaults=values
-        )
-    return made.expires
+        if row is None or _state(row, today) is State.NONE:
+            fresh = {"mailbox": box, "token": None, "ended": None, "expires": (now + LIFE).date(), "letters": 0}
+            row, _ = ForwardAgreement.objects.update_or_create(
+                digest=agreement_digest(key, box.pk, target), defaults=fresh
+            )
+        letter = Letter(row.pk, (now + LIFE).date(), row.letters, row.asked)
+        row.letters, row.asked = row.letters + 1, counted_from(now)
+        row.save(update_fields=["letters", "asked"])
+    return letter
 
 
-def asked_by(token: str, *, key: bytes, today: date) -> Mailbox:
-    """Whose forwards the holder of this link is asked about. Raises NotFound."""
-    return _of(token, key, today).mailbox
+def sent(letter: Letter, token: str, *, key: bytes) -> None:
+    """The letter is on its way: its link counts, and an older one has ended."""
+    ForwardAgreement.objects.filter(pk=letter.agreement, agreed=None, ended=None).update(
+        token=link_digest(key, token), expires=letter.last_day
+    )
 
 
-def agree(token: str, *, key: bytes, today: date) -> Mailbox:
-    """The holder of the link takes them; the link is used up. Raises NotFound."""
+def unsent(letter: Letter) -> None:
+    """The letter could not be written: it does not count, and an older link stays what it was."""
+    ForwardAgreement.objects.filter(pk=letter.agreement).update(letters=letter.letters, asked=letter.asked)
+
+
+def asked_by(token: str, *, key: bytes, today: date) -> Asked:
+    """What the holder of this link is asked about. Raises NotFound."""
     row = _of(token, key, today)
-    ForwardAgreement.objects.filter(pk=row.pk).update(agreed=today, token=None)
-    return row.mailbox
+    return Asked(row.mailbox, row.agreed, row.ended)
+
+
+def answered(token: str, step: Step, *, key: bytes, today: date) -> Asked:
+    """The holder of the link says yes or no. Raises NotFound."""
+    with transaction.atomic():
+        row = _take(_of(token, key, today), step, today)
+    return Asked(row.mailbox, row.agreed, row.ended)
+
+
+def end(box: Mailbox, address: str, *, key: bytes, today: date) -> None:
+    """The operator says for a reader who wants no forwards of this mailbox; it makes no difference whether any went."""
+    digest = agreement_digest(key, box.pk, parse_address(address))
+    with transaction.atomic():
+        row, _ = ForwardAgreement.objects.get_or_create(digest=digest, defaults={"mailbox": box, "expires": today})
+        _take(row, Step.NO, today)
 
 
 def vouch(box: Mailbox, rules: Rules, *, key: bytes, today: date) -> int:
-    """Take the operator's word that every address of these rules has agreed; how many of them had to be asked."""
-    found = [target for target in map(parse_address, targets(rules)) if not _is_own(box, target)]
-    for target in found:
-        values = {"mailbox": box, "token": None, "agreed": today, "expires": today, "asked": None}
-        ForwardAgreement.objects.update_or_create(digest=agreement_digest(key, box.pk, target), defaults=values)
-    return len(found)
+    """Take the operator's word that every address of these rules has agreed; how many had ended it and stay out."""
+    ended = 0
+    for target in _elsewhere(box, targets(rules)):
+        with transaction.atomic():
+            digest = agreement_digest(key, box.pk, target)
+            row, _ = ForwardAgreement.objects.get_or_create(digest=digest, defaults={"mailbox": box, "expires": today})
+            if (_state(row, today), Step.VOUCHED) in NEXT:
+                _take(row, Step.VOUCHED, today)
+            else:
+                ended += 1
+    return ended
 
 
 def sweep(today: date) -> int:
-    """Forget links that nobody pressed; how many."""
+    """Forget links that nobody pressed, and whoever has been left in peace for long; how many."""
     return ForwardAgreement.objects.filter(agreed=None, expires__lt=today).delete()[0]
 
 
-def _is_own(box: Mailbox, target: Address) -> bool:
-    return Domain.objects.filter(tenant=box.tenant_id, name=target.domain, verified__isnull=False).exists()
+def _elsewhere(box: Mailbox, addresses: Collection[str]) -> list[Address]:
+    """Those that somebody else would get mail at, in their order."""
+    parsed = [parse_address(one) for one in sorted(addresses)]
+    names = {name for one in parsed for name in names_to_look_up(one)}
+    found = directory.look_up(names, {one.domain for one in parsed})
+    return [one for one in parsed if not leads_only_to(box.tenant_id, resolve(one, found))]
 
 
 def _row(box: Mailbox, target: Address, key: bytes) -> ForwardAgreement | None:
@@ -105,19 +169,46 @@ def _row(box: Mailbox, target: Address, key: bytes) -> ForwardAgreement | None:
 
 def _of(token: str, key: bytes, today: date) -> ForwardAgreement:
     rows = ForwardAgreement.objects.select_related("mailbox", "mailbox__tenant")
-    row = rows.filter(token=link_digest(key, token), expires__gte=today).first()
+    # An agreement has no last day, nor has the link that ends it.
+    lasting = Q(agreed__isnull=False) | Q(expires__gte=today)
+    row = rows.filter(lasting, token=link_digest(key, token)).first()
     if row is None:
-        raise NotFound("this link has ended, or it was pressed already")
+        raise NotFound("this link has ended, or a newer letter has another one")
+    return row
+
+
+def _state(row: ForwardAgreement | None, today: date) -> State:
+    if row is None or (row.agreed is None and row.expires < today):
+        return State.NONE
+    if row.ended is not None:
+        return State.ENDED
+    return State.ASKED if row.agreed is None else State.AGREED
+
+
+def _take(row: ForwardAgreement, step: Step, today: date) -> ForwardAgreement:
+    """Bring the row into the state that follows. Who says the same again changes no day."""
+    before = _state(row, today)
+    after = NEXT[before, step]
+    if after is not before:
+        row.agreed = today if after is State.AGREED else None
+        row.ended = today if after is State.ENDED else None
+        row.expires = today + PEACE if after is State.ENDED else row.expires
+        row.save(update_fields=["agreed", "ended", "expires"])
     return row
 
 
 def _why_not(box: Mailbox, row: ForwardAgreement | None, now: datetime) -> str:
     """Why no letter can be sent; "" where one can."""
-    if row is not None and row.expires >= now.date():
+    state = _state(row, now.date())
+    if row is not None and state is State.ENDED:
+        day = row.expires.isoformat()
+        return f"its reader does not want forwards from here, and is asked again after {day} at the earliest"
+    if row is not None and state is State.ASKED:
         if row.letters >= LETTERS:
             return f"{LETTERS} letters have been sent; when their link has ended, more can be"
         if row.asked is not None and now < row.asked + PAUSE:
-            return "a letter was sent within the last hour; wait for it"
+            clock = f"{row.asked + PAUSE:%H:%M}"
+            return f"a letter was sent a short while ago; another can be sent from {clock} UTC"
     lately = ForwardAgreement.objects.filter(mailbox=box, asked__gt=now - timedelta(days=1))
     if (lately.aggregate(sum=Sum("letters"))["sum"] or 0) >= LETTERS_A_DAY:
         return f"{LETTERS_A_DAY} letters have been sent today; send this one tomorrow"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from mailhost.adapters.agreements import DatabaseAgreements
-from mailhost.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, new_token
-from mailhost.models import Domain, ForwardAgreement
+from mailhost.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, PEACE, Step, new_token
+from mailhost.models import Domain, ForwardAgreement, Mailbox, Tenant
 from mailhost.provision import agreements
 from mailhost.provision.agreements import AskedEnough, Waiting
 from mailhost.provision.errors import NotFound
@@ -26,9 +26,14 @@ def rule(*addresses: str, off: bool = False) -> Rule:
 
 
 async def ask(cell: Cell, address: str = ELSEWHERE, now: datetime = NOW) -> str:
-    token = new_token()
-    await cell.shop.readers.run(lambda: agreements.ask(cell.ada.mailbox, address, key=KEY, token=token, now=now))
+    token, run = new_token(), cell.shop.readers.run
+    letter = await run(lambda: agreements.ask(cell.ada.mailbox, address, key=KEY, now=now))
+    await run(lambda: agreements.sent(letter, token, key=KEY))
     return token
+
+
+async def say(cell: Cell, token: str, step: Step, today: date = TODAY) -> agreements.Asked:
+    return await cell.shop.readers.run(lambda: agreements.answered(token, step, key=KEY, today=today))
 
 
 async def given(cell: Cell, *targets: str) -> frozenset[str]:
@@ -44,42 +49,104 @@ async def test_whoever_was_asked_agrees_once_and_for_one_mailbox(cell: Cell) -> 
     token = await ask(cell)
     assert await given(cell, ELSEWHERE) == frozenset()
     looked = await run(lambda: agreements.asked_by(token, key=KEY, today=TODAY))
-    assert looked == cell.ada.mailbox
+    assert looked == agreements.Asked(cell.ada.mailbox, None, None)
     assert await given(cell, ELSEWHERE) == frozenset(), "looking is no answer"
-    assert await run(lambda: agreements.agree(token, key=KEY, today=TODAY)) == cell.ada.mailbox
+    assert await say(cell, token, Step.YES) == agreements.Asked(cell.ada.mailbox, TODAY, None)
     assert await given(cell, "ada@ELSEWHERE.test", "mo@elsewhere.test", "no address") == {"ada@ELSEWHERE.test"}
     port = DatabaseAgreements(cell.shop.readers, key=KEY)
     assert await port.given(cell.ben.mailbox.pk, [ELSEWHERE]) == frozenset()
-    with pytest.raises(NotFound):
-        await run(lambda: agreements.agree(token, key=KEY, today=TODAY))
+    assert (await say(cell, token, Step.YES, TODAY + LIFE)).agreed == TODAY, "who says it again changes no day"
     assert await waiting(cell, rule(ELSEWHERE)) == []
     assert await run(agreements.sweep, TODAY + timedelta(days=400)) == 0, "an agreement lasts"
+
+
+async def test_the_link_ends_an_agreement_for_as_long_as_there_is_one(cell: Cell) -> None:
+    run, later = cell.shop.readers.run, NOW + timedelta(days=400)
+    token = await ask(cell)
+    await say(cell, token, Step.YES)
+    assert await say(cell, token, Step.NO, later.date()) == agreements.Asked(cell.ada.mailbox, None, later.date())
+    assert await given(cell, ELSEWHERE) == frozenset()
+    assert await waiting(cell, rule(ELSEWHERE), now=later) == [
+        Waiting("ada@elsewhere.test", None, may_ask=False, ended=later.date())
+    ]
+    with pytest.raises(AskedEnough, match="does not want"):
+        await ask(cell, now=later)
+    assert await run(agreements.sweep, (later + PEACE).date()) == 0
+    await say(cell, token, Step.YES, (later + PEACE).date())
+    assert await given(cell, ELSEWHERE) == {ELSEWHERE}
+
+
+async def test_who_does_not_want_it_is_left_in_peace_for_a_year_and_forgotten(cell: Cell) -> None:
+    await say(cell, await ask(cell), Step.NO)
+    over = NOW + PEACE + timedelta(days=1)
+    assert [one.may_ask for one in await waiting(cell, rule(ELSEWHERE), now=over)] == [True]
+    await say(cell, await ask(cell, now=over), Step.YES, over.date())
+    assert await given(cell, ELSEWHERE) == {ELSEWHERE}
+    await say(cell, await ask(cell, "mo@elsewhere.test"), Step.NO)
+    assert await cell.shop.readers.run(agreements.sweep, over.date()) == 1
+
+
+async def test_a_reader_who_answers_while_the_next_letter_is_written_keeps_the_link(cell: Cell) -> None:
+    run, token = cell.shop.readers.run, await ask(cell)
+    letter = await run(lambda: agreements.ask(cell.ada.mailbox, ELSEWHERE, key=KEY, now=NOW + 2 * PAUSE))
+    await say(cell, token, Step.YES)
+    await run(lambda: agreements.sent(letter, new_token(), key=KEY))
+    assert (await say(cell, token, Step.NO)).ended == TODAY
+
+
+async def test_between_two_letters_there_is_an_hour_also_around_the_turn_of_one(cell: Cell) -> None:
+    late = NOW.replace(minute=59, second=59)
+    await ask(cell, now=late)
+    for after in (timedelta(seconds=1), timedelta(minutes=59)):
+        with pytest.raises(AskedEnough, match="another can be sent from 16:00 UTC"):
+            await ask(cell, now=late + after)
+    await ask(cell, now=late + PAUSE + timedelta(seconds=1))
+    # On the full hour itself it is an hour as well, and never more than two.
+    at = (NOW + timedelta(days=2)).replace(minute=0, second=0)
+    await ask(cell, "mo@elsewhere.test", now=at)
+    with pytest.raises(AskedEnough):
+        await ask(cell, "mo@elsewhere.test", now=at + PAUSE - timedelta(seconds=1))
+    await ask(cell, "mo@elsewhere.test", now=at + PAUSE)
+
+
+async def test_what_is_ones_own_is_what_leads_to_nobody_else_whoever_the_domain_belongs_to(cell: Cell) -> None:
+    def guest() -> None:
+        tenant = Tenant.objects.create(cell="is-1", slug="guest", name="Guest", created=TODAY)
+        Mailbox.objects.filter(pk=cell.ben.mailbox.pk).update(tenant=tenant)
+
+    run = cell.shop.readers.run
+    assert await waiting(cell, rule("ben@example.is")) == []
+    await run(guest)
+    assert [one.address for one in await waiting(cell, rule("ben@example.is"))] == ["ben@example.is"]
+    ben = await run(lambda: Mailbox.objects.get(pk=cell.ben.mailbox.pk))
+    theirs = await run(lambda: agreements.waiting(ben, (rule("ada@example.is", "ben@example.is"),), key=KEY, now=NOW))
+    assert [one.address for one in theirs] == ["ada@example.is"]
 
 
 async def test_a_link_ends_after_its_days_and_with_the_next_letter(cell: Cell) -> None:
     run = cell.shop.readers.run
     first = await ask(cell)
-    second = await ask(cell, now=NOW + PAUSE)
+    second = await ask(cell, now=NOW + 2 * PAUSE)
     over = TODAY + LIFE + timedelta(days=1)
     for token, today in ((first, TODAY), (second, over), (new_token(), TODAY), ("", TODAY), ("\udc80", TODAY)):
         with pytest.raises(NotFound):
-            await run(lambda t, d: agreements.agree(t, key=KEY, today=d), token, today)
+            await say(cell, token, Step.YES, today)
     assert await run(agreements.sweep, TODAY + LIFE) == 0
     assert await run(agreements.sweep, over) == 1
 
 
 async def test_letters_are_few_for_an_address_and_for_a_mailbox(cell: Cell) -> None:
     await ask(cell)
-    with pytest.raises(AskedEnough, match="within the last hour"):
+    with pytest.raises(AskedEnough, match="a short while ago"):
         await ask(cell)
     for number in range(1, LETTERS):
-        await ask(cell, now=NOW + number * PAUSE)
+        await ask(cell, now=NOW + 2 * number * PAUSE)
     with pytest.raises(AskedEnough, match="3 letters"):
         await ask(cell, now=NOW + timedelta(days=2))
     for number in range(LETTERS_A_DAY - LETTERS):
-        await ask(cell, f"a{number}@elsewhere.test", now=NOW + LETTERS * PAUSE)
+        await ask(cell, f"a{number}@elsewhere.test", now=NOW + 2 * LETTERS * PAUSE)
     with pytest.raises(AskedEnough, match="10 letters"):
-        await ask(cell, "mo@elsewhere.test", now=NOW + LETTERS * PAUSE)
+        await ask(cell, "mo@elsewhere.test", now=NOW + 2 * LETTERS * PAUSE)
     await ask(cell, "mo@elsewhere.test", now=NOW + timedelta(days=2))
 
 
@@ -98,9 +165,14 @@ async def test_what_waits_is_what_rules_in_use_send_outside(cell: Cell) -> None:
 
 async def test_an_operator_may_say_that_they_have_agreed(cell: Cell) -> None:
     rules = (rule(ELSEWHERE, "ben@example.is"),)
-    vouch = lambda: agreements.vouch(cell.ada.mailbox, rules, key=KEY, today=TODAY)  # noqa: E731
-    assert await cell.shop.readers.run(vouch) == 1
+    box, run = cell.ada.mailbox, cell.shop.readers.run
+    vouch = lambda: agreements.vouch(box, rules, key=KEY, today=TODAY)  # noqa: E731
+    assert await run(vouch) == 0
+    assert await run(ForwardAgreement.objects.count) == 1
     assert await given(cell, ELSEWHERE) == {ELSEWHERE}
+    await run(lambda: agreements.end(box, ELSEWHERE, key=KEY, today=TODAY))
+    assert await run(vouch) == 1, "not against its reader"
+    assert await given(cell, ELSEWHERE) == frozenset()
 
 
 async def test_no_row_names_an_address_or_holds_a_link(cell: Cell) -> None:

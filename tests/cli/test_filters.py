@@ -37,7 +37,7 @@ def test_what_is_set_is_shown_in_the_same_form(skerry: Skerry, ada: Any, file: P
     words = ("ada@example.is", "--password-stdin")
     assert skerry("filters", "show", *words, "--json", typed=TYPED).json == {"version": 1, "rules": []}
     made = skerry("filters", "set", *words, "--file", str(file), "--json", typed=TYPED).json
-    assert made == {"address": "ada@example.is", "rules": 1, "asked": 0}
+    assert made == {"address": "ada@example.is", "rules": 1, "asked": 0, "ended": 0}
     assert skerry("filters", "show", *words, "--json", typed=TYPED).json == RULES
     assert json.loads(skerry("filters", "show", *words, typed=TYPED).out) == RULES
 
@@ -86,3 +86,27 @@ def test_addresses_elsewhere_are_asked_unless_the_operator_says_that_they_have_a
     assert skerry(*words, "--agreed", typed=TYPED).json["asked"] == 0
     assert ForwardAgreement.objects.get().agreed is not None
     assert OperatorAct.objects.filter(act="filters set --agreed").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_operator_ends_forwards_for_a_reader_and_no_later_word_of_theirs_undoes_it(
+    skerry: Skerry, ada: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "on.json"
+    on = RULES["rules"][0] | {"then": [{"does": "forward", "value": "mo@elsewhere.test"}]}
+    file.write_text(json.dumps(RULES | {"rules": [on]}))
+    words = ("filters", "set", "ada@example.is", "--password-stdin", "--file", str(file), "--agreed", "--json")
+    assert skerry(*words, typed=TYPED).json["ended"] == 0
+    end = ("filters", "end", "ada@example.is", "Mo@Elsewhere.test", "--json")
+    assert skerry(*end, "--dry-run").json == {"address": "ada@example.is", "ended": True, "dry_run": True}
+    assert ForwardAgreement.objects.get().ended is None
+    assert skerry(*end).json == {"address": "ada@example.is", "ended": True}
+    assert ForwardAgreement.objects.get().agreed is None
+    assert skerry(*words, typed=TYPED).json["ended"] == 1
+    assert ForwardAgreement.objects.get().agreed is None
+    # Whether anything ever went to an address is not told.
+    never = skerry("filters", "end", "ada@example.is", "cleo@elsewhere.test", "--json")
+    assert never.json == {"address": "ada@example.is", "ended": True}
+    refused = skerry("filters", "end", "ada@example.is", "no address", "--json")
+    assert (refused.code, refused.json["error"][:20]) == (1, "the reader's address")
+    assert OperatorAct.objects.filter(act="filters end").count() == 3

@@ -1,7 +1,8 @@
-"""`skerry filters show|set`: an owner's rules, shown and changed with the account password.
+"""`skerry filters show|set|end`: an owner's rules, shown and changed with the account password; forwards ended without.
 
 The host could open them without it, since it has to at every delivery. The command does not, so that nobody reads
-whom somebody corresponds with by the way, and both are on record for the tenant.
+whom somebody corresponds with by the way, and all three are on record for the tenant. `end` is for a reader elsewhere
+who has lost the letter with the link: it reads no rules, and says the same whether or not anything was forwarded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from mailhost.adapters.wishbook import wishes_box
+from mailhost.message.address import BadAddress
 from mailhost.models import Mailbox
 from mailhost.provision import agreements, mailboxes, wishes
 from mailhost.provision.errors import BadName
@@ -58,18 +60,46 @@ def set_(
         except BadRule as problem:
             raise BadName(str(problem)) from None
         wishes.set_rules(box, rules, keys)
-        asked = 0
+        asked = ended = 0
         if agreed:
-            agreements.vouch(box, rules, key=forwardwork.key(cell.environ), today=cell.now.date())
+            ended = agreements.vouch(box, rules, key=forwardwork.key(cell.environ), today=cell.now.date())
         elif not dry_run:
             asked = forwardwork.ask_new(cell.environ, box, rules, cell.now)
         done = "would be" if dry_run else "are"
         answer(
-            {"address": box.address, "rules": len(rules), "asked": asked} | ({"dry_run": True} if dry_run else {}),
+            {"address": box.address, "rules": len(rules), "asked": asked, "ended": ended}
+            | ({"dry_run": True} if dry_run else {}),
             as_json=as_json,
             text=lambda: (
                 f"{len(rules)} rules {done} in the place of those of {box.address};"
                 f" letters to addresses that must agree first: {asked}"
+                + (f"; addresses that want no forwards and get none: {ended}" if ended else "")
+            ),
+        )
+
+
+@app.command()
+def end(
+    address: Address,
+    reader: Annotated[str, typer.Argument(metavar="READER", help="The address elsewhere that wants no forwards.")],
+    *,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Forward nothing more from a mailbox to an address whose reader asked for that, and ask it no more for a year."""
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
+        box = mailboxes.get(address)
+        cell.act(box.tenant.slug, f"filters end{tried(dry_run)}")
+        try:
+            agreements.end(box, reader, key=forwardwork.key(cell.environ), today=cell.now.date())
+        except BadAddress as problem:
+            raise BadName(f"the reader's address: {problem}") from None
+        answer(
+            {"address": box.address, "ended": True} | ({"dry_run": True} if dry_run else {}),
+            as_json=as_json,
+            text=lambda: (
+                f"{box.address} {'would forward' if dry_run else 'forwards'} nothing to that address from now on;"
+                " what waits in the queue already still goes"
             ),
         )
 

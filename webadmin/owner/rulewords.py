@@ -42,7 +42,7 @@ _COUNTED: Final = {
     "answered": gettext_lazy("answered while you were away"),
     "loop": gettext_lazy("not forwarded: it had been forwarded from here before"),
     "over_limit": gettext_lazy("not forwarded: the limit of the day was reached"),
-    "not_agreed": gettext_lazy("not forwarded: the address has not agreed yet"),
+    "not_agreed": gettext_lazy("not forwarded: the address has not agreed, or does no longer"),
     "egress_denied": gettext_lazy("not forwarded: your house's policy does not let it go there"),
     "egress_held": gettext_lazy("not forwarded: your house's policy holds mail for there"),
     "tls_required": gettext_lazy("not forwarded: the other host offers no encryption"),

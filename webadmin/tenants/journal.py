@@ -79,6 +79,7 @@ _OPERATORS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("app-password ", _("worked on app passwords of yours")),
     ("sending ", _("changed who may send how much")),
     ("receiving ", _("changed what mail you take")),
+    ("filters end", _("ended forwards to an address whose reader wants none")),
     ("filters ", _("worked on filters of yours")),
     ("vacation ", _("worked on an absence message of yours")),
     ("consent ", _("worked on consents of yours")),

@@ -15,6 +15,7 @@ from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.agreements import LETTERS_A_DAY
 from mailhost.message.headers import read_headers
 from mailhost.models import ForwardAgreement, Mailbox, OwnerLanguage, QueueItem
+from mailhost.ports import StoreFull, StoreUnavailable
 from mailhost.rules.rule import Rule, action, condition
 from tests.webadmin import people
 from tests.webadmin.owner.test_filters import sent
@@ -23,6 +24,7 @@ from webadmin.keyfiles import read_or_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST, NEW, ASK = "/mailbox/filters/", "/mailbox/filters/new/", "/mailbox/filters/ask/"
+YES, NO, NOTHING = {"answer": "yes"}, {"answer": "no"}, "Addresses that nothing is sent on to"
 
 
 @pytest.fixture
@@ -72,26 +74,78 @@ def test_an_address_elsewhere_is_asked_by_a_letter_and_agrees_by_a_button(ada: C
     assert (page.headers["Referrer-Policy"], page.headers["X-Robots-Tag"][:7]) == ("no-referrer", "noindex")
     assert "<script" not in page.content.decode().split("<main")[-1]
     assert ForwardAgreement.objects.get().agreed is None, "who looks has not agreed"
-    assert "From now on ada@example.is" in stranger.post(at).content.decode()
+    stranger.post(at)
+    assert ForwardAgreement.objects.get().agreed is None, "a button says what was pressed"
+    assert "Mail will be sent on to you" in stranger.post(at, YES).content.decode()
     assert ForwardAgreement.objects.get().agreed is not None
-    for again in (stranger.get(at), stranger.post(at), stranger.get("/f/" + "a" * 43)):
-        assert again.status_code == 404
-        assert "leads nowhere" in again.content.decode()
-    assert "Waiting for an answer" not in ada.get(LIST).content.decode()
+    unknown = stranger.get("/f/" + "a" * 43)
+    assert unknown.status_code == 404
+    assert "leads nowhere" in unknown.content.decode()
+    assert NOTHING not in ada.get(LIST).content.decode()
+
+
+def test_the_same_link_ends_it_and_its_owner_sees_that_and_cannot_ask_again(ada: Client) -> None:
+    ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    reader, at = people.web(), link_in(letters()[0][1])
+    reader.post(at, YES)
+    ForwardAgreement.objects.update(agreed=timezone.now() - timedelta(days=400), expires=timezone.now())
+    page = reader.get(at).content.decode()
+    assert "You agreed on " in page
+    assert "Stop sending mail on to me" in page
+    assert "No mail is sent on to you" in reader.post(at, NO).content.decode()
+    listed = ada.get(LIST).content.decode()
+    assert "not wanted by its reader" in listed
+    assert "Send a letter" not in listed
+    refused = ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+    assert "does not want forwards" in refused
+    ada.post(NEW, sent(forward="mo@elsewhere.test", version="1"))
+    assert len(letters()) == 1
+    assert "Send it on to me after all" in reader.get(at).content.decode()
+    reader.post(at, YES)
+    assert NOTHING not in ada.get(LIST).content.decode()
+
+
+def test_who_was_asked_says_no_at_once(ada: Client) -> None:
+    ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    assert "for a year no letter asks you again" in people.web().post(link_in(letters()[0][1]), NO).content.decode()
+    assert "not wanted by its reader" in ada.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("failure", [StoreFull("x"), StoreUnavailable("x")])
+def test_a_letter_that_cannot_be_written_leaves_the_link_before_it_as_it_was(
+    ada: Client, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def full(*_: object) -> None:
+        raise failure
+
+    ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    at = link_in(letters()[0][1])
+    aged()
+    before = ForwardAgreement.objects.values().get()
+    with monkeypatch.context() as broken:
+        broken.setattr(forwardwork, "send_out", full)
+        text = ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+        assert "could not be sent now" in text
+        assert ForwardAgreement.objects.values().get() == before, "nor does it count"
+        ada.post(NEW, sent(forward="cleo@elsewhere.test", version="1"))
+        assert "not asked" in ada.get(LIST).content.decode()
+    assert people.web().post(at, YES).status_code == 200
+    ada.post(ASK, {"address": "cleo@elsewhere.test"})
+    assert people.web().post(link_in(letters()[1][1]), YES).status_code == 200
 
 
 def test_an_address_that_has_agreed_or_was_asked_gets_no_letter_for_another_filter(ada: Client) -> None:
     for version in ("0", "1"):
         ada.post(NEW, sent(forward="mo@elsewhere.test", version=version))
     assert len(letters()) == 1
-    people.web().post(link_in(letters()[0][1]))
+    people.web().post(link_in(letters()[0][1]), YES)
     ada.post(NEW, sent(forward="MO@elsewhere.test", version="2"))
     assert len(letters()) == 1
 
 
 def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_filters(ada: Client) -> None:
     ada.post(NEW, sent(forward="mo@elsewhere.test"))
-    assert "within the last hour" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
+    assert "a short while ago" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
     aged()
     page = ada.get(LIST).content.decode()
     assert "Send the letter again" in page
@@ -138,4 +192,4 @@ def test_the_letter_is_in_the_owners_language_with_english_below(ada: Client) ->
 def test_a_filter_that_is_not_in_use_asks_nobody(ada: Client) -> None:
     ada.post(NEW, sent(forward="mo@elsewhere.test", off="on"))
     assert letters() == []
-    assert "Waiting for an answer" not in ada.get(LIST).content.decode()
+    assert NOTHING not in ada.get(LIST).content.decode()
