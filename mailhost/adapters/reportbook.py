@@ -60,8 +60,13 @@ def _forget(cursor: Cursor, before: date) -> None:
 
 def _addresses() -> dict[str, int]:
     with statements() as cursor:
+        # The domain must still be the same tenant's: domains go and may come back as somebody else's.
+        cursor.execute("SELECT name, tenant_id FROM mailhost_domain WHERE verified IS NOT NULL")
+        domains = set(cursor.fetchall())
         cursor.execute("SELECT address, tenant_id FROM mailhost_reportaddress")
-        return dict(cursor.fetchall())
+        return {
+            address: tenant for address, tenant in cursor.fetchall() if (address.rpartition("@")[2], tenant) in domains
+        }
 
 
 def _enter(cursor: Cursor, one: Received, *, proven: bool, tenant: int | None) -> bool:

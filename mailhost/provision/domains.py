@@ -13,9 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
-from mailhost.models import Domain, Mailbox, Tenant
+from mailhost.models import Domain, Mailbox, ReportAddress, SenderGrant, Tenant
 from mailhost.provision import names, tenants
 from mailhost.provision.claims import Claims, held
 from mailhost.provision.errors import AlreadyThere, NotFound, NotProven, StillInUse
@@ -61,7 +61,7 @@ def add(name: str, tenant_slug: str, *, now: datetime, claims: Claims) -> Domain
     _refuse_taken(name)
     with held(claims.claim_domain, claims.release_domain, name), transaction.atomic():
         _refuse_taken(name)
-        Domain.objects.filter(name=name, verified=None).delete()
+        _let_go(Domain.objects.filter(name=name, verified=None))
         _create(tenant, name, now.date())
     return DomainView(name, tenant.slug, now.date().isoformat(), 0)
 
@@ -84,7 +84,7 @@ def bring(name: str, tenant_slug: str) -> Domain:
         if there is not None and (there.verified or there.tenant_id == tenant.pk):
             raise _already(there, tenant)
         if there is not None:
-            there.delete()
+            _let_go(Domain.objects.filter(pk=there.pk))
         if Domain.objects.filter(tenant=tenant, verified=None).count() >= MAX_UNPROVEN:
             raise StillInUse(f"{MAX_UNPROVEN} of your domains wait for their proof; prove or remove one of them first")
         return _create(tenant, name, None)
@@ -113,8 +113,16 @@ def expire(today: date) -> int:
     """Let go of domains that nobody proved in time; how many. One that is new to this begins to wait today."""
     waiting = Domain.objects.filter(verified=None)
     waiting.filter(brought=None).update(brought=today)
-    gone = waiting.filter(brought__lte=today - UNPROVEN_FOR, mailbox=None)
-    return gone.delete()[1].get(Domain._meta.label, 0)
+    return _let_go(waiting.filter(brought__lte=today - UNPROVEN_FOR, mailbox=None))
+
+
+def _let_go(gone: QuerySet[Domain]) -> int:
+    """Delete domains, with what names addresses of theirs without hanging on their rows; how many domains."""
+    with transaction.atomic():
+        for name in list(gone.values_list("name", flat=True)):
+            ReportAddress.objects.filter(address__endswith=f"@{name}").delete()
+            SenderGrant.objects.filter(address__endswith=f"@{name}").delete()
+        return gone.delete()[1].get(Domain._meta.label, 0)
 
 
 def prove(domain: Domain, *, now: datetime, claims: Claims) -> None:
@@ -162,7 +170,7 @@ def still_in_use(name: str, mailboxes: int) -> str:
 
 
 def delete(name: str, *, claims: Claims, blobs: Blobs, with_mailboxes: bool = False) -> DomainView:
-    """Stop hosting a domain; its aliases go with it. Raises NotFound, BadName, StillInUse."""
+    """Stop hosting a domain; aliases, grants and counted addresses go with it. Raises NotFound, BadName, StillInUse."""
     row = get(name)
     boxes = list(Mailbox.objects.filter(domain=row).order_by("pk"))
     if boxes and not with_mailboxes:
@@ -171,7 +179,7 @@ def delete(name: str, *, claims: Claims, blobs: Blobs, with_mailboxes: bool = Fa
         remove_mailbox(box, blobs=blobs)
     # Before the row goes: a directory that does not answer would keep a name that nobody asks it to release again.
     claims.release_domain(row.name)
-    row.delete()
+    _let_go(Domain.objects.filter(pk=row.pk))
     return DomainView(
         row.name, row.tenant.slug, row.verified.isoformat() if row.verified else None, mailboxes=len(boxes)
     )

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 
 from mailhost.adapters import reportbook
 from mailhost.adapters.reportbook import DatabaseReportBook
-from mailhost.models import Domain, ReceivedReport, ReportAddress, ReportedMail, ReportedSessions
+from mailhost.models import Domain, ReceivedReport, ReportAddress, ReportedMail, ReportedSessions, Tenant
 from mailhost.reportmail import MailRow, Received, SessionRow
 from tests.adapters.conftest import NOW, Cell
 
@@ -77,3 +77,15 @@ async def test_an_address_counts_for_its_tenants_domains_alone(book: DatabaseRep
 async def test_another_tenants_address_counts_nothing_about_it(book: DatabaseReportBook, cell: Cell) -> None:
     assert await book.enter([MAIL, TLS], proven=True, now=NOW, tenant=cell.ada.mailbox.tenant_id + 1) == 0
     assert await sync_to_async(rows)() == (0, [], [])
+
+
+async def test_an_address_of_a_domain_that_is_somebody_elses_by_now_counts_nothing(
+    book: DatabaseReportBook, cell: Cell
+) -> None:
+    def moved() -> None:
+        ReportAddress.objects.create(tenant_id=cell.ada.mailbox.tenant_id, address="dmarc@example.is")
+        guest = Tenant.objects.create(cell="is-1", slug="guest", name="Guest", created=NOW.date())
+        Domain.objects.filter(name="example.is").update(tenant=guest)
+
+    await sync_to_async(moved)()
+    assert await book.tenants_of({"dmarc@example.is"}) == frozenset()

@@ -9,8 +9,8 @@ from jurisdiction.models import LeaseRow, LedgerEntry, PolicyVersion
 from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
-from mailhost.models import Alias, Domain, Mailbox, RouteVersion, Tenant
-from mailhost.provision import aliases, domains, tenants
+from mailhost.models import Alias, Domain, Mailbox, ReportAddress, RouteVersion, SenderGrant, Tenant
+from mailhost.provision import aliases, domains, receiving, tenants
 from mailhost.provision.claims import Claims, TakenElsewhere
 from mailhost.provision.errors import AlreadyThere, BadName, CellExcluded, NotFound, StillInUse
 from tests.notaries import notary
@@ -110,6 +110,26 @@ def test_a_domain_with_mailboxes_is_not_deleted_just_so(claims: Claims, blobs: F
     with pytest.raises(StillInUse, match="--with-mailboxes"):
         domains.delete("example.is", claims=claims, blobs=blobs)
     assert Domain.objects.filter(name="example.is").exists()
+
+
+def test_what_names_addresses_of_a_domain_goes_with_it(claims: Claims, blobs: FakeBlobs) -> None:
+    harbour = Domain.objects.get(name="example.is").tenant
+    house.invite("ada@example.is")
+    domains.add("sea.example.is", "harbour", now=house.NOW, claims=claims)
+    for domain in ("example.is", "sea.example.is"):
+        receiving.count_reports(f"dmarc@{domain}", on=True)
+        SenderGrant.objects.create(cell=house.CELL, mailbox=Mailbox.objects.get(), address=f"info@{domain}")
+    domains.delete("sea.example.is", claims=claims, blobs=blobs)
+    assert [row.address for row in ReportAddress.objects.filter(tenant=harbour)] == ["dmarc@example.is"]
+    assert [row.address for row in SenderGrant.objects.all()] == ["info@example.is"]
+
+
+def test_a_domain_that_nobody_proved_in_time_takes_its_counted_addresses_along() -> None:
+    domains.bring("sea.test", "harbour")
+    receiving.count_reports("dmarc@sea.test", on=True)
+    domains.expire(house.NOW.date())
+    assert domains.expire(house.NOW.date() + domains.UNPROVEN_FOR) == 1
+    assert not ReportAddress.objects.exists()
 
 
 def test_deleting_a_tenant_takes_everything_of_it_and_nothing_of_others(
