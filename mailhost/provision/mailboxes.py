@@ -42,7 +42,7 @@ from mailhost.seal.keyring import (
     unwrap_keyring_key,
     wrap_keyring_key,
 )
-from mailhost.seal.password import SALT_SIZE, Argon2Parameters, derive_keys
+from mailhost.seal.password import SALT_SIZE, TOO_EASY, Argon2Parameters, derive_keys, is_easy
 from mailhost.seal.phrase import SECRET_SIZE, parse_phrase, phrase_text, phrase_wrap_key
 from mailhost.seal.registration import PasswordForm, Registration
 
@@ -103,7 +103,7 @@ def add(
 ) -> NewMailbox:
     """A mailbox that takes mail at once; its public key is entered in the cell's key log.
 
-    Raises BadName, NotFound, AlreadyThere, PlaceNotProven, WrongSecret (an empty password).
+    Raises BadName, NotFound, AlreadyThere, PlaceNotProven, WrongSecret (a password that `is_easy`).
     """
     name, domain = _free_name(address)
     refuse_unproven_place(domain.tenant.slug, notary, now)
@@ -271,6 +271,8 @@ def _make(
 
 def _password_form(password: str, keyring_key: bytes, random_bytes: RandomBytes) -> PasswordForm:
     salt, cost = random_bytes(SALT_SIZE), Argon2Parameters()
+    if is_easy(password):
+        raise WrongSecret(TOO_EASY)
     try:
         keys = derive_keys(password, salt, cost)
     except InvalidKey as problem:

@@ -36,10 +36,17 @@ CEILING_PASSES = 16
 # Longer is not stronger, and normalising a megabyte is work for an attacker to give us.
 MAX_PASSWORD_LENGTH = 1024
 SERVER_KEY_SIZE = 32
+# A new password, not one that is in use: the thief of the tables has nothing but guesses (`is_easy`).
+LEAST_LENGTH = 12
+LEAST_DIFFERENT = 6
+TOO_EASY = (
+    "Too easy to guess: use at least twelve characters, better four words that have nothing to do with each other."
+)
 
 _ROOT_SIZE = 32
 _AUTH_INFO = b"skerry.auth.v1"
 _WRAP_INFO = b"skerry.wrap.v1"
+_LAZY = re.compile(r"\A(.{1,4})\1+\Z|0123|1234|abcd|qwer|asdf|passw", re.DOTALL | re.IGNORECASE)
 _FAKE_SALT_PERSON = b"skerry.salt.v1"
 _VERIFIER_PERSON = b"skerry.auth.v1"
 _PARAMETERS = re.compile(r"argon2id,m=([1-9][0-9]{0,7}),t=([1-9][0-9]{0,3}),p=1")
@@ -112,6 +119,15 @@ def normalize_password(password: str) -> bytes:
         return unicodedata.normalize("NFC", spaced).encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidKey("the password holds half of a character; type it again") from None
+
+
+def is_easy(password: str) -> bool:
+    """Whether a new password is refused: too short, few characters, one piece over and over, or a row of the keyboard.
+
+    Rough on purpose, for length is what counts. `isEasy` of keys.js is the same where the server sees no password.
+    """
+    few = len(set(password.lower())) < LEAST_DIFFERENT
+    return len(password) < LEAST_LENGTH or few or _LAZY.search(password) is not None
 
 
 def derive_root(password: str, salt: bytes, parameters: Argon2Parameters) -> bytes:

@@ -193,7 +193,9 @@ def test_an_import_that_is_killed_goes_on_where_it_was(serving: House, tmp_path:
 
 
 def test_a_full_mailbox_says_so_and_goes_on_when_there_is_room(serving: House, tmp_path: Path) -> None:
-    serving.skerry("mailbox", "add", "cleo@example.is", "--quota", str(1 << 20), "--password-stdin", answer="a b c d\n")
+    serving.skerry(
+        "mailbox", "add", "cleo@example.is", "--quota", str(1 << 20), "--password-stdin", answer="kelp, tide and gull\n"
+    )
     for number in range(60):
         # Random text, which no compression makes small.
         (tmp_path / f"{number}.eml").write_bytes(mail(number, os.urandom(20_000).hex()))

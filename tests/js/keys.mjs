@@ -31,6 +31,7 @@ const doers = {
     return { authKey: hex((await keys.deriveAuthKey(password, salt, parameters)).authKey) };
   },
   normalize: ({ password }) => ({ bytes: hex(keys.normalizePassword(password)) }),
+  easy: ({ password }) => ({ easy: keys.isEasy(password) }),
   parsePhrase: ({ text }) => ({ secret: hex(keys.parsePhrase(text)) }),
   async make({ password, ...options }) {
     const { form, publicIdentity, authKey, recoveryWords } = await keys.makeAccount(password, options);

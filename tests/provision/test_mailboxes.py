@@ -71,10 +71,16 @@ def test_a_wrong_phrase_opens_nothing(ada: mailboxes.NewMailbox, phrase: str) ->
         mailboxes.keyring_key_by_phrase(mailboxes.get(ada.address), phrase)
 
 
-def test_an_empty_password_is_refused() -> None:
-    with pytest.raises(WrongSecret, match="1 to"):
+@pytest.mark.parametrize("password", ["", "x", "elevenchars", "aaaaaaaaaaaaaaaa", "abababababab", "Password-and-more"])
+def test_a_password_that_is_easy_to_guess_is_refused(password: str) -> None:
+    with pytest.raises(WrongSecret, match="at least twelve characters"):
         mailboxes.add(
-            "ben@example.is", "", notary=house.NOTARY, now=house.NOW, quota_bytes=1 << 20, server_key=house.SERVER_KEY
+            "ben@example.is",
+            password,
+            notary=house.NOTARY,
+            now=house.NOW,
+            quota_bytes=1 << 20,
+            server_key=house.SERVER_KEY,
         )
     assert not Mailbox.objects.exists()
 

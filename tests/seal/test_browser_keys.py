@@ -18,7 +18,7 @@ from jurisdiction.ledger import keylog
 from mailhost.seal import CannotOpen, HybridIdentity, open_file, seal
 from mailhost.seal.apppassword import app_password_wrap_key, parse_app_password
 from mailhost.seal.keyring import Keyring, _box, open_keyring, seal_keyring, unwrap_as_tenant, unwrap_keyring_key
-from mailhost.seal.password import Argon2Parameters, derive_keys, normalize_password
+from mailhost.seal.password import TOO_EASY, Argon2Parameters, derive_keys, is_easy, normalize_password
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
 from mailhost.seal.registration import (
     parse_app_password_form,
@@ -75,6 +75,22 @@ def secrets_of(keyring: Keyring) -> list[str]:
 def vectors(name: str) -> list[Json]:
     found: list[Json] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))["vectors"]
     return found
+
+
+NEW_PASSWORDS = (
+    "x", "elevenchars", "aaaaaaaaaaaaaaaa", "abcabcabcabcabc", "ABCabcabcABC", "tides 1234 gulls", "Password-and-more",
+    "abcdeabcdeabcd", "áéíóúáéíóúáéíóú", "🌊🌊🌊🌊🌊🌊🌊🌊🌊🌊🌊🌊", "🌊⛵🐳🦀🐚🦑🐙🐟🦐🦞🐡🐠", "five quiet seals", "kelp tide gull rope",
+)  # fmt: skip
+
+
+def test_what_is_easy_to_guess_is_the_same_in_the_browser_and_here() -> None:
+    told = browser(*({"do": "easy", "password": one} for one in NEW_PASSWORDS))
+    assert [one["easy"] for one in told] == [is_easy(one) for one in NEW_PASSWORDS]
+    assert {is_easy(one) for one in NEW_PASSWORDS} == {True, False}
+    words = (SCRIPTS.parent.parent / "webadmin/signup/templates/signup/parts/make_keys.html").read_text(
+        encoding="utf-8"
+    )
+    assert f"data-short=\"{{% trans '{TOO_EASY}' %}}\"" in words
 
 
 def test_keys_made_in_the_browser_open_here() -> None:

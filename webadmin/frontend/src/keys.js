@@ -21,12 +21,12 @@ import { fromBase64, toBase64, toHex, utf8, wipe } from "./bytes.js";
 import { CannotOpen } from "./errors.js";
 import * as keyrings from "./keyring.js";
 import * as messages from "./message.js";
-import { DEFAULT_PARAMETERS, deriveAuthKey, newSalt, normalizePassword, serveAsWorker, unwrapWith, wrapWith } from "./password.js";
+import { DEFAULT_PARAMETERS, deriveAuthKey, isEasy, newSalt, normalizePassword, serveAsWorker, unwrapWith, wrapWith } from "./password.js";
 import { newPhrase, parsePhrase, phraseWrapKey, suggestPassphrase } from "./phrase.js";
 
 export { CannotOpen, InvalidKey, OldKeyring, WeakParameters } from "./errors.js";
 export { PasswordKeys, parseParameters } from "./password.js";
-export { DEFAULT_PARAMETERS, deriveAuthKey, normalizePassword, parsePhrase, suggestPassphrase, toBase64 };
+export { DEFAULT_PARAMETERS, deriveAuthKey, isEasy, normalizePassword, parsePhrase, suggestPassphrase, toBase64 };
 
 const REGISTRATION_CONTEXT = "skerry-registration-v1\n";
 const KEY_LOG_CONTEXT = "skerry-key-v1\n";

@@ -17,6 +17,9 @@ const FLOOR = { memory: 64 * 1024, passes: 3 };
 const CEILING = { memory: 1024 * 1024, passes: 16 };
 const SALT_SIZE = 16;
 const MAX_LENGTH = 1024;
+// Of a new password; the server never sees it, so only the page can insist.
+const LEAST = { length: 12, different: 6 };
+const LAZY = /^(.{1,4})\1+$|0123|1234|abcd|qwer|asdf|passw/isu;
 
 /** Memory in KiB and passes of what a server names; `WeakParameters` outside floor and ceiling. */
 export function parseParameters(text) {
@@ -44,6 +47,12 @@ export function normalizePassword(password) {
   if (length < 1 || length > MAX_LENGTH) throw new InvalidKey(`a password has from 1 to ${MAX_LENGTH} characters`);
   if (/\p{Surrogate}/u.test(password)) throw new InvalidKey("the password holds half of a character; type it again");
   return utf8(password.replace(/\p{Zs}/gu, " ").normalize("NFC"));
+}
+
+/** Whether a new password is refused: mailhost/seal/password.py::is_easy. */
+export function isEasy(password) {
+  const few = new Set(password.toLowerCase()).size < LEAST.different;
+  return [...password].length < LEAST.length || few || LAZY.test(password);
 }
 
 /** The keyring key under a password's wrap key, and back; for keys.js, which does not pass them on. */

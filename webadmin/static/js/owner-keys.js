@@ -8,8 +8,6 @@ const form = document.querySelector("form[data-owner]");
 const part = (name) => form.querySelector(`[data-${name}]`);
 const words = form.querySelector("template[data-words]").dataset;
 const button = form.querySelector("button:not([type=button])");
-const LEAST = 12; // characters of a new password; the server never sees it, so only this page can insist
-const LEAST_DIFFERENT = 6;
 let keys;
 
 const library = import(new URL(form.dataset.keys, document.baseURI)).then((module) => { keys = module; });
@@ -121,7 +119,7 @@ async function showConsents() {
 
 function fresh() {
   const secret = part("fresh").value;
-  if ([...secret].length < LEAST || new Set(secret).size < LEAST_DIFFERENT) throw new Refusal(words.short);
+  if (keys.isEasy(secret)) throw new Refusal(words.short);
   if (secret !== part("again").value) throw new Refusal(words.differ);
   return secret;
 }

@@ -7,7 +7,6 @@ const form = document.querySelector("form[data-make-keys]");
 const part = (name) => form.querySelector(`[data-${name}]`);
 const stages = [...form.querySelectorAll("[data-stage]")];
 const words = form.querySelector("template[data-words]").dataset;
-const LEAST = 12; // characters; the server never sees them, so only this page can insist
 const CHECKED = 2; // words to type back
 let keys;
 let made;
@@ -61,16 +60,20 @@ for (const name of ["secret", "again"]) {
 
 async function make() {
   const secret = part("secret").value;
-  if ([...secret].length < LEAST || judged(secret)[0] < 2) return refuse("secret", words.short);
+  try {
+    await library;
+  } catch {
+    return say(words.offline);
+  }
+  if (keys.isEasy(secret)) return refuse("secret", words.short);
   if (secret !== part("again").value) return refuse("again", words.differ);
   say("");
   show("working");
   try {
-    await library;
     made = await keys.makeAccount(secret, { address: form.dataset.address });
   } catch (problem) {
     show("passphrase");
-    return say(keys && problem instanceof keys.InvalidKey ? problem.message : words.unable);
+    return say(problem instanceof keys.InvalidKey ? problem.message : words.unable);
   }
   part("secret").value = part("again").value = "";
   part("kit").replaceChildren(...made.recoveryWords.map((word) => Object.assign(document.createElement("li"), { textContent: word })));
@@ -128,10 +131,9 @@ function judged(secret) {
   const different = new Set(letters).size;
   const parts = secret.trim().split(/[\s-]+/).length;
   const local = form.dataset.address.split("@")[0];
-  const isLazy = different < 6 || /^(.{1,4})\1+$/.test(secret) || /(0123|1234|abcd|qwer|asdf|passw)/i.test(secret);
   const own = secret.toLowerCase().includes(local) ? local.length : 0;
   const bits = parts >= 4 ? parts * 11 : (letters.length - own) * Math.min(4, Math.log2(different + 1));
-  if (letters.length < LEAST || isLazy) return [1, "short"];
+  if (keys?.isEasy(secret)) return [1, "short"];
   if (bits < 44) return [2, "fair"];
   return bits < 64 ? [3, "good"] : [4, "strong"];
 }
