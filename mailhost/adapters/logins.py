@@ -36,7 +36,7 @@ class DatabaseLogins:
         mailbox_id, tenant_id, address = found.row
         account = Account(mailbox_id, tenant_id, address, found.app_password)
         if self._book is not None:
-            await self._book.note(account.mailbox_id, Program.SENDING)
+            self._book.note(account.mailbox_id, Program.SENDING)
         return account
 
     async def still_good(self, account: Account) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailhost.imap.store import View
 
@@ -101,12 +102,18 @@ TABLE = (
 )
 
 
-def capabilities(situation: Situation) -> str:
-    """The capabilities of this moment, separated by spaces."""
+@lru_cache(maxsize=256)
+def offered(situation: Situation) -> tuple[str, ...]:
+    """The capabilities of this moment, as they are told. Every connection asks, and few situations differ."""
     told = []
     off = situation.disabled | (situation.view.disabled if situation.view is not None else frozenset())
     for row in TABLE:
         timely = row.before if situation.view is None else row.after
         if timely and row.name not in off and (row.when is None or row.when(situation)):
             told.append(row.text(situation) if row.text is not None else row.name)
-    return " ".join(told)
+    return tuple(told)
+
+
+def capabilities(situation: Situation) -> str:
+    """The capabilities of this moment, separated by spaces."""
+    return " ".join(offered(situation))

@@ -9,8 +9,8 @@ vanishes does not interrupt a command: what it asked for is stored or not, and t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from mailhost.imap.compression import BadStream, Deflater, Inflater
 from mailhost.imap.conversation import Conversation
@@ -59,12 +59,14 @@ class Connection(asyncio.Protocol):
         "_splitter",
         "_task",
         "_transport",
+        "_working",
     )
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._splitter = Splitter()
         self._loop = asyncio.get_running_loop()
+        self._working = False  # a command or the end is being handled; `_task` is what does it, once it has waited
         self._task: asyncio.Task[None] | None = None
         self._more: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -136,8 +138,9 @@ class Connection(asyncio.Protocol):
         if self._more is not None:
             if not self._more.done():
                 self._more.set_result(None)
-        elif not self._lost:
-            self._go()
+        elif not self._lost and not self._working:
+            # Begun at once, not at the loop's next turn: most commands of a short connection wait for nothing.
+            self._begin(self._run())
 
     def eof_received(self) -> bool:
         """The client will send no more; it may still wait for answers."""
@@ -156,8 +159,8 @@ class Connection(asyncio.Protocol):
         if self._leave is not None:
             self._leave()
             self._leave = None
-        if self._task is None:
-            self._task = self._loop.create_task(self._finish())
+        if not self._working:
+            self._begin(self._finish())
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -172,8 +175,16 @@ class Connection(asyncio.Protocol):
     # The task
 
     def _go(self) -> None:
-        if self._task is None:
+        if not self._working:
+            self._working = True
             self._task = self._loop.create_task(self._run())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work now, as far as it goes without waiting; a task goes on with the rest."""
+        self._working = True
+        task = asyncio.Task(work, loop=self._loop, eager_start=True)
+        if not task.done():
+            self._task = task
 
     def _changed(self) -> None:
         """The selected folder changed."""
@@ -191,8 +202,9 @@ class Connection(asyncio.Protocol):
             self._endpoint.metrics.count("server_bugs")
             self._transport.abort()
         finally:
-            self._task = None
+            self._task, self._working = None, False
             if self._lost:
+                self._working = True
                 self._task = self._loop.create_task(self._finish())
 
     async def _finish(self) -> None:
@@ -385,16 +397,16 @@ class Connection(asyncio.Protocol):
             return False
         if conv.account is None and now - self._opened > limits.login_time:
             self._end("Nobody logged in")
-        elif self._splitter.inside_command and self._task is None:
+        elif self._splitter.inside_command and not self._working:
             self._watch_slow(now)
-        elif now - self._last_read > limits.idle_time and self._task is None:
+        elif now - self._last_read > limits.idle_time and not self._working:
             self._end("Nothing heard for too long")
         else:
             self._command_since = 0.0
             if conv.notifier is not None and conv.notifier.due(now):
                 self._news = self._look = True
                 self._go()
-            resting = self._task is None and now - self._last_read > limits.rest_time
+            resting = not self._working and now - self._last_read > limits.rest_time
             if conv.selected is not None and resting:
                 return conv.selected.rest()
         return False
@@ -410,7 +422,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, text: str) -> None:
         self._endpoint.metrics.count("timeouts")
-        if self._task is None:
+        if not self._working:
             self._session.bye(text)
             self._flush()
             self._transport.close()

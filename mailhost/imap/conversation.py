@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from mailhost.imap.capabilities import Situation, capabilities
+from mailhost.imap.capabilities import Situation, capabilities, offered
 from mailhost.imap.names import decode_name, encode_name
 from mailhost.imap.notify import Notifier
 from mailhost.imap.selected import Selected
@@ -190,7 +190,7 @@ class Conversation:
 
     def offers(self, capability: str) -> bool:
         """Whether a capability is advertised now."""
-        return capability in capabilities(self.situation()).split(" ")
+        return capability in offered(self.situation())
 
     # Words
 

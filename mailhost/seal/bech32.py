@@ -49,11 +49,11 @@ def _twice(top: int) -> int:
 _FEEDBACK_TWICE = tuple(_twice(top) for top in range(1024))
 
 
-def _polymod(values: bytes) -> int:
-    checksum = 1
+def _polymod(values: bytes, checksum: int) -> int:
+    """The checksum that was `checksum` before these five-bit values."""
     start = len(values) & 1
     if start:
-        checksum = 1 << 5 ^ values[0]
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ values[0] ^ _FEEDBACK[checksum >> 25]
     for first, second in zip(values[start::2], values[start + 1 :: 2], strict=True):
         checksum = (checksum & 0xFFFFF) << 10 ^ first << 5 ^ second ^ _FEEDBACK_TWICE[checksum >> 20]
     return checksum
@@ -61,6 +61,16 @@ def _polymod(values: bytes) -> int:
 
 def _expand_prefix(prefix: str) -> bytes:
     return bytes([ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix])
+
+
+# The checksum behind the prefixes of our own keys: a third of the work, and each session begins with a key.
+_BEHIND = {each: _polymod(_expand_prefix(each), 1) for each in ("age1pq", "age-secret-key-pq-")}
+
+
+def _after_prefix(prefix: str) -> int:
+    """The checksum behind a prefix in lower case."""
+    known = _BEHIND.get(prefix)
+    return _polymod(_expand_prefix(prefix), 1) if known is None else known
 
 
 def _to_eights(tail: str) -> bytes:
@@ -77,7 +87,7 @@ def encode(prefix: str, data: bytes) -> str:
     prefix = prefix.lower()
     tail = base64.b32encode(data).decode("ascii").translate(_FROM_BASE32)
     fives = tail.encode("ascii").translate(_VALUES)
-    rest = _polymod(_expand_prefix(prefix) + fives + bytes(CHECKSUM_LENGTH)) ^ 1
+    rest = _polymod(fives + bytes(CHECKSUM_LENGTH), _after_prefix(prefix)) ^ 1
     checksum = [ALPHABET[rest >> 5 * (CHECKSUM_LENGTH - 1 - place) & 31] for place in range(CHECKSUM_LENGTH)]
     return prefix + "1" + tail + "".join(checksum)
 
@@ -97,6 +107,6 @@ def decode(text: str) -> tuple[str, bytes]:
     strange = _STRANGE.search(tail)
     if strange is not None:
         raise InvalidKey(f"character {len(prefix) + 2 + strange.start()} cannot occur in a key")
-    if _polymod(_expand_prefix(prefix.lower()) + tail.encode("ascii").translate(_VALUES)) != 1:
+    if _polymod(tail.encode("ascii").translate(_VALUES), _after_prefix(prefix.lower())) != 1:
         raise InvalidKey("the checksum does not match: copy the whole key again")
     return prefix, _to_eights(tail[:-CHECKSUM_LENGTH])

@@ -25,13 +25,14 @@ async def _imapd(around: Surroundings) -> None:
     clear, over_tls = bound(settings.bind, settings.imap_port), bound(settings.bind, settings.imaps_port)
     async with workshop(settings) as shop:
         with ThreadPoolExecutor(SEALING_THREADS, thread_name_prefix="sealing") as threads:
+            book = SignInBook(shop.writer, shop.readers, country=country_of(around), now=now)
             accounts = DatabaseAccounts(
                 shop,
                 key=around.secrets.app_password,
                 seal_to=sealing_on(threads),
                 append_limit=settings.max_message_size,
                 now=now,
-                book=SignInBook(shop.writer, shop.readers, country=country_of(around), now=now),
+                book=book,
             )
             listeners = [
                 *(Listener(each, around.tls(), clear_on_loopback=settings.imap_clear_on_loopback) for each in clear),
@@ -46,6 +47,7 @@ async def _imapd(around: Surroundings) -> None:
                 clock=now,
                 ready=around.ready,
             )
+            await book.settled()
 
 
 @dataclass(frozen=True, slots=True)

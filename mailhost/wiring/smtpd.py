@@ -39,12 +39,13 @@ async def _smtpd(around: Surroundings) -> None:
     ):
         lost = DatabaseLostAnswers(shop.writer, shop.readers)
         shop.changes.on_any(lost.refresh)
+        book = SignInBook(shop.writer, shop.readers, country=None, now=now)
         desk = Desk(
             DatabaseLogins(
                 shop.readers,
                 key=around.secrets.app_password,
                 now=now,
-                book=SignInBook(shop.writer, shop.readers, country=None, now=now),
+                book=book,
             ),
             Submitter(
                 hostname=settings.hostname,
@@ -67,3 +68,4 @@ async def _smtpd(around: Surroundings) -> None:
         stop = stop_on_signals()
         around.ready()
         await serve_smtp([Door(mx, public), Door(submission, users), Door(submissions, users, implicit=True)], stop)
+        await book.settled()

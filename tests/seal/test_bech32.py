@@ -74,7 +74,7 @@ def test_padding_bits_that_are_not_zero_are_refused() -> None:
     from mailhost.seal import bech32
 
     fives = bytes([0, 1])
-    rest = bech32._polymod(bech32._expand_prefix("age") + fives + bytes(6)) ^ 1
+    rest = bech32._polymod(bech32._expand_prefix("age") + fives + bytes(6), 1) ^ 1
     fives += bytes([rest >> 5 * (5 - place) & 31 for place in range(6)])
     with pytest.raises(InvalidKey, match="stray bits"):
         decode("age1" + "".join(ALPHABET[five] for five in fives))

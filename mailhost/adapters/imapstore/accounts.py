@@ -82,7 +82,7 @@ class DatabaseAccounts:
         )
         if self._book is not None:
             program = Program.SESSION if row.access == "session" else Program.SEALED
-            await self._book.note(row.mailbox_id, program, source)
+            self._book.note(row.mailbox_id, program, source)
         sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
         return DatabaseAccount(
             self._shop, row.mailbox_id, view, sealer, tenant=str(tenant), login_id=found.app_password
