@@ -88,6 +88,7 @@ _MARKS: Final = {
     "pgettext_lazy": ("context", "text"),
     "npgettext": ("context", "text", "plural"),
 }
+_MARKING: Final = re.compile(rf"\b(?:{'|'.join(_MARKS)})\(")
 _STRING: Final = r"""u?((?:"(?:[^"\\]|\\.)*")|(?:'(?:[^'\\]|\\.)*'))"""
 _CALL: Final = re.compile(rf"\b(_|n?p?gettext)\(\s*{_STRING}(?:\s*,\s*{_STRING})?(?:\s*,\s*{_STRING})?")
 _WORD: Final = re.compile(r"(?<![\w.=+-])[A-Za-z’'-]{2,}(?![\w=])")
@@ -142,6 +143,8 @@ def in_template(source: str) -> Iterator[Marked]:
 
 def in_module(source: str) -> Iterator[Marked]:
     """The texts that a module gives to one of gettext's functions."""
+    if not _MARKING.search(source):
+        return
     for node in _in_order(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MARKS:
             wanted = node.args[: len(_MARKS[node.func.id])]
@@ -193,6 +196,8 @@ def _marked(function: str, words: list[str]) -> Marked:
 
 def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node, in the order of the source."""
-    for child in ast.iter_child_nodes(tree):
-        yield child
-        yield from _in_order(child)
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(list(ast.iter_child_nodes(node)))

@@ -35,7 +35,7 @@ def _dotted(node: ast.AST) -> str:
 
 def _asked(tree: ast.AST, forbidden: set[str]) -> Iterator[tuple[int, str]]:
     """Line and name of everything forbidden that is called. A default such as `random_bytes=token_bytes` is no call."""
-    for node in ast.walk(tree):
+    for node in house.nodes(tree):
         if isinstance(node, ast.Call):
             name = _dotted(node.func)
             if any(name == one or name.endswith("." + one) for one in forbidden):
@@ -44,7 +44,7 @@ def _asked(tree: ast.AST, forbidden: set[str]) -> Iterator[tuple[int, str]]:
 
 def _read(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and name of every use of the environment or of Django's settings."""
-    for node in ast.walk(tree):
+    for node in house.nodes(tree):
         if isinstance(node, ast.Attribute) and _dotted(node) in ENVIRONMENT:
             yield node.lineno, _dotted(node)
         elif isinstance(node, ast.ImportFrom) and node.module == "django.conf":

@@ -49,11 +49,12 @@ def _table() -> tuple[Row, ...]:
     return tuple(rows)
 
 
+@cache
 def _cited() -> dict[int, set[str]]:
     """The files that cite each RFC."""
     found: dict[int, set[str]] = {}
     for module in house.modules():
-        for number in CITATION.findall(module.path.read_text(encoding="utf-8")):
+        for number in CITATION.findall(module.source):
             found.setdefault(int(number), set()).add(module.where)
     return found
 
@@ -93,11 +94,7 @@ def test_the_table_is_in_order_and_has_each_rfc_once() -> None:
 def test_citations_are_written_the_same_way() -> None:
     # "RFC9051" or "rfc 9051" would escape the search. RFC822 is IMAP's own word.
     sloppy = re.compile(r"\b(?:RFC\d{4,5}|[Rr]fc ?\d{4,5})\b")
-    found = [
-        f"{module.where}: {match}"
-        for module in house.product()
-        for match in sloppy.findall(module.path.read_text(encoding="utf-8"))
-    ]
+    found = [f"{module.where}: {match}" for module in house.product() for match in sloppy.findall(module.source)]
     assert not found, "\n".join(found)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +16,18 @@ from mailhost.outbox import Passing
 from mailhost.rules.away import Away
 from mailhost.rules.standing import Standing
 from mailhost.transport import Verdict
+from tests.architecture import house
 from tests.office import Office
 from tests.people import ADA
 from tests.post import SRS, Post
 from tests.smtp.talk import MAIL
 
 pytestmark = pytest.mark.guards(8)
-ROOT = Path(__file__).resolve().parents[2]
 SPEAKS_SMTP = {"mailhost.smtp.client", "smtplib", "aiosmtplib"}
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(module: house.Module) -> Iterator[str]:
+    for node in house.nodes(module.tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
@@ -38,10 +37,7 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.slow  # imports every program in one of its own
 def test_nothing_but_the_dispatcher_can_talk_to_another_mail_host() -> None:
-    files = [
-        path for top in ("mailhost", "webadmin", "jurisdiction", "directory") for path in (ROOT / top).rglob("*.py")
-    ]
-    speaking = {str(path.relative_to(ROOT)) for path in files if SPEAKS_SMTP & set(imports(path))}
+    speaking = {module.where for module in house.product() if SPEAKS_SMTP & set(imports(module))}
     assert speaking == {"mailhost/wiring/dispatchd.py"}
 
 

@@ -222,7 +222,7 @@ def _dials(tree: ast.AST) -> set[str]:
     """Calls and imports that open connections."""
     calls = {
         node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-        for node in ast.walk(tree)
+        for node in architecture.nodes(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
     }
     # A signal's `connect` and sqlite's are no wires.

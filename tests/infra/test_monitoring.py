@@ -25,7 +25,7 @@ RULES: list[dict[str, Any]] = [
 
 def _gauges() -> set[str]:
     """Names of the figures taken at the moment of a scrape."""
-    calls = [node for module in house.product() for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    calls = [node for module in house.product() for node in house.nodes(module.tree) if isinstance(node, ast.Call)]
     return {
         str(call.args[0].value)
         for call in calls
@@ -72,7 +72,7 @@ def test_what_is_scraped_is_the_web_process_on_loopback() -> None:
 def _counted(package: str) -> Iterator[tuple[str, str]]:
     """Where and what is counted by a literal first argument of a method `count` or `_count`."""
     for module in house.within(package):
-        for node in ast.walk(module.tree):
+        for node in house.nodes(module.tree):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any, Final
 
@@ -26,9 +27,15 @@ _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _NOT_WORDS: Final = re.compile(r"\S*[@/=]\S*|\S+\.\S+|\b[0-9a-f]{8,}\b|\S+-\d+\b|[A-Z]{2}\b")
 
 
+@cache
+def everything() -> tuple[marked.Marked, ...]:
+    """All marked texts, collected once for all tests."""
+    return tuple(marked.everything())
+
+
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put every text between marks that a catalogue, ours or Django's, has a translation of."""
-    ours = {one.text for one in marked.everything()}
+    ours = {one.text for one in everything()}
     real = translation._trans  # type: ignore[attr-defined]  # where Django itself looks its functions up
 
     def single(name: str, at: int) -> None:

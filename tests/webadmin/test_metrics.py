@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture import house
 from tests.journeys.house import ROOT
 from webadmin import metrics
 
@@ -73,12 +74,12 @@ def test_an_undeclared_name_is_a_mistake_in_the_code(tmp_path: Path) -> None:
 
 def test_every_name_that_the_code_counts_is_declared() -> None:
     counted: set[str] = set()
-    for path in (ROOT / "mailhost").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in house.within("mailhost"):
+        for node in house.nodes(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "count":
                 first = node.args[0] if node.args else None
                 # The IMAP engine counts events, which wiring makes labels of one counter.
-                if isinstance(first, ast.Constant) and isinstance(first.value, str) and "imap" not in path.parts:
+                if isinstance(first, ast.Constant) and isinstance(first.value, str) and "imap" not in module.path.parts:
                     counted |= set(re.findall(r"^[a-z]+_[a-z_]+$", first.value))
     assert {"smtp_messages", "smtp_recipients"} <= counted
     assert counted <= set(metrics.COUNTERS)
