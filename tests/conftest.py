@@ -15,7 +15,6 @@ import pytest
 import pytest_socket
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from django.conf import settings
 from django.db import connection
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
@@ -72,7 +71,7 @@ def django_db_setup(
     django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
     """The test database, told its cell the way `skerry` tells a real one."""
-    from mailhost.models import CellIdentity
+    from tests.emptying import beginning
 
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite" and not django_db_keepdb:
@@ -83,7 +82,7 @@ def django_db_setup(
             with connection.cursor() as cursor:
                 cursor.execute(f"ALTER DATABASE {name} SET skerry.cell = 'is-1'")
             connection.close()
-        CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
+        beginning.fill()
     yield
     if connection.vendor == "postgresql":
         # Threads of the tests may still hold connections, and a database in use cannot be dropped.
@@ -92,15 +91,6 @@ def django_db_setup(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-
-
-@pytest.fixture
-def _django_db_helper(_django_db_helper: None) -> None:
-    """Every test's database has the two one-row tables: emptying it between transactional tests empties them as well."""
-    from mailhost.models import CellIdentity, RouteVersion
-
-    CellIdentity.objects.get_or_create(id=1, defaults={"cell": settings.ENVIRON.cell, "certificate_sha256": ""})
-    RouteVersion.objects.get_or_create(id=1)
 
 
 # Hooks instead of fixtures that use themselves: of those pytest makes the whole chain anew for each of the tests, which

@@ -57,10 +57,14 @@ def once[T](name: str, make: Callable[[], T]) -> T:
 
 def _everything() -> Rows:
     """Every row there is."""
+    return {table: tuple(row for (row,) in connection.connection.execute(_literals(table))) for table in filled()}
+
+
+def filled() -> list[str]:
+    """The tables that hold rows of the product."""
     connection.ensure_connection()
-    ask = connection.connection.execute
-    filled = [table for table, full in zip(_columns(), ask(_which_are_filled()).fetchone(), strict=True) if full]
-    return {table: tuple(row for (row,) in ask(_literals(table))) for table in filled}
+    found = connection.connection.execute(_which_are_filled()).fetchone()
+    return [table for table, full in zip(_columns(), found, strict=True) if full]
 
 
 @cache

@@ -18,17 +18,17 @@ from mailhost.adapters.mailstore import DatabaseMailstore
 from mailhost.adapters.workshop import Workshop
 from mailhost.adapters.writer import Writer
 from mailhost.models import (
-    CellIdentity,
     Domain,
     Folder,
     Mailbox,
     MailboxKey,
     MailboxUsage,
-    RouteVersion,
     Tenant,
 )
 from mailhost.ports import Delivery
 from mailhost.seal import HybridIdentity, Summary, seal
+from tests import photograph
+from tests.people import identity
 
 NOW = datetime(2026, 11, 21, 14, 35, 12, tzinfo=UTC)
 
@@ -75,7 +75,12 @@ class Cell:
 
 
 def make_box(domain: Domain, local: str, quota: int = 10**9) -> Box:
-    identity = HybridIdentity.generate()
+    secret = identity(local)
+    return Box(make_mailbox(domain, local, secret, quota), secret)
+
+
+def make_mailbox(domain: Domain, local: str, secret: HybridIdentity, quota: int = 10**9) -> Mailbox:
+    """A mailbox with its key and its first folders."""
     mailbox = Mailbox.objects.create(
         cell="is-1",
         tenant=domain.tenant,
@@ -88,7 +93,7 @@ def make_box(domain: Domain, local: str, quota: int = 10**9) -> Box:
     )
     MailboxUsage.objects.create(mailbox=mailbox)
     MailboxKey.objects.create(
-        mailbox=mailbox, serial=1, recipient=identity.recipient.text, signing_key=bytes(32), created=NOW.date()
+        mailbox=mailbox, serial=1, recipient=secret.recipient.text, signing_key=bytes(32), created=NOW.date()
     )
     for position, (name, use) in enumerate([("INBOX", ""), ("Junk", "\\Junk"), ("Trash", "\\Trash")]):
         Folder.objects.create(
@@ -100,26 +105,24 @@ def make_box(domain: Domain, local: str, quota: int = 10**9) -> Box:
             uidvalidity_sealed=10 + 2 * position,
             uidvalidity_session=11 + 2 * position,
         )
-    return Box(mailbox, identity)
+    return mailbox
 
 
 @pytest.fixture
-def rows(transactional_db: None) -> None:
-    """The two one-row tables, which emptying the database between tests has emptied too."""
-    CellIdentity.objects.get_or_create(id=1, defaults={"cell": "is-1", "certificate_sha256": ""})
-    RouteVersion.objects.get_or_create(id=1)
+def people(transactional_db: None) -> tuple[Box, Box]:
+    ada, ben = photograph.once("Ada's and Ben's mailboxes", _two_mailboxes)
+    return Box(ada, identity("ada")), Box(ben, identity("ben"))
 
 
-@pytest.fixture
-def people(rows: None) -> tuple[Box, Box]:
+def _two_mailboxes() -> tuple[Mailbox, Mailbox]:
     with transaction.atomic():
         tenant = Tenant.objects.create(cell="is-1", slug="example", name="Example", created=NOW.date())
         domain = Domain.objects.create(cell="is-1", tenant=tenant, name="example.is", verified=NOW.date())
-        return make_box(domain, "ada"), make_box(domain, "ben")
+        return make_mailbox(domain, "ada", identity("ada")), make_mailbox(domain, "ben", identity("ben"))
 
 
 @pytest.fixture
-def workshop(rows: None, tmp_path: Path) -> Iterator[Workshop]:
+def workshop(transactional_db: None, tmp_path: Path) -> Iterator[Workshop]:
     readers, writer = Readers(), Writer()
     writer.start()
     yield Workshop(readers, writer, FileBlobs(tmp_path / "blobs"), Changes(readers))

@@ -12,7 +12,7 @@ from jurisdiction.presets import from_preset
 from jurisdiction.records import policies
 from mailhost.adapters import jobs
 from mailhost.adapters.jobs import Stamp
-from mailhost.models import CellIdentity, Job
+from mailhost.models import Job
 from tests.notaries import atlas, notary
 
 NOW = datetime(2026, 11, 21, 14, 35, tzinfo=UTC)
@@ -21,7 +21,7 @@ IS1 = notary()
 
 @pytest.fixture(autouse=True)
 def _database(transactional_db: None) -> None:
-    CellIdentity.objects.get_or_create(id=1, defaults={"cell": "is-1", "certificate_sha256": ""})
+    """Threads see what is committed."""
 
 
 class Wakes(list[Stamp]):

@@ -155,10 +155,6 @@ def _nowhere(address: str, today: date) -> Whereabouts:
 
 
 def _found_reef() -> None:
-    from mailhost.models import CellIdentity, RouteVersion
-
-    CellIdentity.objects.get_or_create(id=1, defaults={"cell": "is-1", "certificate_sha256": ""})
-    RouteVersion.objects.get_or_create(id=1)
     tenants.add("harbour", name="", now=NOW, claims=FakeDirectory().of("is-1"), notary=IS1, policy=ICELAND)
 
 

@@ -16,7 +16,6 @@ from jurisdiction.ledger.notes import open_checkpoint, parse_checkpoint, parse_n
 from jurisdiction.ledger.tree import Tree, leaf_hash, verify_consistency
 from jurisdiction.models import CheckpointRow, LedgerEntry, LedgerHead, LedgerNode
 from jurisdiction.records import ledger
-from mailhost.models import CellIdentity
 from tests.notaries import notary
 
 NOW = datetime(2026, 11, 21, 14, 35, tzinfo=UTC)
@@ -77,7 +76,6 @@ def test_nothing_is_appended_outside_a_transaction() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_entries_of_many_at_once_get_an_order_without_gaps() -> None:
-    CellIdentity.objects.get_or_create(id=1, defaults={"cell": "is-1", "certificate_sha256": ""})
     fill(1)
 
     def work(worker: int) -> list[int]:
