@@ -25,6 +25,7 @@ from mailhost.handover import Handover, Here
 from mailhost.leaving import Asked, Leaving
 from mailhost.limits import DispatchLimits
 from mailhost.message.fates import Fate
+from mailhost.message.headers import header_end
 from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import EXPIRED, Notices, fate, wants
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, Passing, TlsNeed
@@ -346,10 +347,12 @@ class Dispatcher:
 
 def _transaction(item: Item, content: bytes) -> Transaction:
     names = [forward.address for forward in item.recipients]
+    # RFC 6531 §3.2 is about addresses and header fields; what the body needs is 8BITMIME.
+    header = content[: header_end(content)]
     return Transaction(
         item.sender,
         item.recipients,
-        smtputf8=item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and content.isascii()),
+        smtputf8=item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and header.isascii()),
         requiretls=item.tls is TlsNeed.REQUIRED,
         returns=item.returns,
         envid=item.envid,

@@ -68,23 +68,38 @@ type Walk = Targets | NoMail | Later
 
 
 async def walk(
-    resolver: Resolver, domain: str, *, private: bool, shuffle: Callable[[list[Mx]], None] = lambda _: None
+    resolver: Resolver,
+    domain: str,
+    *,
+    private: bool,
+    own: str = "",
+    shuffle: Callable[[list[Mx]], None] = lambda _: None,
 ) -> Walk:
-    """Where mail for `domain` (A-labels) goes."""
+    """Where mail for `domain` (A-labels) goes; `own` is this host's name."""
     answer = await resolver.lookup(domain, Mx)
     match answer:
         case DnsAnswer(records, signed):
             # RFC 7505 §3: one record, preference 0, exchange ".".
             if all(record.exchange.rstrip(".") == "" for record in records):
                 return NoMail("null_mx")
-            names = _ordered([record for record in records if record.exchange.rstrip(".")], shuffle)
+            found = [record for record in records if record.exchange.rstrip(".")]
+            # RFC 5321 §5.1: a host that is in the list passes mail to better ones only, or it would turn in a circle:
+            # its own refusal to relay would end mail that only waits for the domain's first host.
+            ours = min((one.preference for one in found if _is(one.exchange, own)), default=None)
+            names = _ordered([one for one in found if ours is None or one.preference < ours], shuffle)
         case NoSuchName():
             return NoMail("no_such_domain")
         case DnsFailure():
             return Later("dns_failed")
         case NoData(signed):
-            names = [domain]
+            names = [] if _is(domain, own) else [domain]
+    if not names:
+        return NoMail("points_here")
     return await _addresses(resolver, names, private=private, signed=signed)
+
+
+def _is(name: str, own: str) -> bool:
+    return name.rstrip(".").lower() == own.rstrip(".").lower()
 
 
 def _ordered(records: list[Mx], shuffle: Callable[[list[Mx]], None]) -> list[str]:

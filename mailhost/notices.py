@@ -29,6 +29,13 @@ WHY: Final[dict[str, tuple[str, str]]] = {
     "no_such_domain": ("5.1.2", "This domain does not exist; check the address."),
     "no_address": ("5.4.4", "This domain names no host that could take mail."),
     "private_target": ("5.4.4", "This domain sends its mail to an address that is not on the internet."),
+    "points_here": (
+        "5.4.6",
+        (
+            "The DNS sends this domain's mail to this very mail host, which does not host it. Its operator must correct"
+            " that."
+        ),
+    ),
     "dns_failed": ("4.4.3", "The name servers of this domain do not answer."),
     "no_resolver": ("4.4.3", "This mail host has neither a resolver nor a smarthost set; its operator must set one."),
     "unreachable": ("4.4.1", "No host of this domain could be reached."),
@@ -76,6 +83,13 @@ WHY: Final[dict[str, tuple[str, str]]] = {
     "dane_unknown": (
         "4.7.5",
         "What the receiving domain's DNS says about its host's certificate (DANE) could not be had. Nothing was sent.",
+    ),
+    "sts_unknown": (
+        "4.7.5",
+        (
+            "You asked for verified encryption on the whole way (REQUIRETLS), and the receiving domain could not be"
+            " asked which hosts are its own (MTA-STS). Nothing was sent."
+        ),
     ),
     "sts_host_not_listed": (
         "4.7.5",

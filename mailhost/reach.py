@@ -5,14 +5,14 @@ In: the domain, the targets of its MX walk, what its mail needs of TLS. Out: a `
 its failure is counted, and the host is connected to again without it (RFC 8461 §5.2).
 
 Whether a failure is for good: a broken policy heals or expires, so it never is (RFC 8461 §5.1, RFC 7672 §2.1.2). Only
-the author's own demand is (REQUIRETLS): RFC 8689 §4.2.1 wants it answered at once when no host can keep it.
+the author's own demand is (REQUIRETLS): RFC 8689 §4.2.1 wants it answered at once when no host can keep it. A host that
+cannot be asked at present, or cannot encrypt at present, has not answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from mailhost.mxwalk import Target
 from mailhost.outbox import TlsNeed
@@ -22,9 +22,6 @@ from mailhost.tlspolicy.requirement import Barred, Policy
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.tlsrules import TlsRules
 from mailhost.transport import ConnectionFailed, Link, MailTransport
-
-# What the DNS may say in an hour: no answer to the author's demand.
-PASSING: Final = frozenset({"dane_unknown"})
 
 
 class Unreachable(Exception):
@@ -62,7 +59,7 @@ class Reach:
                 link = await self._try(domain, target, need)
             except ConnectionFailed as failed:
                 reason = failed.reason
-                only_tls = only_tls and failed.result is not None and reason not in PASSING
+                only_tls = only_tls and failed.result is not None and not failed.passing
                 self._metrics.count("queue_connections", reason)
                 continue
             self._metrics.count("queue_connections", "tls" if link.secure else "clear")
@@ -77,7 +74,7 @@ class Reach:
         found = await self._rules.of(domain, target, need)
         if isinstance(found, Barred):
             self._count(domain, target, found.policy, found.result)
-            raise ConnectionFailed(found.reason, result=found.result)
+            raise ConnectionFailed(found.reason, result=found.result, passing=found.passing)
         try:
             link = await self._transport.connect(target, found)
         except ConnectionFailed as failed:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from mailhost.mailauth.resolver import Resolver, Txt
+from mailhost.mailauth.resolver import DnsFailure, Resolver, Txt
 from mailhost.tlspolicy.mtasts import RETRY, BadPolicy, Cached, Policy, parse_policy, record_id
 from mailhost.tlspolicy.tlsrpt import ResultType
 
@@ -72,27 +72,34 @@ class StsPolicies:
         if now < until:
             self._recent.move_to_end(domain)
             return found
-        found = await self._look(domain, now)
-        failed = isinstance(found, ResultType)
-        self._recent[domain] = (now + (RETRY if failed else REMEMBERED), found)
+        found, keep = await self._look(domain, now)
+        self._recent[domain] = (now + keep, found)
         self._recent.move_to_end(domain)
         if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)
         return found
 
-    async def _look(self, domain: str, now: datetime) -> Policy | ResultType | None:
+    async def _look(self, domain: str, now: datetime) -> tuple[Policy | ResultType | None, timedelta]:
+        """What binds, and for how long that is remembered."""
         cached = await self._cache.get(domain)
         if cached is not None and not cached.holds(now):
             cached = None
-        published = record_id(await self._resolver.lookup(f"_mta-sts.{domain}", Txt))
-        if published is None or (cached is not None and not cached.is_stale(published, now)):
-            return cached.policy if cached else None
+        answer = await self._resolver.lookup(f"_mta-sts.{domain}", Txt)
+        published = record_id(answer)
+        if cached is None and isinstance(answer, DnsFailure):
+            # RFC 8461 §3.3: as if there were none; but whoever must know whether there is one does not know it.
+            return ResultType.STS_POLICY_FETCH_ERROR, REMEMBERED
+        if cached is not None and not cached.is_stale(published, now):
+            return cached.policy, REMEMBERED
+        if cached is None and published is None:
+            return None, REMEMBERED
         try:
             policy = parse_policy(await self._fetcher.fetch(domain))
         except (FetchFailed, BadPolicy) as failed:
             if cached is None:
-                return failed.result if isinstance(failed, FetchFailed) else ResultType.STS_POLICY_INVALID
+                return failed.result if isinstance(failed, FetchFailed) else ResultType.STS_POLICY_INVALID, RETRY
             await self._cache.put(domain, cached.tried_in_vain(now))
-            return cached.policy
-        await self._cache.put(domain, Cached(policy, published, fetched=now, tried=now))
-        return policy
+            return cached.policy, REMEMBERED
+        version = published or (cached.id if cached else "")
+        await self._cache.put(domain, Cached(policy, version, fetched=now, tried=now))
+        return policy, REMEMBERED

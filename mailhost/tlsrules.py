@@ -35,7 +35,10 @@ class TlsRules(Protocol):
 class NoRules:
     """For a relay that takes everything: its operator, not the recipients' domains, says how to reach it."""
 
-    async def of(self, _domain: str, target: Target, _need: TlsNeed) -> Requirement | Barred:
+    async def of(self, _domain: str, target: Target, need: TlsNeed) -> Requirement | Barred:
+        if need is TlsNeed.REQUIRED:
+            # RFC 8689 §4.2.1: the name is the operator's word, and the certificate must be for it.
+            return Requirement(target.name, tls=True, check=Check.AUTHORITIES, names=(target.name,))
         return Requirement(target.name)
 
 
@@ -80,7 +83,7 @@ class PublishedRules:
                     # RFC 7672 §2.2: somebody there means TLS, though what he published is of no use.
                     return Requirement(name, tls=True, policy=_tlsa(answer, target))
                 case Demand.UNKNOWN:
-                    return Barred("dane_unknown", ResultType.DNSSEC_INVALID, Policy(PolicyType.TLSA))
+                    return Barred("dane_unknown", ResultType.DNSSEC_INVALID, Policy(PolicyType.TLSA), passing=True)
         return None
 
 
@@ -117,6 +120,9 @@ def _strict(found: Requirement, target: Target) -> Requirement | Barred:
     """REQUIRETLS, RFC 8689 §4.2.1: the host's name and its certificate must both be beyond doubt."""
     by_sts = found.policy.type is PolicyType.STS and found.complaint is None
     if not (target.signed or by_sts):
+        if found.complaint is ResultType.STS_POLICY_FETCH_ERROR:
+            # The domain may well have a policy: it could not be asked.
+            return Barred("sts_unknown", found.complaint, found.policy, passing=True)
         return Barred("requiretls_unproven", ResultType.VALIDATION_FAILURE, found.policy)
     if found.check is Check.DANE:
         return found

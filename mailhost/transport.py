@@ -37,14 +37,15 @@ class Answer:
 
 class ConnectionFailed(Exception):
     """The host could not be talked to, or not any more. `reason` is a code, `text` what the host said, cleaned;
-    `result` is what a TLS report says where encryption was the trouble.
+    `result` is what a TLS report says where encryption was the trouble, `passing` whether that may be over in an hour.
     """
 
-    def __init__(self, reason: str, text: str = "", result: ResultType | None = None) -> None:
+    def __init__(self, reason: str, text: str = "", result: ResultType | None = None, *, passing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.text = text
         self.result = result
+        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)

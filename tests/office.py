@@ -199,6 +199,7 @@ class Office:
         consent: bool = False,
         passing: Passing = Passing.NO,
         link: bool = False,
+        content: bytes = LETTER,
     ) -> None:
         forwards = tuple(Forward(name, name.rpartition("@")[2], notify) for name in recipients)
         message = Outgoing(
@@ -207,7 +208,7 @@ class Office:
             1,
             sender,
             forwards,
-            LETTER,
+            content,
             smtputf8,
             "",
             sealed,

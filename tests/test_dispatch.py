@@ -206,8 +206,10 @@ async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
     office = Office()
     await office.put("cleo@other.test", smtputf8=True)
     await office.put("ćleo@other.test", smtputf8=True)
+    await office.put("cleo@other.test", smtputf8=True, content="Subject: Tides\r\n\r\nHátt.\r\n".encode())
+    await office.put("cleo@other.test", smtputf8=True, content="Subject: Hátt\r\n\r\nHigh.\r\n".encode())
     await office.work()
-    assert [utf8 for *_, utf8 in office.network.sent] == [False, True]
+    assert [utf8 for *_, utf8 in office.network.sent] == [False, True, False, True], "a body asks for 8BITMIME only"
 
 
 async def test_a_store_that_fails_stops_nothing_else() -> None:
@@ -278,7 +280,7 @@ async def test_an_author_whose_message_is_lost_hears_of_it() -> None:
 
 async def test_no_answer_about_a_certificate_is_no_refusal_of_requiretls() -> None:
     office = Office()
-    office.requirement = Barred("dane_unknown", ResultType.DNSSEC_INVALID)
+    office.requirement = Barred("dane_unknown", ResultType.DNSSEC_INVALID, passing=True)
     await office.put("cleo@other.test", tls=TlsNeed.REQUIRED)
     await office.work()
     [row] = office.outbox.items.values()
@@ -343,6 +345,7 @@ def test_every_reason_that_can_stop_mail_has_words_for_its_author() -> None:
         (NoMail("no_such_domain"), "does not exist"),
         (NoMail("no_address"), "names no host"),
         (NoMail("private_target"), "not on the internet"),
+        (NoMail("points_here"), "to this very mail host"),
     ],
 )
 async def test_what_the_dns_says_for_good_goes_back_with_its_reason(walk: NoMail, words: str) -> None:

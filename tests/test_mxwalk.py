@@ -61,6 +61,20 @@ async def test_what_a_zone_may_say(zone: dict[str, list[object]], result: object
     assert await walk(FakeDns(zone), "other.test", private=False) == result  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("zone", "result"),
+    [
+        ([Mx(10, "mx.test"), Mx(20, "Us.test."), Mx(30, "later.test")], Targets((Target("mx.test", "93.184.215.14"),))),
+        ([Mx(10, "us.test"), Mx(10, "mx.test")], NoMail("points_here")),
+        ([ONE], Targets((Target("other.test", "93.184.215.14"),))),
+    ],
+)
+async def test_a_host_in_the_list_passes_mail_to_better_ones_only(zone: list[Mx | A], result: object) -> None:
+    dns = FakeDns({"other.test": zone, "mx.test": [ONE], "us.test": [ONE], "later.test": [ONE]})
+    assert await walk(dns, "other.test", private=False, own="us.test") == result
+    assert await walk(dns, "us.test", private=False, own="us.test") == NoMail("points_here")
+
+
 async def test_a_failure_never_becomes_a_bounce() -> None:
     dns = FakeDns({"other.test": [Mx(10, "mx.test")]})
     dns.fail.add("mx.test")

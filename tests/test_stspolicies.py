@@ -85,6 +85,24 @@ async def test_nobody_wishes_a_policy_away() -> None:
     assert await world.ask(days=8) is ResultType.STS_POLICY_INVALID, "its own age ends it"
 
 
+async def test_a_policy_is_renewed_each_day_though_its_record_is_hidden() -> None:
+    world = World()
+    await world.ask()
+    world.dns.fail.add("_mta-sts.other.test")
+    for _ in range(8):
+        assert mode(await world.ask(days=1)) is Mode.ENFORCE, "who hides the record does not outwait the policy"
+    assert world.fetched == 9
+    assert world.rows["other.test"].id == "1"
+
+
+async def test_without_an_answer_nobody_knows_whether_there_is_a_policy() -> None:
+    world = World()
+    world.dns.fail.add("_mta-sts.other.test")
+    assert await world.ask() is ResultType.STS_POLICY_FETCH_ERROR
+    world.dns.fail.clear()
+    assert mode(await world.ask(minutes=1)) is Mode.ENFORCE, "asked again as soon as the DNS may answer"
+
+
 async def test_a_new_version_is_fetched() -> None:
     world = World()
     await world.ask()

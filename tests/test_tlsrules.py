@@ -13,7 +13,7 @@ from mailhost.outbox import TlsNeed
 from mailhost.tlspolicy.mtasts import Mode, Policy
 from mailhost.tlspolicy.requirement import Barred, Check, Requirement
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
-from mailhost.tlsrules import PublishedRules
+from mailhost.tlsrules import NoRules, PublishedRules
 from tests.fakedns import FakeDns
 
 KEY = Tlsa(3, 1, 1, b"k" * 32)
@@ -132,7 +132,7 @@ async def test_a_policy_that_could_not_be_had_is_none_and_reported() -> None:
     ("made", "target", "check"),
     [
         (rules(), PLAIN, None),
-        (rules(sts=ResultType.STS_POLICY_FETCH_ERROR), PLAIN, None),
+        (rules(sts=ResultType.STS_POLICY_INVALID), PLAIN, None),
         (rules(sts=Policy(Mode.TESTING, ("other.example",), timedelta(days=7))), PLAIN, None),
         (rules(), SIGNED, Check.AUTHORITIES),
         (rules(USELESS), SIGNED, Check.AUTHORITIES),
@@ -151,6 +151,22 @@ async def test_requiretls_wants_name_and_certificate_beyond_doubt(
     else:
         assert isinstance(found, Requirement)
         assert (found.tls, found.check, found.enforced) == (True, check, True)
+
+
+async def test_a_policy_that_cannot_be_asked_for_now_is_no_answer_to_requiretls() -> None:
+    found = await asked(rules(sts=ResultType.STS_POLICY_FETCH_ERROR), PLAIN, TlsNeed.REQUIRED)
+    assert isinstance(found, Barred)
+    assert (found.reason, found.passing) == ("sts_unknown", True)
+    found = await asked(rules(fails=True), SIGNED, TlsNeed.REQUIRED)
+    assert isinstance(found, Barred)
+    assert (found.reason, found.passing) == ("dane_unknown", True)
+
+
+async def test_requiretls_asks_a_relay_for_the_certificate_of_its_name() -> None:
+    assert await NoRules().of("other.test", PLAIN, TlsNeed.ORDINARY) == Requirement("mx.other.test")
+    found = await NoRules().of("other.test", PLAIN, TlsNeed.REQUIRED)
+    assert isinstance(found, Requirement)
+    assert (found.tls, found.check, found.names) == (True, Check.AUTHORITIES, ("mx.other.test",))
 
 
 async def test_an_author_may_put_arriving_before_policies() -> None:

@@ -99,7 +99,7 @@ class Connection:
         mail = f"MAIL FROM:<{transaction.sender}>" + self._mail_parameters(transaction, content)
         commands = [mail, *(f"RCPT TO:<{one.address}>" + self._rcpt_parameters(one) for one in recipients)]
         replies = await self._say_all(clock, commands)
-        answers = replies[1:]
+        answers = _not_too_many(replies[1:])
         if not replies[0].accepted:
             answers = [replies[0]] * len(recipients)
         if not any(answer.accepted for answer in answers):
@@ -248,7 +248,13 @@ async def _greet(
         return
     answer = await made._say(clock, "STARTTLS", made._timeouts.command)  # noqa: SLF001
     if answer.code != 220:
-        raise ConnectionFailed("tls_refused", f"{answer.code} {answer.text}", ResultType.STARTTLS_NOT_SUPPORTED)
+        # RFC 3207 §4: 454 says that TLS is not available just now.
+        raise ConnectionFailed(
+            "tls_refused",
+            f"{answer.code} {answer.text}",
+            ResultType.STARTTLS_NOT_SUPPORTED,
+            passing=not answer.permanent,
+        )
     _wait(clock, made._timeouts.connect)  # noqa: SLF001
     made._before = made._writer  # noqa: SLF001
     made._reader, made._writer = await shake_hands(made._writer.transport, requirement, tls, limit=MAX_LINE)  # noqa: SLF001
@@ -267,6 +273,9 @@ async def _hello(made: Connection, clock: asyncio.Timeout, helo: str) -> None:
             name, _, value = line.partition(" ")
             made.extensions[name.upper()] = value
         return
+    if not answer.permanent:
+        # Who has no time now would be taken for a host without TLS, SMTPUTF8 and all the rest.
+        raise ConnectionFailed("hello_refused", f"{answer.code} {answer.text}")
     # RFC 5321 §3.2: a host that does not know EHLO may know HELO.
     answer = await made._say(clock, f"HELO {helo}", made._timeouts.command)  # noqa: SLF001
     if not answer.accepted:
@@ -276,6 +285,7 @@ async def _hello(made: Connection, clock: asyncio.Timeout, helo: str) -> None:
 async def _read_reply(reader: asyncio.StreamReader) -> tuple[Answer, list[str]]:
     """One reply and the texts of its lines. Raises EOFError, ValueError (a line too long), ConnectionFailed."""
     lines: list[str] = []
+    first = 0
     while True:
         line = await reader.readline()
         if not line.endswith(b"\n"):
@@ -283,6 +293,10 @@ async def _read_reply(reader: asyncio.StreamReader) -> tuple[Answer, list[str]]:
         found = _REPLY.fullmatch(line.rstrip(b"\r\n"))
         if found is None or len(lines) >= MAX_LINES:
             raise ConnectionFailed("not_smtp")
+        if lines and found[1][0] != first:
+            # RFC 5321 §4.2.1: one code on all lines. Who says yes and no has said nothing.
+            raise ConnectionFailed("not_smtp")
+        first = found[1][0]
         lines.append(found[3].decode("ascii", "replace"))
         if found[2] != b"-":
             break
@@ -291,6 +305,17 @@ async def _read_reply(reader: asyncio.StreamReader) -> tuple[Answer, list[str]]:
     words = " ".join(_ENHANCED.sub("", text, count=1) for text in lines)
     status = enhanced[1] if enhanced and enhanced[1][0] == str(code)[0] else ""
     return Answer(code, status, _UNPRINTABLE.sub("?", words)[:MAX_TEXT].strip()), lines
+
+
+def _not_too_many(answers: Sequence[Answer]) -> list[Answer]:
+    """RFC 5321 §4.5.3.1.10: a 552 behind recipients that were taken says that they are too many for one transaction,
+    where it says nothing else: the others are for the next one.
+    """
+    found: list[Answer] = []
+    for answer in answers:
+        too_many = answer.code == 552 and answer.enhanced in {"", "5.5.3"} and any(one.accepted for one in found)
+        found.append(Answer(452, "4.5.3", answer.text) if too_many else answer)
+    return found
 
 
 def _wait(clock: asyncio.Timeout, seconds: float) -> None:

@@ -66,9 +66,10 @@ async def shake_hands(
         reason = "tls_certificate" if requirement.check is Check.AUTHORITIES else "tls_failed"
         raise ConnectionFailed(reason, result=_result(error)) from None
     except (OSError, EOFError):
-        raise ConnectionFailed("tls_failed", result=ResultType.VALIDATION_FAILURE) from None
+        # No alert and no certificate: the network or the host went away, and may be back.
+        raise ConnectionFailed("tls_failed", result=ResultType.VALIDATION_FAILURE, passing=True) from None
     if wire is None:
-        raise ConnectionFailed("tls_failed", result=ResultType.VALIDATION_FAILURE)
+        raise ConnectionFailed("tls_failed", result=ResultType.VALIDATION_FAILURE, passing=True)
     if requirement.check is Check.DANE:
         try:
             _check_records(wire.get_extra_info("ssl_object"), requirement, with_.now())

@@ -82,11 +82,12 @@ class Cached:
     def is_stale(self, record_id: str | None, now: datetime) -> bool:
         """Whether to fetch again; `record_id` is what the DNS says now, None where it says nothing.
 
-        An old policy is never given up for want of an answer: only its own age ends it (RFC 8461 §10.2).
+        An old policy is never given up for want of an answer: only its own age ends it. And it is renewed each day
+        whatever the DNS says, or whoever can hide the record would only have to wait for that end (RFC 8461 §10.2).
         """
-        if record_id is None or now < self.tried + RETRY:
+        if now < self.tried + RETRY:
             return False
-        return record_id != self.id or now >= self.fetched + REFRESH
+        return record_id not in {None, self.id} or now >= self.fetched + REFRESH
 
     def tried_in_vain(self, now: datetime) -> Cached:
         """The same policy after a fetch that failed."""

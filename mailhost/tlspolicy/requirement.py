@@ -59,8 +59,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The host must not have the mail; `reason` is a code for its author, `result` what a report says."""
+    """The host must not have the mail; `reason` is a code for its author, `result` what a report says, `passing`
+    whether it is only that nobody can tell at present.
+    """
 
     reason: str
     result: ResultType
     policy: Policy = NO_POLICY
+    passing: bool = False

@@ -166,7 +166,8 @@ def _way_out(around: Surroundings, policies: DatabasePolicyCache) -> _WayOut:
         return _WayOut(_nowhere, NoRules())
 
     async def to_exchangers(domain: str) -> Walk:
-        return await walk(resolver, domain, private=settings.private_targets, shuffle=random.SystemRandom().shuffle)
+        shuffle = random.SystemRandom().shuffle
+        return await walk(resolver, domain, private=settings.private_targets, own=settings.hostname, shuffle=shuffle)
 
     fetcher = HttpsFetcher(resolver, private=settings.private_targets, context=ssl.create_default_context())
     sts = StsPolicies(resolver=resolver, cache=policies, fetcher=fetcher, now=now)

@@ -41,6 +41,8 @@ class Script:
                         "RSET": "250 ok\r\n", "QUIT": "221 bye\r\n", "GREETING": "220 mx\r\n", **answers}  # fmt: skip
         self.heard: list[str] = []
         self.content = b""
+        self.taken: list[str] = []  # what the first recipients hear, one after the other
+        self.leaves = ""  # hangs up behind its answer to this
         self.tls: ssl.SSLContext | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,14 +51,15 @@ class Script:
             while line := (await reader.readline()).decode(errors="replace"):
                 verb = line.split(" ")[0].strip().upper()
                 self.heard.append(line.rstrip("\r\n"))
-                writer.write(self.answers.get(verb, "500 what?\r\n").encode())
+                answer = self.taken.pop(0) if verb == "RCPT" and self.taken else self.answers.get(verb, "500 what?\r\n")
+                writer.write(answer.encode())
                 if verb == "DATA" and self.answers["DATA"].startswith("354"):
                     self.content = await reader.readuntil(b"\r\n.\r\n")
                     writer.write(self.answers["END"].encode())
                 if verb == "STARTTLS" and self.tls is not None and self.answers["STARTTLS"].startswith("220"):
                     await writer.drain()
                     await writer.start_tls(self.tls)
-                if verb == "QUIT":
+                if verb in {"QUIT", self.leaves}:
                     break
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -154,6 +157,15 @@ async def test_refusals_belong_to_their_recipients() -> None:
     assert (await sent(Script(END="554 5.7.1 spam\r\n")))[0] == Answer(554, "5.7.1", "spam")
 
 
+async def test_too_many_recipients_are_for_the_next_transaction() -> None:
+    script = Script()
+    script.taken = ["250 ok\r\n", "552 too many\r\n", "552 5.5.3 too many\r\n", "552 5.2.2 full\r\n"]
+    answers = await sent(script, *(f"r{number}@other.test" for number in range(4)))
+    assert [(one.code, one.permanent) for one in answers] == [(250, False), (452, False), (452, False), (552, True)]
+    [alone] = await sent(Script(RCPT="552 mailbox full\r\n"))
+    assert alone.permanent
+
+
 async def test_a_host_that_accepts_instead_of_asking_for_the_content_has_taken_nothing() -> None:
     with pytest.raises(ConnectionFailed) as failed:
         await sent(Script(DATA="250 2.0.0 fine\r\n"))
@@ -218,6 +230,8 @@ def test_a_connection_reset_between_two_messages_says_nothing_about_the_next() -
         ({"GREETING": "220-more\r\n" * (MAX_LINES + 1)}, "not_smtp"),
         ({"GREETING": ""}, "timeout"),
         ({"EHLO": "421 busy\r\n", "HELO": "421 busy\r\n"}, "hello_refused"),
+        ({"EHLO": "450 busy\r\n", "HELO": "250 mx\r\n"}, "hello_refused"),
+        ({"EHLO": "500 what\r\n", "HELO": "550 no\r\n"}, "hello_refused"),
         ({"EHLO": "250-endless\r\n"}, "timeout"),
     ],
 )
@@ -228,7 +242,15 @@ async def test_a_server_that_does_not_speak_smtp(answers: dict[str, str], reason
 
 
 @pytest.mark.parametrize(
-    "answers", [{"MAIL": ""}, {"RCPT": "garbage\r\n"}, {"END": ""}, {"DATA": "354 go\r\n", "END": "\x00\r\n"}]
+    "answers",
+    [
+        {"MAIL": ""},
+        {"RCPT": "garbage\r\n"},
+        {"END": ""},
+        {"DATA": "354 go\r\n", "END": "\x00\r\n"},
+        {"END": "250-2.0.0 kept\r\n550 5.7.1 or not\r\n"},
+        {"RCPT": "450-4.2.0 wait\r\n550 5.1.1 nobody\r\n"},
+    ],
 )
 async def test_a_server_that_fails_inside_a_transaction_says_nothing_about_the_message(answers: dict[str, str]) -> None:
     with pytest.raises(ConnectionFailed):
@@ -428,6 +450,19 @@ async def test_a_host_that_dies_in_the_middle_of_the_content_says_nothing_about_
     assert link.broken
     await link.close()
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "passing"), [("454 4.7.0 not now\r\n", True), ("502 5.5.1 never\r\n", False), ("220 go\r\n", True)]
+)
+async def test_who_cannot_encrypt_now_may_in_an_hour(answer: str, *, passing: bool) -> None:
+    script = Script(EHLO=STARTTLS, STARTTLS=answer)
+    if answer.startswith("220"):
+        script.leaves = "STARTTLS"
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(script, Authority().client(), BY_AUTHORITIES)
+    assert failed.value.reason in {"tls_refused", "tls_failed"}
+    assert failed.value.passing is passing
 
 
 async def test_a_tls_alert_is_a_failed_handshake() -> None:
