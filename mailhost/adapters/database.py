@@ -158,13 +158,16 @@ def fetch_columns(cursor: Cursor, names: Sequence[str], select: str, params: Seq
     return [json.loads(column) for column in cursor.fetchone()]
 
 
-def change_together(cursor: Cursor, before: str, rows: Sequence[Sequence[Any]], after: str = "") -> None:
+def change_together(cursor: Cursor, before: str, rows: Sequence[Sequence[Any]], after: str = "") -> list[Row]:
     """Run `before VALUES (…), (…) after` for all rows in few statements: each is one round trip, or one turn with
-    the interpreter. The texts are few, so the engine finds them prepared.
+    the interpreter. The texts are few, so the engine finds them prepared. What `after` returns, in no order.
     """
-    for start in range(0, len(rows), ROWS_TOGETHER):
-        run = rows[start : start + ROWS_TOGETHER]
+    found: list[Row] = []
+    for run in itertools.batched(rows, ROWS_TOGETHER):
         cursor.execute(_with_rows(before, len(run), len(run[0]), after), list(itertools.chain.from_iterable(run)))
+        if "RETURNING" in after:
+            found += cursor.fetchall()
+    return found
 
 
 @cache

@@ -14,8 +14,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
@@ -27,12 +26,23 @@ from mailhost.adapters.database import (
     listed,
     one_of,
     read_moment,
-    rounded,
     statements,
     stored,
 )
 from mailhost.adapters.queueboxes import open_content, open_envelope, seal_content, seal_envelope
 from mailhost.adapters.queuekeys import QueueKeys
+from mailhost.adapters.queuerows import (
+    FREE,
+    Arrival,
+    Rows,
+    claimed_items,
+    content_of,
+    days_in_use,
+    delete,
+    due_destinations,
+    insert,
+    overdue_items,
+)
 from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.writer import Writer
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, Passing, TlsNeed
@@ -44,30 +54,11 @@ NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 # A destination row without items is forgotten after this long: it says that somebody wrote there.
 FORGET_AFTER: Final = timedelta(days=1)
 
-# Octets of a sealed content that comes along with its claim; a claim of the largest batch stays below 4 MiB.
-CARRIED: Final = 32 * 1024
 # Octets of the secret of an item's own.
 SEED_SIZE: Final = 32
 
 # Above this, sealing and opening would keep other sessions waiting.
 LARGE: Final = 256 * 1024
-
-_ITEM: Final = (
-    "i.id, i.message_id, m.opaque_id, m.tenant_id, m.mailbox_id, i.envelope, i.queued, i.attempts, i.told, i.reason,"
-    f" CASE WHEN m.blob = '' AND LENGTH(m.content) <= {CARRIED} THEN m.content END"
-    " FROM mailhost_queueitem i JOIN mailhost_queuedmessage m ON m.id = i.message_id"
-)
-_FREE: Final = "(claimed_until IS NULL OR claimed_until <= %s)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """A claim before its envelopes are opened."""
-
-    destination: bytes
-    failures: int
-    due: list[Any]
-    old: list[Any]
 
 
 def destination_digest(domain: str, key: bytes) -> bytes:
@@ -105,36 +96,23 @@ class DatabaseQueue:
         blob = ""
         if len(content) >= BLOB_FROM:
             blob, content = await self._put_aside(content, now), b""
-        shares = [
-            (self.digest(domain), seal_envelope(box, message, forwards, now, secrets.token_hex(SEED_SIZE)))
-            for domain, forwards in domains.items()
-        ]
-
-        def work(cursor: Cursor) -> None:
-            hour, moment = stored(rounded(now)), stored(now)
-            cursor.execute(
-                "INSERT INTO mailhost_queuedmessage (cell, tenant_id, mailbox_id, opaque_id, queued, content, blob)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
-                [self._cell, message.tenant_id, message.mailbox_id, message.opaque_id, hour, content, blob],
-            )
-            [message_id] = cursor.fetchone()
-            # In one order everywhere, so that two of these cannot wait for each other's rows.
-            for digest, envelope in sorted(shares):
-                cursor.execute(
-                    "INSERT INTO mailhost_queuedestination (cell, digest, due, failures) VALUES (%s, %s, %s, 0)"
-                    " ON CONFLICT (digest) DO UPDATE SET due = CASE WHEN mailhost_queuedestination.failures = 0"
-                    " AND mailhost_queuedestination.due > excluded.due THEN excluded.due"
-                    " ELSE mailhost_queuedestination.due END RETURNING id",
-                    [self._cell, digest, moment],
-                )
-                [destination_id] = cursor.fetchone()
-                cursor.execute(
-                    "INSERT INTO mailhost_queueitem (cell, message_id, destination_id, state, attempts, due, queued,"
-                    " told, reason, envelope) VALUES (%s, %s, %s, 'waiting', 0, %s, %s, %s, '', %s)",
-                    [self._cell, message_id, destination_id, moment, hour, False, envelope],
-                )
-
-        await self._writer.change(work)
+        await self._writer.together(
+            insert,
+            Arrival(
+                self._cell,
+                message.tenant_id,
+                message.mailbox_id,
+                message.opaque_id,
+                now,
+                content,
+                blob,
+                tuple(
+                    (self.digest(domain), seal_envelope(box, message, forwards, now, secrets.token_hex(SEED_SIZE)))
+                    for domain, forwards in domains.items()
+                ),
+            ),
+            weight=len(content),
+        )
 
     async def _put_aside(self, content: bytes, now: datetime) -> str:
         with engine_errors():
@@ -147,22 +125,22 @@ class DatabaseQueue:
         ended, late = stored(now - GIVE_UP), stored(now - DELAY_NOTICE)
 
         def look(cursor: Cursor) -> dict[int, list[int]]:
-            found: dict[int, list[int]] = {each: [] for each in _due(cursor, moment, destinations)}
+            found: dict[int, list[int]] = {each: [] for each in due_destinations(cursor, moment, destinations)}
             if overdue:
-                for destination_id, item_id in _overdue(cursor, moment, ended, late, items):
+                for destination_id, item_id in overdue_items(cursor, moment, ended, late, items):
                     if destination_id in found or len(found) < destinations:
                         found.setdefault(destination_id, []).append(item_id)
             return found
 
-        def work(cursor: Cursor) -> list[_Rows]:
+        def work(cursor: Cursor) -> list[Rows]:
             claimed = []
             for destination_id, old in look(cursor).items():
                 cursor.execute(
-                    f"UPDATE mailhost_queuedestination SET claimed_until = %s WHERE id = %s AND {_FREE}",
+                    f"UPDATE mailhost_queuedestination SET claimed_until = %s WHERE id = %s AND {FREE}",
                     [until, destination_id, moment],
                 )
                 if cursor.rowcount:
-                    claimed.append(_items(cursor, destination_id, moment, ended, items, old))
+                    claimed.append(claimed_items(cursor, destination_id, moment, ended, items, old))
             return claimed
 
         def any_work() -> bool:
@@ -175,7 +153,7 @@ class DatabaseQueue:
         claimed = await self._writer.change(work)
         return [await self._opened(rows, now + lease) for rows in claimed]
 
-    async def _opened(self, rows: _Rows, until: datetime) -> Claim:
+    async def _opened(self, rows: Rows, until: datetime) -> Claim:
         due, lost = self._open_all(rows.due)
         old, more_lost = self._open_all(rows.old)
         if lost or more_lost:
@@ -253,7 +231,7 @@ class DatabaseQueue:
     async def content(self, item: Item) -> bytes | None:
         if item.content is not None:
             return item.content
-        row = await self._readers.run(_content, item.message)
+        row = await self._readers.run(content_of, item.message)
         if row is None:
             return None
         sealed, queued, blob = row
@@ -273,7 +251,7 @@ class DatabaseQueue:
         await self._remove([item.id])
 
     async def _remove(self, items: Collection[int]) -> None:
-        for blob in await self._writer.change(lambda cursor: _delete(cursor, items)):
+        for blob in await self._writer.together(delete, items):
             await asyncio.to_thread(self._blobs.remove, blob)
 
     async def defer(self, item: Item, recipients: Sequence[Forward], *, due: datetime, reason: str) -> None:
@@ -313,7 +291,7 @@ class DatabaseQueue:
 
         await self._writer.change(work)
         await self._readers.run(remove_strays, self._blobs, ("mailhost_queuedmessage",), now)
-        days = await self._readers.run(_days_in_use)
+        days = await self._readers.run(days_in_use)
         await asyncio.to_thread(self._keys.bury, days, now.astimezone(UTC).date())
 
     async def _change(self, sql: str, values: Sequence[Any]) -> None:
@@ -328,84 +306,3 @@ class DatabaseQueue:
 async def _aside[T](size: int, work: Callable[[CellBox, str, bytes], T], box: CellBox, about: str, data: bytes) -> T:
     """`work` on so many octets: at once, or in a thread where it takes long enough to be noticed."""
     return work(box, about, data) if size <= LARGE else await asyncio.to_thread(work, box, about, data)
-
-
-def _due(cursor: Cursor, moment: Any, limit: int) -> list[int]:
-    """Free destinations that are due."""
-    cursor.execute(
-        f"SELECT id FROM mailhost_queuedestination WHERE due <= %s AND {_FREE} ORDER BY due LIMIT %s",
-        [moment, moment, limit],
-    )
-    return [row[0] for row in cursor.fetchall()]
-
-
-def _overdue(cursor: Cursor, moment: Any, ended: Any, late: Any, limit: int) -> list[Any]:
-    """Items of free destinations, oldest first, that are past their end, or whose author is to hear that they are late;
-    each with its destination."""
-    found: dict[int, int] = {}
-    for condition, values in (
-        ("i.queued <= %s AND i.due <= %s", [ended, moment]),
-        ("i.told = %s AND i.queued <= %s AND i.due <= %s", [False, late, moment]),
-    ):
-        cursor.execute(
-            "SELECT i.id, i.destination_id FROM mailhost_queueitem i JOIN mailhost_queuedestination d"
-            f" ON d.id = i.destination_id WHERE {condition} AND {_FREE} ORDER BY i.queued LIMIT %s",
-            [*values, moment, limit],
-        )
-        found |= dict(cursor.fetchall())
-    return [(destination, item) for item, destination in found.items()]
-
-
-def _items(cursor: Cursor, destination_id: int, moment: Any, ended: Any, limit: int, old: Collection[int]) -> _Rows:
-    cursor.execute("SELECT digest, failures, due FROM mailhost_queuedestination WHERE id = %s", [destination_id])
-    digest, failures, due_at = cursor.fetchone()
-    due: list[Any] = []
-    if read_moment(due_at) <= read_moment(moment):
-        cursor.execute(
-            f"SELECT {_ITEM} WHERE i.destination_id = %s AND i.state = 'waiting' AND i.due <= %s"
-            " AND i.queued > %s ORDER BY i.due LIMIT %s",
-            [destination_id, moment, ended, limit],
-        )
-        due = cursor.fetchall()
-    if not old:
-        return _Rows(bytes(digest), failures, due, [])
-    cursor.execute(f"SELECT {_ITEM} WHERE {one_of('i.id')}", [listed(old)])
-    return _Rows(bytes(digest), failures, due, cursor.fetchall())
-
-
-def _delete(cursor: Cursor, ids: Collection[int]) -> list[str]:
-    """Remove items, and messages with their last one; the files that go with them."""
-    blobs = []
-    for item_id in ids:
-        cursor.execute("DELETE FROM mailhost_queueitem WHERE id = %s RETURNING message_id", [item_id])
-        row = cursor.fetchone()
-        if row is not None:
-            cursor.execute(
-                "DELETE FROM mailhost_queuedmessage WHERE id = %s"
-                " AND NOT EXISTS (SELECT 1 FROM mailhost_queueitem WHERE message_id = %s) RETURNING blob",
-                [row[0], row[0]],
-            )
-            blobs += [gone[0] for gone in cursor.fetchall() if gone[0]]
-    return blobs
-
-
-def _content(message_id: int) -> Any:
-    with statements() as cursor:
-        cursor.execute("SELECT content, queued, blob FROM mailhost_queuedmessage WHERE id = %s", [message_id])
-        return cursor.fetchone()
-
-
-def _days_in_use() -> set[date]:
-    """The days that something waits since: one step of an index for each, whatever waits."""
-    found: set[date] = set()
-    after = ""
-    with statements() as cursor:
-        while True:
-            condition, values = ("WHERE queued >= %s", [after]) if found else ("", [])
-            cursor.execute(f"SELECT MIN(queued) FROM mailhost_queueitem {condition}", values)
-            [first] = cursor.fetchone()
-            if first is None:
-                return found
-            day = read_moment(first).date()
-            found.add(day)
-            after = stored(datetime.combine(day + timedelta(days=1), time(), UTC))

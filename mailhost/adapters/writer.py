@@ -10,9 +10,10 @@ twenties), so the thread waits up to GATHER for as many pieces as lately came to
 can grow, and senders who all wait for their answers do not wait for a sender who is not there. A lone sender never
 waits.
 
-Two kinds of work: placing sealed messages, which is vectorised over all waiting calls (`placing.py`), and any
-other change, a function of a cursor that runs in a savepoint of its own. One bad piece harms only itself: a batch
-that fails as a whole is done again piece by piece, each in its own transaction.
+Two kinds of work. What comes often is done for all who wait at once, in as many statements as for one (`together`:
+placing sealed messages, queueing, counting). Any other change is a function of a cursor that runs in a savepoint of
+its own. One bad piece harms only itself: a batch that fails as a whole is done again piece by piece, each in its own
+transaction.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _NEVER: Final = 1 << 60
 TRIES: Final = 3
 
 type Change[T] = Callable[[Cursor], T]
+# The answer to each call, in order; a StoreError refuses that call alone.
+type Together[P, R] = Callable[[Cursor, Sequence[P]], Sequence[R | StoreError]]
 
 
 @dataclass(slots=True)
@@ -54,7 +57,9 @@ class _Piece:
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
-    work: Sequence[Placement] | Change[Any]
+    work: Change[Any] | Together[Any, Any]
+    call: Any  # of `together`
+    shared: bool
     weight: int
     result: Any = None
     error: BaseException | None = None
@@ -84,17 +89,23 @@ class Writer:
     async def place(self, placements: Sequence[Placement]) -> Sequence[Placed]:
         """Store all or none; durable on return. Raises the errors of `ports.Mailstore.commit`."""
         weight = sum(len(item.header) + len(item.payload or b"") for item in placements)
-        return cast("Sequence[Placed]", await self._submit(placements, weight))
+        return await self.together(place, placements, weight=weight)
 
     async def change[T](self, work: Change[T]) -> T:
         """Run `work(cursor)` in a transaction, durable on return. Raises what it raised, or a StoreError."""
-        return cast("T", await self._submit(work, 0))
+        return cast("T", await self._submit(work, None, shared=False, weight=0))
 
-    async def _submit(self, work: Sequence[Placement] | Change[Any], weight: int) -> Any:
+    async def together[P, R](self, work: Together[P, R], call: P, *, weight: int = 0) -> R:
+        """Run `work(cursor, calls)` once for all who wait for the same `work`, durable on return; `weight` is the
+        octets of the call. Raises the StoreError that answers this call.
+        """
+        return cast("R", await self._submit(work, call, shared=True, weight=weight))
+
+    async def _submit(self, work: Callable[..., Any], call: Any, *, shared: bool, weight: int) -> Any:
         if self._stopping:
             raise StoreUnavailable("stopping")
         loop = asyncio.get_running_loop()
-        piece = _Piece(loop, loop.create_future(), work, weight)
+        piece = _Piece(loop, loop.create_future(), work, call, shared, weight)
         self._queue.append(piece)
         if len(self._queue) >= self._enough:
             self._bell.put(None)
@@ -180,15 +191,9 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
                     take(batch)
                 for piece in batch:
                     piece.result = piece.error = None  # of the try before this one
-                placing = [piece for piece in batch if not callable(piece.work)]
-                answers = place(cursor, [cast("Sequence[Placement]", piece.work) for piece in placing])
-                for piece, answer in zip(placing, answers, strict=True):
-                    if isinstance(answer, StoreError):
-                        piece.error = answer
-                    else:
-                        piece.result = answer
+                _together(cursor, [piece for piece in batch if piece.shared])
                 for piece in batch:
-                    if callable(piece.work):
+                    if not piece.shared:
                         _change(cursor, piece, alone=len(batch) == 1)
         except broken() as error:
             if attempt < TRIES and sql_state(error) in {"40P01", "40001"}:
@@ -199,16 +204,30 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
             return
 
 
+def _together(cursor: Cursor, batch: Sequence[_Piece]) -> None:
+    # Mailboxes are locked before anything else, in every process.
+    works: dict[Callable[..., Any], list[_Piece]] = {place: []}
+    for piece in batch:
+        works.setdefault(piece.work, []).append(piece)
+    for work, pieces in works.items():
+        answers = work(cursor, [piece.call for piece in pieces]) if pieces else ()
+        for piece, answer in zip(pieces, answers, strict=True):
+            if isinstance(answer, StoreError):
+                piece.error = answer
+            else:
+                piece.result = answer
+
+
 def _change(cursor: Cursor, piece: _Piece, *, alone: bool) -> None:
     """One change. Alone it needs no savepoint: the transaction falls with it, and `_do` keeps what it raised."""
-    assert callable(piece.work)
+    work = cast("Change[Any]", piece.work)
     if alone:
-        piece.result = piece.work(cursor)
+        piece.result = work(cursor)
         return
     # The driver's own statements: Django's savepoints cost as much as the change.
     cursor.execute("SAVEPOINT piece")
     try:
-        piece.result = piece.work(cursor)
+        piece.result = work(cursor)
     except (DatabaseError, cast("Any", connection).Database.DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001  # it belongs to whoever asked for the change

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.db import connection
 
-from mailhost.adapters import queue as queue_module
+from mailhost.adapters import queuerows
 from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.database import Cursor, statements, stored
 from mailhost.adapters.queue import DatabaseQueue
@@ -83,6 +83,36 @@ async def test_a_message_has_an_item_for_each_destination(outbox: tuple[Outbox, 
         await queue.done(claim.due[0])
         await queue.release(claim.destination, failures=0, not_before=None)
     assert await claimed(queue, NOW + timedelta(days=1)) == []
+
+
+async def test_messages_that_come_and_go_together_share_destinations_and_files(
+    real: DatabaseQueue, blobs: FileBlobs, cell: Cell
+) -> None:
+    box = cell.ada.mailbox
+    large = b"Subject: tides\r\n\r\n" + b"noon\r\n" * (BLOB_FROM // 6)
+    letters = [
+        letter(number, "cleo@other.test", "mo@third.test", mailbox=box.pk, tenant=box.tenant_id, content=large)
+        for number in range(40)
+    ]
+    await asyncio.gather(*(real.put(one, now=NOW) for one in letters))
+    claims = await claimed(real)
+    assert sorted(len(claim.due) for claim in claims) == [40, 40]
+    for claim in claims:
+        assert {item.opaque_id for item in claim.due} == {one.opaque_id for one in letters}
+        assert await real.content(claim.due[0]) == large
+    assert len(list(blobs.names())) == 40
+    await asyncio.gather(*(real.done(item) for claim in claims for item in claim.due))
+    assert list(blobs.names()) == []
+    assert await cell.shop.readers.run(QueuedMessage.objects.count) == 0
+
+
+async def test_a_message_that_cannot_be_queued_harms_none_that_comes_with_it(real: DatabaseQueue, cell: Cell) -> None:
+    box = cell.ada.mailbox
+    letters = [letter(number, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id) for number in (1, 2, 2, 3)]
+    ended = await asyncio.gather(*(real.put(one, now=NOW) for one in letters), return_exceptions=True)
+    assert sum(isinstance(one, Exception) for one in ended) == 1, "an opaque id is given once"
+    [claim] = await claimed(real)
+    assert sorted(item.opaque_id[-1] for item in claim.due) == ["1", "2", "3"]
 
 
 async def test_a_claim_is_alone_until_it_is_released_or_its_lease_is_over(
@@ -236,10 +266,11 @@ async def test_no_statement_of_a_claim_looks_at_the_whole_queue(real: DatabaseQu
         with statements() as cursor:
             driver = cast("sqlite3.Connection", connection.connection)
             driver.set_trace_callback(said.append)
-            [destination] = queue_module._due(cursor, at, 20)
-            queue_module._overdue(cursor, at, ended, late, 100)
-            queue_module._items(cursor, destination, at, ended, 100, [1, 2])
-            queue_module._days_in_use()
+            [destination] = queuerows.due_destinations(cursor, at, 20)
+            queuerows.overdue_items(cursor, at, ended, late, 100)
+            queuerows.claimed_items(cursor, destination, at, ended, 100, [1, 2])
+            queuerows.days_in_use()
+            queuerows.delete(cursor, [[0], [-1, -2]])
             driver.set_trace_callback(None)
             found = []
             for sql in said:
@@ -248,11 +279,11 @@ async def test_no_statement_of_a_claim_looks_at_the_whole_queue(real: DatabaseQu
         return found
 
     steps = await cell.shop.readers.run(plans)
-    assert len({sql for sql, _ in steps}) == 8
+    assert len({sql for sql, _ in steps}) == 10
     for sql, step in steps:
         # Everything is found by an index, in its order; what is scanned is the list of ids in the statement.
         assert "TEMP B-TREE" not in step, (sql, step)
-        assert step.startswith(("SEARCH", "LIST SUBQUERY", "SCAN json_each")), (sql, step)
+        assert step.startswith(("SEARCH", "LIST SUBQUERY", "CORRELATED SCALAR SUBQUERY", "SCAN json_each")), (sql, step)
 
 
 async def test_what_is_overdue_is_looked_for_only_when_asked(outbox: tuple[Outbox, Callable[..., Outgoing]]) -> None:
@@ -371,9 +402,9 @@ async def test_a_claim_that_ends_while_a_message_comes_does_not_forget_it(
     class Slow:
         """The writer of another process, whose COMMIT takes until the claim has been looked at."""
 
-        async def change(self, work: Callable[[Cursor], None]) -> None:
+        async def together(self, work: Callable[[Cursor, Sequence[Any]], Any], call: object, **_weight: int) -> None:
             def held(cursor: Cursor) -> None:
-                work(cursor)
+                work(cursor, [call])
                 inserted.set()
                 released.wait(0.3)
 

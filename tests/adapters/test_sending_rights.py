@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -39,6 +40,22 @@ async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, 
     assert await count(ben, "d") is Tallied.TOO_MANY, "the tenant's limit"
     tomorrow = NOW + timedelta(days=1)
     assert await count(ada, "c", "a", now=tomorrow) is Tallied.OK
+
+
+async def test_messages_that_are_counted_together_share_the_days_allowance(tally: Tally, cell: Cell) -> None:
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
+    ben = Account(cell.ben.mailbox.pk, cell.ben.mailbox.tenant_id, "ben@example.is", 1)
+    allowed = Allowance(mailbox=4, mailbox_new=10, tenant=6, tenant_new=10)
+    tomorrow = NOW + timedelta(days=1)
+
+    async def count(account: Account, name: str, now: datetime = NOW) -> Tallied:
+        return await tally.count(account, {name.encode().ljust(16)}, allowed, now=now)
+
+    found = await asyncio.gather(*(count(account, str(n)) for n in range(5) for account in (ada, ben)))
+    assert found.count(Tallied.OK) == 6, "of the tenant"
+    assert [*found[::2]].count(Tallied.OK) <= 4, "of a mailbox"
+    found = await asyncio.gather(*(count(ada, "x", now=day) for day in (NOW, tomorrow, tomorrow)))
+    assert found == [Tallied.TOO_MANY, Tallied.OK, Tallied.OK], "each on its own day"
 
 
 async def test_a_young_tenant_may_write_to_fewer_people_until_it_is_grown(tally: Tally, cell: Cell) -> None:

@@ -10,8 +10,12 @@ import pytest
 
 from mailhost.adapters import writer as writing
 from mailhost.adapters.writer import GATHER, Writer
+from mailhost.ports import StoreError, StoreFull
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailhost.adapters.database import Cursor
     from tests.adapters.conftest import Cell
 
 
@@ -55,3 +59,31 @@ async def test_a_sender_alone_does_not_wait(cell: Cell, monkeypatch: pytest.Monk
 
     for _ in range(10):
         assert await asyncio.wait_for(cell.shop.writer.change(count), 60) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_calls_that_wait_together_are_done_together_and_answered_each(cell: Cell) -> None:
+    batches: list[list[int]] = []
+
+    def doubled(_cursor: Cursor, calls: Sequence[int]) -> list[int | StoreError]:
+        batches.append(list(calls))
+        return [StoreFull("odd") if call % 2 else call * 2 for call in calls]
+
+    writer = cell.shop.writer
+    answers = await asyncio.gather(*(writer.together(doubled, call) for call in range(20)), return_exceptions=True)
+    assert [answer for answer in answers if isinstance(answer, int)] == list(range(0, 40, 4))
+    assert sum(isinstance(answer, StoreFull) for answer in answers) == 10
+    assert sorted(call for batch in batches for call in batch) == list(range(20))
+    assert len(batches) < 20
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_call_that_breaks_its_batch_is_the_only_one_to_fail(cell: Cell) -> None:
+    def inverted(_cursor: Cursor, calls: Sequence[int]) -> list[float]:
+        return [1 / call for call in calls]
+
+    writer = cell.shop.writer
+    answers = await asyncio.gather(*(writer.together(inverted, call) for call in (1, 0, 2)), return_exceptions=True)
+    assert answers[0] == 1
+    assert isinstance(answers[1], ZeroDivisionError)
+    assert answers[2] == 0.5
