@@ -266,7 +266,7 @@ def seal(
         return None
     times = [f"t={int(now.timestamp())}"]
     own_results = folded(b"ARC-Authentication-Results", [f"i={instance}", authserv_id, *_split(results)]) + b"\r\n"
-    names = names_to_sign(parts) + [b"dkim-signature"] * len(parts.named(b"dkim-signature"))
+    names = (*names_to_sign(parts), *[b"dkim-signature"] * len(parts.named(b"dkim-signature")))
     cover = Cover.of(parts, names)
     own_message = signature_field(b"ARC-Message-Signature", [f"i={instance}"], times, key, cover)
     status, lines = chain.status, []

@@ -13,6 +13,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Self
 
 from mailhost.mailauth.canonicalization import Canonicalization, Parts, relaxed_field
@@ -57,6 +58,7 @@ WHEN_PRESENT = (
     b"content-language",
     b"tls-required",
 )
+_CANDIDATES = (*ALWAYS, *WHEN_PRESENT)
 # RFC 5322 §2.1.1.
 MAX_LINE = 78
 
@@ -104,34 +106,41 @@ def sign(parts: Parts, keys: Sequence[SigningKey], *, now: datetime, valid: time
     return b"".join(signature_field(b"DKIM-Signature", ["v=1"], times, key, cover) for key in keys)
 
 
-def names_to_sign(parts: Parts) -> list[bytes]:
+def names_to_sign(parts: Parts) -> tuple[bytes, ...]:
     """The names for h=: each as often as it occurs, and those of `ALWAYS` once more."""
-    names = []
-    for name in ALWAYS:
-        names += [name] * (len(parts.named(name)) + 1)
-    for name in WHEN_PRESENT:
-        names += [name] * len(parts.named(name))
-    return names
+    return _names(tuple([len(parts.named(name)) for name in _CANDIDATES]))
+
+
+# Programs write the same fields into every message, so what follows from their names is soon known.
+@lru_cache(maxsize=256)
+def _names(occurrences: tuple[int, ...]) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for name, times in zip(_CANDIDATES, occurrences, strict=True):
+        found += [name] * (times + (name in ALWAYS))
+    return tuple(found)
 
 
 def signature_field(title: bytes, first: list[str], times: list[str], key: SigningKey, cover: Cover) -> bytes:
     """A signature over the named fields and the body, as a complete field; ARC's message signature is one too."""
-    tags = [
-        *first,
-        f"a={key.algorithm}",
-        "c=relaxed/relaxed",
-        f"d={key.domain}",
-        f"s={key.selector}",
-        *times,
-        *_named("h=", cover.names),
-        f"bh={base64.b64encode(cover.body_hash).decode()}",
-    ]
-    return signed_tags(title, tags, cover.fields, key)
+    begun = _begun(title, (*first, f"a={key.algorithm}", "c=relaxed/relaxed", f"d={key.domain}", f"s={key.selector}"),
+                   tuple(cover.names))  # fmt: skip
+    tags = [*times, f"bh={base64.b64encode(cover.body_hash).decode()}"]
+    return _signed(title, _lines(begun, tags), cover.fields, key)
+
+
+@lru_cache(maxsize=1024)
+def _begun(title: bytes, tags: tuple[str, ...], names: tuple[bytes, ...]) -> tuple[str, ...]:
+    """The lines of a signature up to what differs from message to message."""
+    return _lines((title.decode() + ":",), [*tags, *_named("h=", names)])
 
 
 def signed_tags(title: bytes, tags: Iterable[str], fields: Sequence[bytes], key: SigningKey) -> bytes:
     """The field `title: tags; b=…` where b= is over `fields` and the field itself (RFC 6376 §3.7)."""
-    unsigned = folded(title, tags)
+    return _signed(title, _lines((title.decode() + ":",), tags), fields, key)
+
+
+def _signed(title: bytes, lines: Iterable[str], fields: Sequence[bytes], key: SigningKey) -> bytes:
+    unsigned = "\r\n".join(lines).encode()
     own = relaxed_field(title, unsigned.partition(b":")[2] + b"; b=")
     value = base64.b64encode(make_signature(key.private, b"\r\n".join([*fields, own]))).decode()
     return unsigned + b";\r\n\tb=" + "\r\n\t ".join(_cut(value, MAX_LINE - 4)).encode() + b"\r\n"
@@ -139,7 +148,12 @@ def signed_tags(title: bytes, tags: Iterable[str], fields: Sequence[bytes], key:
 
 def folded(title: bytes, tags: Iterable[str]) -> bytes:
     """`title: tag; tag` on lines of at most `MAX_LINE` characters where the tags allow it; no line end at the end."""
-    lines, line = [], title.decode() + ":"
+    return "\r\n".join(_lines((title.decode() + ":",), tags)).encode()
+
+
+def _lines(begun: tuple[str, ...], tags: Iterable[str]) -> tuple[str, ...]:
+    """The lines that are there, and the tags behind them."""
+    *lines, line = begun
     for tag in tags:
         # A part of h= goes on without a semicolon.
         joint = "" if line.endswith(":") else ";"
@@ -148,7 +162,7 @@ def folded(title: bytes, tags: Iterable[str]) -> bytes:
             line = "\t" + tag
         else:
             line += f"{joint} {tag}"
-    return "\r\n".join([*lines, line]).encode()
+    return (*lines, line)
 
 
 def _named(prefix: str, names: Sequence[bytes]) -> list[str]:
