@@ -19,13 +19,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from mailhost.deliver import Envelope
 from mailhost.forwarding import Arrived, ErrandLimits
 from mailhost.message.address import Address
 from mailhost.message.charsets import visible
 from mailhost.message.dates import format_date
 from mailhost.message.encodedwords import encode_words
 from mailhost.message.headers import Headers, message_ids, read_headers
-from mailhost.outbox import Forward, Outgoing, Queue
+from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.ports import Route, StoreError, WishCounts
 from mailhost.reputation.memory import Digest, Memory
 from mailhost.rules.away import MAX_SUBJECT, Away, Why, answers, edition
@@ -77,7 +78,7 @@ class Answerer:
             silent = await self._silent(route, sender, wish, now)
             if silent is not None:
                 return silent
-            await self._put(route, name, sender, headers, wish, now)
+            await self._put(route, name, message.envelope, headers, wish, now)
         except StoreError:
             return Silent.NOT_QUEUED
         return why
@@ -100,8 +101,10 @@ class Answerer:
         return hashlib.blake2b(words.encode(), key=self._key, digest_size=16, person=b"answered").digest()
 
     async def _put(
-        self, route: Route, name: Address, sender: Address, headers: Headers, wish: Away, now: datetime
+        self, route: Route, name: Address, envelope: Envelope, headers: Headers, wish: Away, now: datetime
     ) -> None:
+        sender = envelope.sender
+        assert sender is not None, "nobody is answered without one"
         word = self._random_word()
         await self._queue.put(
             Outgoing(
@@ -113,6 +116,8 @@ class Answerer:
                 recipients=(Forward(str(sender), sender.domain),),
                 content=written(wish, name, sender, headers, message_id=f"{word}@{name.domain}", now=now),
                 smtputf8=not (sender.is_ascii and name.is_ascii),
+                # RFC 8689 §6: what is made of a message, its subject in it, travels as safely as the message.
+                tls=TlsNeed.REQUIRED if envelope.requiretls else TlsNeed.ORDINARY,
             ),
             now=now,
         )

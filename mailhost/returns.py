@@ -20,7 +20,7 @@ from mailhost.mailauth.srs import NotOurs, Srs
 from mailhost.message.address import Address
 from mailhost.message.headers import with_fields
 from mailhost.message.trace import received
-from mailhost.outbox import Forward, Outgoing, Queue
+from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.outcomes import Reason
 from mailhost.ports import Route, StoreFull, StoreUnavailable
 from mailhost.routing import RouteCache, Routes
@@ -92,6 +92,8 @@ class ReturnDesk:
                 recipients=(Forward(str(origin), origin.domain),),
                 content=with_fields(content, trace),
                 smtputf8=envelope.smtputf8,
+                # RFC 8689 §4.2.1: a demand for verified TLS holds for the whole way, back as well.
+                tls=TlsNeed.REQUIRED if envelope.requiretls else TlsNeed.ORDINARY,
             ),
             now=now,
         )

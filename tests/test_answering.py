@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.answering import written
+from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.forwarding import ErrandLimits
 from mailhost.message.address import parse_address
 from mailhost.message.headers import Headers
+from mailhost.outbox import TlsNeed
 from mailhost.ports import StoreUnavailable
 from mailhost.rules.away import Away
 from mailhost.rules.rule import Rule, action, condition
@@ -56,6 +58,15 @@ async def test_a_person_gets_one_answer_from_nobody_at_their_envelope_address() 
     assert b"High at noon" not in content
     assert len(at.talk.store.deliveries) == 2
     assert at.metrics.counts["answers", "answer"] == at.metrics.counts["answers", "answered_lately"] == 1
+
+
+async def test_an_answer_travels_as_safely_as_what_it_answers() -> None:
+    at = post()
+    client = Client("192.0.2.25", "mail.example.no", "ESMTPS")
+    to = [Recipient(parse_address("ada@example.is"), at.talk.directory.addresses["ada@example.is"])]
+    envelope = Envelope(parse_address("cleo@example.no"), client, recipients=to, requiretls=True)
+    assert (await at.talk.house.receiver.message(envelope, bytearray(MAIL))).code == 250
+    assert at.waiting()[0][0].tls is TlsNeed.REQUIRED
 
 
 async def test_after_its_days_and_for_a_new_answer_somebody_is_answered_again() -> None:

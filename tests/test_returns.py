@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.mailauth.srs import MAX_DAYS
 from mailhost.message.address import parse_address
+from mailhost.outbox import TlsNeed
 from mailhost.ports import HostedDomain, StoreUnavailable
 from tests.people import ADA, CLEO, NOW
 from tests.post import SRS, Post
@@ -26,6 +28,14 @@ async def test_a_bounce_goes_on_to_the_first_sender_with_the_null_sender() -> No
     assert content.endswith(MAIL)
     assert b"192.0.2.25" not in content
     assert post.talk.store.deliveries == []
+
+
+async def test_a_bounce_that_must_travel_under_tls_does_so_all_the_way() -> None:
+    post = Post()
+    client = Client("192.0.2.25", "mx.other.test", "ESMTPS")
+    envelope = Envelope(None, client, recipients=[Recipient(parse_address(BACK), ())], requiretls=True)
+    assert (await post.talk.house.receiver.message(envelope, bytearray(MAIL))).code == 250
+    assert post.waiting()[0][0].tls is TlsNeed.REQUIRED
 
 
 async def test_what_is_no_bounce_is_refused_and_nothing_goes_on() -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mailhost.mailauth.dkim import DkimResult, DkimStatus
+from mailhost.mailauth.dkim import DkimResult, DkimStatus, passes
 from mailhost.mailauth.dkim_signature import at_or_below
 from mailhost.mailauth.dmarc_record import Policy, Record, is_dmarc, parse_record
 from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, DnsFailure, Mx, Resolver, Txt
@@ -47,7 +47,8 @@ class DmarcStatus(StrEnum):
 class DmarcResult:
     """`policy` is what to apply to a failure, after sp=, np= and t=; `record` as published at `record_domain`.
 
-    `aligned_spf` and `aligned_dkim` are the identifiers that spoke for the author's domain.
+    `aligned_spf` and `aligned_dkim` are the identifiers that spoke for the author's domain. Where the DNS did not give
+    the policy they are those of the very same domain: whatever the policy is, it passes with them.
     """
 
     status: DmarcStatus
@@ -173,7 +174,11 @@ async def evaluate(
             return DmarcResult(DmarcStatus.NONE, domain)
         return await _aligned(domain, applied, spf, dkim, walks)
     except _NoAnswer as missing:
-        return DmarcResult(DmarcStatus.TEMPERROR, domain, problem=str(missing))
+        by_spf = domain if spf.result is SpfResult.PASS and _normal(spf.domain) == domain else ""
+        by_dkim = (domain,) if any(_normal(one.domain) == domain for one in passes(dkim)) else ()
+        return DmarcResult(
+            DmarcStatus.TEMPERROR, domain, aligned_spf=by_spf, aligned_dkim=by_dkim, problem=str(missing)
+        )
 
 
 def _applied(found: Sequence[_Found], domain: str, organisational: str, is_suffix: IsPublicSuffix) -> _Found | None:
@@ -193,7 +198,7 @@ async def _aligned(
     result = DmarcResult(DmarcStatus.FAIL, domain, record=record, record_domain=applied.domain)
     # RFC 9989 §4.4.2: only MAIL FROM counts. A bounce has none; its HELO name stands in (RFC 7208 §2.4).
     by_spf = await _aligning(domain, [spf.domain] if spf.result is SpfResult.PASS else [], record.strict_spf, walks)
-    passed = [one.domain for one in dkim if one.status is DkimStatus.PASS]
+    passed = [one.domain for one in passes(dkim)]
     by_dkim = await _aligning(domain, passed, record.strict_dkim, walks)
     if by_spf or by_dkim:
         return replace(result, status=DmarcStatus.PASS, aligned_spf="".join(by_spf), aligned_dkim=tuple(by_dkim))

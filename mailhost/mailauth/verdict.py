@@ -165,6 +165,16 @@ class _Case:
     def failed(self) -> bool:
         return self.found.dmarc.status is DmarcStatus.FAIL
 
+    def rests_on_spf(self, result: SpfResult) -> bool:
+        """RFC 7208 §8.4, for domains without DMARC; a valid signature shows that mail was forwarded, not forged."""
+        return self.found.spf.result is result and not dkim.passes(self.found.dkim) and not self.failed
+
+    @property
+    def missed(self) -> bool:
+        """The DNS did not say what the domain asks for, and the message may be one that it asks about."""
+        found = self.found.dmarc
+        return found.status is DmarcStatus.TEMPERROR and not (found.aligned_spf or found.aligned_dkim)
+
     def asks(self, policy: Policy) -> bool:
         return self.failed and self.found.dmarc.policy is policy
 
@@ -178,9 +188,7 @@ class _Rule:
 
 RULES: tuple[_Rule, ...] = (
     _Rule(Because.DMARC_PASS, Disposition.ACCEPT, lambda case: case.found.dmarc.status is DmarcStatus.PASS),
-    _Rule(
-        Because.NO_ANSWER_FOR_DMARC, Disposition.DEFER, lambda case: case.found.dmarc.status is DmarcStatus.TEMPERROR
-    ),
+    _Rule(Because.NO_ANSWER_FOR_DMARC, Disposition.DEFER, lambda case: case.missed),
     _Rule(
         Because.VOUCHED_BY_FORWARDER,
         Disposition.ACCEPT,
@@ -198,15 +206,10 @@ RULES: tuple[_Rule, ...] = (
     ),
     _Rule(Because.REJECT_ASKED, Disposition.JUNK, lambda case: case.asks(Policy.REJECT)),
     _Rule(Because.QUARANTINE_ASKED, Disposition.JUNK, lambda case: case.asks(Policy.QUARANTINE)),
-    _Rule(Because.NO_ANSWER_FOR_SPF, Disposition.DEFER, lambda case: case.found.spf.result is SpfResult.TEMPERROR),
     # RFC 9989 §11.5: a From that names two domains, or none, shows each reader another author.
     _Rule(Because.NO_ONE_AUTHOR, Disposition.JUNK, lambda case: case.found.dmarc.status is DmarcStatus.PERMERROR),
-    # RFC 7208 §8.4, for domains without DMARC; a valid signature shows that mail was forwarded, not forged.
-    _Rule(
-        Because.SPF_FAIL,
-        Disposition.JUNK,
-        lambda case: case.found.spf.result is SpfResult.FAIL and not dkim.passes(case.found.dkim) and not case.failed,
-    ),
+    _Rule(Because.NO_ANSWER_FOR_SPF, Disposition.DEFER, lambda case: case.rests_on_spf(SpfResult.TEMPERROR)),
+    _Rule(Because.SPF_FAIL, Disposition.JUNK, lambda case: case.rests_on_spf(SpfResult.FAIL)),
     _Rule(Because.NOTHING_AGAINST, Disposition.ACCEPT, lambda _: True),
 )
 

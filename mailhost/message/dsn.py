@@ -8,6 +8,7 @@ Words of other hosts stand in it as one line of printable ASCII.  The envelope s
 nothing ever answers it (RFC 5321 §6.1).
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from mailhost.message.fates import SUBJECTS, Fate, chief, clean, for_people
 from mailhost.message.headers import Buffer, header_end, searchable
 from mailhost.message.letter import Say, english
 
+_HEX = re.compile(r"\+([0-9A-F]{2})")
 # Of the original header this much is given back; a longer one is cut at a line end.
 MAX_HEADER = 32 * 1024
 
@@ -75,13 +77,13 @@ def _for_programs(
 ) -> list[str]:
     lines = [f"Reporting-MTA: dns; {hostname}"]
     if envid:
-        lines.append(f"Original-Envelope-Id: {clean(envid)}")
+        lines.append(f"Original-Envelope-Id: {clean(plain(envid))}")
     lines.append(f"Arrival-Date: {format_date(queued)}")
     for fate in fates:
         lines.append("")
         if fate.original:
-            kind, _, value = clean(fate.original).partition(";")
-            lines.append(f"Original-Recipient: {kind}; {value}")
+            kind, _, value = fate.original.partition(";")
+            lines.append(f"Original-Recipient: {clean(kind)}; {clean(plain(value))}")
         # RFC 6533 §3: an address beyond ASCII has a type of its own.
         lines.append(f"Final-Recipient: {'rfc822' if fate.recipient.isascii() else 'utf-8'}; {fate.recipient}")
         lines += [f"Action: {fate.action}", f"Status: {fate.status}"]
@@ -92,6 +94,11 @@ def _for_programs(
         if gives_up is not None and fate.action == "delayed":
             lines.append(f"Will-Retry-Until: {format_date(gives_up)}")
     return [*lines, ""]
+
+
+def plain(xtext: str) -> str:
+    """What an xtext stands for (RFC 3461 §4): the commands of SMTP need it, the fields of a notice do not."""
+    return _HEX.sub(lambda found: chr(int(found[1], 16)), xtext)
 
 
 def _header(original: Buffer) -> bytes:

@@ -64,7 +64,10 @@ TRUSTING = ReceivePolicy(trusted_sealers=frozenset({"lists.demo.test", "relay.ex
         (NOTHING, [], None, ACCEPT, Because.NOTHING_AGAINST),
         (dmarc_is(DmarcStatus.PASS), [Signal.LISTED], None, ACCEPT, Because.DMARC_PASS),
         (dmarc_is(DmarcStatus.TEMPERROR), [], None, DEFER, Because.NO_ANSWER_FOR_DMARC),
+        # Whatever the policy would have been, it passes.
+        (replace(NOTHING, dmarc=DmarcResult(DmarcStatus.TEMPERROR, "example.is", aligned_dkim=("example.is",))), [], None, ACCEPT, Because.NOTHING_AGAINST),
         (dmarc_is(DmarcStatus.PERMERROR), [], None, JUNK, Because.NO_ONE_AUTHOR),
+        (spf_is(SpfResult.TEMPERROR, dmarc_is(DmarcStatus.PERMERROR)), [], None, JUNK, Because.NO_ONE_AUTHOR),
         # RFC 9989 §7.4: p=reject alone never refuses.
         (REJECT, [], None, JUNK, Because.REJECT_ASKED),
         (spf_is(SpfResult.FAIL, REJECT), [], None, JUNK, Because.REJECT_ASKED),
@@ -76,6 +79,9 @@ TRUSTING = ReceivePolicy(trusted_sealers=frozenset({"lists.demo.test", "relay.ex
         (spf_is(SpfResult.TEMPERROR), [], None, DEFER, Because.NO_ANSWER_FOR_SPF),
         (spf_is(SpfResult.TEMPERROR, dmarc_is(DmarcStatus.PASS)), [], None, ACCEPT, Because.DMARC_PASS),
         (spf_is(SpfResult.TEMPERROR, REJECT), [], None, JUNK, Because.REJECT_ASKED),
+        # A fail of SPF would not count beside these either.
+        (spf_is(SpfResult.TEMPERROR, fails(Policy.NONE)), [], None, ACCEPT, Because.NOTHING_AGAINST),
+        (replace(spf_is(SpfResult.TEMPERROR), dkim=PASSING_DKIM), [], None, ACCEPT, Because.NOTHING_AGAINST),
         (spf_is(SpfResult.FAIL), [], None, JUNK, Because.SPF_FAIL),
         (replace(spf_is(SpfResult.FAIL), dkim=PASSING_DKIM), [], None, ACCEPT, Because.NOTHING_AGAINST),
         (spf_is(SpfResult.SOFTFAIL), [], None, ACCEPT, Because.NOTHING_AGAINST),
@@ -187,6 +193,16 @@ async def test_a_silent_dns_defers() -> None:
     dns.fail.update({"example.is", "s1._domainkey.example.is"})
     judgement = await judged(signed(), dns)
     assert (judgement.disposition, judgement.because) == (DEFER, Because.NO_ANSWER_FOR_DMARC)
+
+
+async def test_mail_whose_domain_signed_it_does_not_wait_for_a_policy_that_cannot_be_had() -> None:
+    dns = world()
+    dns.fail.add("_dmarc.example.is")
+    judgement = await judged(signed(), dns)
+    assert (judgement.disposition, judgement.because) == (ACCEPT, Because.NOTHING_AGAINST)
+    assert "dmarc=temperror" in judgement.results
+    dns.fail.add("s1._domainkey.example.is")
+    assert (await judged(signed(), dns, "eve@demo.test")).because is Because.NO_ANSWER_FOR_DMARC
 
 
 class SlowDns(FakeDns):

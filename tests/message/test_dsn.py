@@ -55,6 +55,12 @@ def test_three_parts_and_no_body_of_the_original() -> None:
     assert b"High at noon" not in text
 
 
+def test_what_was_encoded_for_the_wire_stands_in_clear_and_on_one_line() -> None:
+    text = made(Fate("gone@other.test", "failed", "5.1.1", "No.", original="rfc822;a+2Bb+3Dc+0D+0AAction:@example.is"))
+    assert b"Original-Recipient: rfc822; a+b=c?Action:@example.is\r\n" in text
+    assert text.count(b"\r\nAction:") == 1
+
+
 def test_a_delay_says_until_when() -> None:
     text = made(Fate("cleo@other.test", "delayed", "4.4.1", "Nobody there."), gives_up=NOW)
     assert b"Subject: Your message is delayed" in text

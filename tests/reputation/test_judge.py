@@ -320,7 +320,13 @@ async def test_hostile_records_end_in_a_defined_result(
 @pytest.mark.parametrize("name", ["demo.test", "_dmarc.demo.test"])
 async def test_a_dns_that_fails_about_the_sender_puts_the_mail_off(court: Court, name: str) -> None:
     court.dns.fail.add(name)
-    assert await court.reason(LETTER) is Reason.NO_DNS_ANSWER
+    assert await court.reason(LETTER, peer=BOT) is Reason.NO_DNS_ANSWER
+
+
+async def test_who_proves_to_be_the_domain_does_not_wait_for_its_policy(court: Court) -> None:
+    court.dns.fail.add("_dmarc.demo.test")
+    assert await court.reason(LETTER) is Reason.OK
+    assert await court.reason(signed(), peer=BOT) is not Reason.NO_DNS_ANSWER
 
 
 @pytest.mark.parametrize("suffix", ["demo.test", "_domainkey.demo.test"])
