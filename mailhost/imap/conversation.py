@@ -266,7 +266,7 @@ class Conversation:
         selected, notifier = self.selected, self.notifier
         if selected is None or (notifier is not None and not notifier.messages and not own):
             return
-        if (ask or selected.stale) and not await self._refreshed(selected):
+        if (ask or selected.stale) and not await self.refresh():
             return
         pieces = selected.tell(
             expunges=expunges or (notifier is not None and notifier.at_once),
@@ -277,8 +277,9 @@ class Conversation:
         )
         await self.write_all(pieces)
 
-    async def _refreshed(self, selected: Selected) -> bool:
-        """Bring the picture up to date; False if the folder is gone and so the connection ends."""
+    async def refresh(self) -> bool:
+        """Bring the picture of the selected folder up to date; False if it is gone and so the connection ends."""
+        selected = self.folder
         try:
             await selected.refresh()
         except NoSuchFolder:

@@ -19,7 +19,8 @@ MAX_PART_DEPTH = 100
 MAX_SECTIONS = 200
 
 _PART = re.compile(rb"[1-9]\d{0,8}(?:\.[1-9]\d{0,8})*")
-_PARTIAL = re.compile(rb"<(\d{1,10})(?:\.(\d{1,10}))?>")
+# RFC 9051 §9: numbers of 63 bits, and so of 19 digits.
+_PARTIAL = re.compile(rb"<(\d{1,19})(?:\.(\d{1,19}))?>")
 
 # RFC 9051 §6.4.5, with RFC822.* of RFC 3501, MODSEQ of RFC 7162, RFC 8474, RFC 8514 and RFC 8970.
 PLAIN = (

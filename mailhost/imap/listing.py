@@ -35,11 +35,12 @@ def status_line(conv: Conversation, info: FolderInfo, items: Iterable[str]) -> b
         "UNSEEN": b"%d" % info.unseen,
         "DELETED": b"%d" % info.deleted,
         "SIZE": b"%d" % info.size,
+        "DELETED-STORAGE": b"%d" % info.reclaimable,
         "HIGHESTMODSEQ": b"%d" % info.highestmodseq,
         "APPENDLIMIT": b"%d" % conv.here.view.append_limit,
         "MAILBOXID": b"(%b)" % info.folder_id.encode("ascii"),
     }
-    told = b" ".join([b"%b %b" % (item.encode("ascii"), values[item]) for item in items if item in values])
+    told = b" ".join([b"%b %b" % (item.encode("ascii"), values[item]) for item in items])
     return b"* STATUS %b (%b)\r\n" % (conv.quoted(info.name), told)
 
 
@@ -122,17 +123,18 @@ async def list_folders(conv: Conversation, command: List) -> Iterator[bytes]:
     subscribed: frozenset[str] = frozenset()
     if "SUBSCRIBED" in command.selection:
         subscribed = frozenset(await conv.here.subscriptions())
-    if "SIZE" in command.status:
+    sizes = "SIZE" in command.status
+    if sizes or "DELETED-STORAGE" in command.status:
         # Sizes cost a look at every message: only of folders that the pattern shows.
         shown = await matching((info.name for info in folders), matches)
-        folders = [await _sized(conv, info) if info.name in shown else info for info in folders]
+        folders = [await _sized(conv, info, sizes=sizes) if info.name in shown else info for info in folders]
     tree = Tree.of(folders, subscribed)
     return _Lister(conv, command, tree, subscribed, await matching(tree.names, matches)).lines()
 
 
-async def _sized(conv: Conversation, info: FolderInfo) -> FolderInfo:
+async def _sized(conv: Conversation, info: FolderInfo, *, sizes: bool) -> FolderInfo:
     try:
-        return await conv.here.folder(info.name, sizes=True)
+        return await conv.here.folder(info.name, sizes=sizes)
     except NoSuchFolder:
         return info  # deleted by another client just now; its line is still true of the moment asked about
 

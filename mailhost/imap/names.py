@@ -91,6 +91,14 @@ def encode_name(name: str, *, utf8: bool) -> bytes:
 
 def pattern_matcher(pattern: str) -> Callable[[str], bool]:
     """A predicate for one LIST pattern, already joined with its reference name."""
+    matches = _matcher(pattern)
+    if matches("INBOX") or not _matcher(pattern.upper())("INBOX"):
+        return matches
+    # RFC 9051 §5.1: INBOX is one name in any case, so "inb*" means it too.
+    return lambda name: name == "INBOX" or matches(name)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
     first, slash, rest = pattern.partition(DELIMITER)
     if first.upper() == "INBOX":
         pattern = "INBOX" + slash + rest

@@ -1,7 +1,7 @@
 """The SEARCH program as a tree of values (RFC 9051 §6.4.4, RFC 5032, RFC 7162 §3.1.5, RFC 8514, RFC 8474).
 
 `parse_search(tokens)` reads `[RETURN (…)] [CHARSET …] key key …`. Strings are decoded here, where the charset
-is known; a charset outside the small table raises BadCommand with the code BADCHARSET, as the RFC asks.
+is known; a charset outside the small table raises BadCharset, which is answered NO, as the RFC asks.
 The tree holds no reference to messages: `search` evaluates it.
 """
 
@@ -30,6 +30,14 @@ CHARSETS = {
     "BIG5": "big5",
 }
 BAD_CHARSET = "BADCHARSET (US-ASCII UTF-8)"
+
+
+class BadCharset(BadCommand):
+    """The strings cannot be read: a NO and not a BAD (RFC 9051 §6.4.4). `saves`: RETURN (SAVE) was asked for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, BAD_CHARSET)
+        self.saves = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +206,12 @@ class _Reader:
             return octets.decode(self.codec)
         except UnicodeDecodeError:
             if self.codec != "ascii":
-                raise BadCommand("The search string is not in the named charset", BAD_CHARSET) from None
+                raise BadCharset("The search string is not in the named charset") from None
         # Without CHARSET the string should be ASCII; UTF-8 is what clients mean when it is not.
         try:
             return octets.decode("utf-8")
         except UnicodeDecodeError:
-            raise BadCommand("The search string is neither US-ASCII nor UTF-8", BAD_CHARSET) from None
+            raise BadCharset("The search string is neither US-ASCII nor UTF-8") from None
 
     def many(self) -> Key:
         """Keys joined by AND until the end of the command."""
@@ -307,7 +315,7 @@ _KEYS: dict[str, Callable[[_Reader, str], Key]] = {
 
 
 def parse_search(tokens: Tokens) -> Program:
-    """Read the arguments of SEARCH. Raises BadCommand, with BADCHARSET where that is the fault."""
+    """Read the arguments of SEARCH. Raises BadCommand, BadCharset where that is the fault."""
     tokens.space()
     returns = None
     charset = None
@@ -319,21 +327,25 @@ def parse_search(tokens: Tokens) -> Program:
         tokens.space()
         charset = tokens.astring().decode("latin-1").upper()
         tokens.space()
-    key, modseq = parse_keys(tokens, charset or "US-ASCII")
+    try:
+        key, modseq = parse_keys(tokens, charset or "US-ASCII")
+    except BadCharset as error:
+        error.saves = returns is not None and "SAVE" in returns
+        raise
     return Program(key, returns, modseq, charset)
 
 
 def parse_keys(tokens: Tokens, charset: str) -> tuple[Key, bool]:
-    """Keys until the end of the command; whether MODSEQ was among them. Raises BadCommand."""
+    """Keys until the end of the command; whether MODSEQ was among them. Raises BadCommand, BadCharset."""
     reader = _Reader(tokens, codec_of(charset))
     return reader.many(), reader.modseq
 
 
 def codec_of(charset: str) -> str:
-    """The codec of a charset's name. Raises BadCommand with BADCHARSET."""
+    """The codec of a charset's name. Raises BadCharset."""
     codec = CHARSETS.get(charset.upper())
     if codec is None:
-        raise BadCommand("That charset is not known here", BAD_CHARSET)
+        raise BadCharset("That charset is not known here")
     return codec
 
 

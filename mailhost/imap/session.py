@@ -33,6 +33,7 @@ from mailhost.imap import commands_metadata as cd
 from mailhost.imap import commands_sorting as cs
 from mailhost.imap.commands import Command, parse, tag_of
 from mailhost.imap.conversation import Conversation, Reply, bad, no
+from mailhost.imap.search_keys import BadCharset
 from mailhost.imap.store import StoreError
 from mailhost.imap.tokens import BadCommand
 from mailhost.imap.wire import Refused, Request
@@ -96,7 +97,7 @@ TABLE: dict[type, Verb] = {
     commands.Authenticate: Verb(session_login.authenticate, STRANGER),
     commands.Login: Verb(session_login.login, STRANGER),
     # RFC 9051 §6.3: authenticated
-    commands.Compress: Verb(session_login.compress, USER, needs="COMPRESS=DEFLATE"),
+    commands.Compress: Verb(session_login.compress, USER),
     commands.Enable: Verb(session_login.enable, USER, needs="ENABLE"),
     cf.Select: Verb(session_folders.select, USER, Tell.NOTHING),
     cf.Create: Verb(session_folders.create, USER),
@@ -189,8 +190,9 @@ class Session:
         try:
             tag, name, command = parse(request)
         except BadCommand as error:
-            self._write(tag_of(request), bad(error.text, error.code.encode("ascii")))
-            self._count(bad(""))
+            reply = self._unreadable(error)
+            self._write(tag_of(request), reply)
+            self._count(reply)
             return
         conv.tag = tag
         conv.metrics.count("commands")
@@ -204,6 +206,17 @@ class Session:
             await self._tell_after(command)
         if reply.then is not None:
             await reply.then()
+
+    def _unreadable(self, error: BadCommand) -> Reply:
+        """The answer to a request that could not be read."""
+        code = error.code.encode("ascii")
+        if not isinstance(error, BadCharset) or self.state is not State.SELECTED:
+            return bad(error.text, code)
+        if error.saves:
+            # RFC 5182 §2.1: a search that is answered NO leaves nothing saved.
+            self.conv.saved = []
+        # RFC 9051 §6.4.4: the command is right, only its charset is not known.
+        return no(error.text, code)
 
     async def _run(self, name: str, command: Command) -> Reply:
         verb = TABLE[type(command)]

@@ -127,9 +127,13 @@ async def delete(conv: Conversation, command: commands.Delete) -> Reply:
 
 async def rename(conv: Conversation, command: commands.Rename) -> Reply:
     """RENAME."""
-    new = conv.name(command.new)
+    old, new = conv.name(command.old), conv.name(command.new)
     check_new(new)
-    await conv.here.rename(conv.name(command.old), new, now=conv.clock())
+    await conv.here.rename(old, new, now=conv.clock())
+    selected = conv.selected
+    if selected is not None and old != "INBOX" and (selected.folder.name + DELIMITER).startswith(old + DELIMITER):
+        # The selected folder, or one above it, has a new name; by the old one somebody may make another folder.
+        selected.folder.name = new + selected.folder.name[len(old) :]
     return ok("Renamed")
 
 

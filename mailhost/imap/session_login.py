@@ -159,6 +159,11 @@ async def enable(conv: Conversation, command: commands.Enable) -> Reply:
 
 async def compress(conv: Conversation, command: commands.Compress) -> Reply:
     """COMPRESS DEFLATE (RFC 4978)."""
+    if conv.compressed:
+        # RFC 4978 §3.
+        return no("The connection is compressed already", b"COMPRESSIONACTIVE")
+    if not conv.offers("COMPRESS=DEFLATE"):
+        return bad("There is no such command")
     if command.mechanism != "DEFLATE":
         return no("The mechanism here is DEFLATE", b"CANNOT")
     if conv.splitter.unread:

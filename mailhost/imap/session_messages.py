@@ -136,6 +136,10 @@ async def _store_batch(
     if command.silent:
         await _tell_silently(conv, command, before, result.changed)
         return result.modified
+    if conv.notifier is None and len(result.changed) + len(result.modified) < len(uids):
+        # Where nothing had to be changed somebody else may have done it, and the client is told what is true now.
+        await conv.refresh()
+        await conv.write_all(selected.tell_keywords())
     modified = frozenset(result.modified)
     shown = [index for index in batch if selected.uids[index] not in modified]
     await conv.write_all(flag_lines(conv, shown, uid=command.uid, flags=True))

@@ -118,7 +118,10 @@ async def sort(conv: Conversation, command: Sort) -> Reply:
     else:
         if "SAVE" in command.returns:
             conv.saved = sorted(conv.folder.uids[index] for index in found)
-        write_extended(conv, extended_items(numbers, command.returns or frozenset({"ALL"})), uid=command.uid)
+        # RFC 5182 §2.1: who asks for SAVE alone is told nothing.
+        if command.returns != {"SAVE"}:
+            items = extended_items(numbers, command.returns or frozenset({"ALL"}))
+            write_extended(conv, items, uid=command.uid)
     return ok("Sorted")
 
 

@@ -118,6 +118,7 @@ class FolderInfo:
     deleted: int = 0
     recent: int = 0
     size: int = 0  # octets as this view serves them: STATUS=SIZE of RFC 8438
+    reclaimable: int = 0  # octets as stored that EXPUNGE would give back: DELETED-STORAGE of RFC 9208
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +322,8 @@ class Account(Protocol):
         """Every folder, INBOX first, then by name; counts (but no sizes) only when `counts`."""
 
     async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
-        """One folder with its counts, and its `size` when `sizes` (costly: it may open every header).
+        """One folder with its counts and what is `reclaimable`, and its `size` when `sizes` (costly: it may open every
+        header).
 
         Raises NoSuchFolder.
         """

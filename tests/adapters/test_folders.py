@@ -325,6 +325,19 @@ async def test_counts_are_those_of_the_folder(cell: Cell, ada: DatabaseAccount) 
     assert (await folder.snapshot(claim_recent=False)).flags[0] == SEEN | DELETED
 
 
+async def test_only_what_has_no_other_place_can_be_reclaimed(cell: Cell, ada: DatabaseAccount) -> None:
+    await fill(ada, 4)
+    folder = await ada.open("INBOX")
+    assert (await ada.folder("INBOX")).reclaimable == 0
+    await folder.store_flags([1, 2, 3], FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
+    await folder.copy([1], "Trash", now=NOW)
+    await folder.copy([2], "INBOX", now=NOW)
+    used = (await ada.quota()).storage_used
+    reclaimable = (await ada.folder("INBOX")).reclaimable
+    await folder.expunge(None, now=NOW)
+    assert 0 < reclaimable == used - (await ada.quota()).storage_used
+
+
 async def test_a_watcher_hears_of_a_delivery_within_two_hundred_milliseconds(cell: Cell, ada: DatabaseAccount) -> None:
     running = asyncio.create_task(cell.shop.changes.run())
     folder = await ada.open("INBOX")

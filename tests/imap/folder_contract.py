@@ -157,3 +157,6 @@ class FolderContract:
         assert info.size == sum(meta.size for meta in metas if not isinstance(meta, Damaged))
         listed = {each.name: each for each in await account.folders(counts=True)}
         assert (listed["INBOX"].messages, listed["INBOX"].unseen) == (4, 2)
+        used = (await account.quota()).storage_used
+        await folder.expunge(None, now=NOW)
+        assert 0 < info.reclaimable == used - (await account.quota()).storage_used

@@ -232,8 +232,7 @@ class MemoryAccount:
 
     def box(self, name: str) -> Box:
         """Raises NoSuchFolder."""
-        box = self.mailbox.boxes.get(name)
-        if box is None:
+        if (box := self.mailbox.boxes.get(name)) is None:
             raise NoSuchFolder("There is no such folder")
         return box
 
@@ -252,6 +251,7 @@ class MemoryAccount:
             deleted=sum(bool(word & DELETED) for word in flags),
             recent=sum(uid >= box.recent_from for uid in box.messages),
             size=sum(message.meta.size for message in box.messages.values()),
+            reclaimable=sum(len(message.content) for message in box.messages.values() if message.flags & DELETED),
         )
 
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:

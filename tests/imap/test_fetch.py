@@ -110,6 +110,14 @@ async def test_partial_fetches() -> None:
         C: e FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]<0.7>
         S: * 1 FETCH (BODY[HEADER.FIELDS (Subject)]<0> {7}\nSubject)
         S: e OK ...
+        C: f FETCH 1 BODY.PEEK[TEXT]<5.9223372036854775807>
+        S: * 1 FETCH (BODY[TEXT]<5> {4}\n1.\n)
+        S: f OK ...
+        C: g FETCH 1 BODY.PEEK[TEXT]<9223372036854775807.1>
+        S: * 1 FETCH (BODY[TEXT]<9223372036854775807> {0}\n)
+        S: g OK ...
+        C: h FETCH 1 BODY.PEEK[]<0.0>
+        S: h BAD ...
     """)
 
 

@@ -128,6 +128,37 @@ async def test_renaming() -> None:
     """)
 
 
+async def test_the_selected_mailbox_is_known_by_its_new_name() -> None:
+    dialogue = Dialogue(ada_with())
+    dialogue.literals = {"letter": message()}
+    await dialogue.play(r"""
+        C: a CREATE Work/Letters
+        S: a OK ...
+        C: b SELECT Work/Letters
+        S: ...
+        S: b OK ...
+        C: c RENAME Work Office
+        S: c OK ...
+        C: d CREATE Work/Letters
+        S: d OK ...
+        C: e APPEND Office/Letters <<letter>>
+        S: * 1 EXISTS
+        S: * 1 RECENT
+        S: e OK ...
+        C: f DELETE Work/Letters
+        S: f OK Deleted
+        C: g COPY 1 Office/Letters
+        S: * 2 EXISTS
+        S: * 2 RECENT
+        S: g OK ...
+        C: h DELETE Office/Letters
+        S: * OK [CLOSED] ...
+        S: h OK ...
+        C: i NOOP
+        S: i OK ...
+    """)
+
+
 async def test_subscriptions() -> None:
     await Dialogue(ada_with()).play(r"""
         C: a UNSUBSCRIBE Junk
@@ -173,6 +204,24 @@ async def test_status_knows_every_item() -> None:
         C: c STATUS inbox (MESSAGES)
         S: * STATUS INBOX (MESSAGES 4)
         S: c OK ...
+    """)
+
+
+async def test_what_expunge_would_give_back_is_told() -> None:
+    store = ada_with(3)
+    _password, mailbox = store._people[ADA]
+    deleted = message("x" * 100)
+    store.put(mailbox, "INBOX", deleted, now=NOW, flags=["\\Deleted"])
+    await Dialogue(store).play(f"""
+        C: a STATUS INBOX (DELETED-STORAGE)
+        S: * STATUS INBOX (DELETED-STORAGE {len(deleted)})
+        S: a OK ...
+        C: b LIST "" (INBOX Trash) RETURN (STATUS (DELETED DELETED-STORAGE))
+        S: * LIST (\\HasNoChildren) "/" INBOX
+        S: * STATUS INBOX (DELETED 1 DELETED-STORAGE {len(deleted)})
+        S: * LIST (\\HasNoChildren \\Trash) "/" Trash
+        S: * STATUS Trash (DELETED 0 DELETED-STORAGE 0)
+        S: b OK ...
     """)
 
 

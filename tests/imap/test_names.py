@@ -125,6 +125,8 @@ def test_names_in_responses(name: str, wire: bytes) -> None:
         ("%/%", ["a/b"], ["a", "a/b/c"]),
         ("a%c", ["ac", "abc"], ["a/c", "abcd"]),
         ("inbox", ["INBOX"], ["Inbox2"]),
+        ("inb*", ["INBOX", "inbred"], ["Inbox2", "inbox"[:2]]),
+        ("In%", ["INBOX", "Inside"], ["inside", "INBOX/a"]),
         ("inbox/*", ["INBOX/a"], ["INBOX"]),
         ("a.c", ["a.c"], ["abc"]),
         ("*a*b*", ["ab", "xaxbx"], ["ba"]),

@@ -172,7 +172,7 @@ async def test_charsets() -> None:
         S: * SEARCH 2
         S: b OK ...
         C: c SEARCH CHARSET X-MARTIAN SUBJECT x
-        S: c BAD [BADCHARSET (US-ASCII UTF-8)] ...
+        S: c NO [BADCHARSET (US-ASCII UTF-8)] ...
         C: d ENABLE UTF8=ACCEPT
         S: * ENABLED UTF8=ACCEPT
         S: d OK ...
@@ -184,12 +184,33 @@ async def test_charsets() -> None:
     """)
 
 
+async def test_an_unknown_charset_leaves_nothing_saved_and_a_wrong_word_does() -> None:
+    await Dialogue(store(), select="INBOX").play("""
+        C: a SEARCH RETURN (SAVE) 1:2
+        S: a OK ...
+        C: b SEARCH RETURN (SAVE) MOOD
+        S: b BAD ...
+        C: c SEARCH RETURN (COUNT) $
+        S: * ESEARCH (TAG "c") COUNT 2
+        S: c OK ...
+        C: d SEARCH RETURN (SAVE) CHARSET X-MARTIAN SUBJECT x
+        S: d NO [BADCHARSET ...
+        C: e SEARCH RETURN (COUNT) $
+        S: * ESEARCH (TAG "e") COUNT 0
+        S: e OK ...
+        C: f CLOSE
+        S: f OK ...
+        C: g SEARCH CHARSET X-MARTIAN SUBJECT x
+        S: g BAD ...
+    """)
+
+
 async def test_a_string_in_the_wrong_charset() -> None:
     client = Client(make_endpoint(store()))
     await client.ask(f"a LOGIN {ADA} {PASSWORD}")
     await client.ask("a SELECT INBOX")
     for line in (b'a SEARCH CHARSET UTF-8 SUBJECT "Gr\xfc\xdfe"', b'a SEARCH SUBJECT "Gr\xfc\xdfe"'):
-        assert b"a BAD [BADCHARSET" in await client.ask(line)
+        assert b"a NO [BADCHARSET" in await client.ask(line)
     assert b"* SEARCH 2\r\n" in await client.ask(b'a SEARCH CHARSET ISO-8859-1 SUBJECT "Gr\xfc\xdfe"')
 
 

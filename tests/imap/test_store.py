@@ -104,6 +104,20 @@ async def test_two_connections_do_not_overwrite_each_other() -> None:
     """)
 
 
+async def test_what_somebody_else_stored_before_is_told_at_once() -> None:
+    await Dialogue(ada_with(2), select="INBOX", connections=2).play(r"""
+        C1: a STORE 1:2 +FLAGS.SILENT ($Work \Seen)
+        S1: ...
+        S1: a OK ...
+        C2: b STORE 1:2 +FLAGS (\Seen)
+        S2: * FLAGS ...
+        S2: * OK [PERMANENTFLAGS ...
+        S2: * 1 FETCH (FLAGS (\Seen $Work))
+        S2: * 2 FETCH (FLAGS (\Seen $Work))
+        S2: b OK ...
+    """)
+
+
 async def test_silent_hides_only_what_the_client_asked_for() -> None:
     await Dialogue(ada_with(1), select="INBOX", connections=2).play(r"""
         C1: a STORE 1 +FLAGS.SILENT (\Seen)

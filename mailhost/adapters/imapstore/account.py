@@ -108,9 +108,12 @@ class DatabaseAccount:
         found = self._read_folders(name, True)
         if not found:
             raise NoSuchFolder("There is no such folder")
-        if not sizes:
-            return found[0]
-        return replace(found[0], size=reading.total_size(self._view, self._resolve(name).row_id))
+        info = found[0]
+        if info.deleted:
+            info = replace(info, reclaimable=reading.reclaimable(self._resolve(name).row_id))
+        if sizes:
+            info = replace(info, size=reading.total_size(self._view, self._resolve(name).row_id))
+        return info
 
     def _read_folders(self, name: str | None, counts: bool) -> list[FolderInfo]:
         condition, values = ("", []) if name is None else (" AND f.name = %s", [name])

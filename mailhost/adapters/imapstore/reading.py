@@ -14,7 +14,7 @@ from mailhost.adapters.blobs import BadBlobName, FileBlobs
 from mailhost.adapters.database import fetch_columns, listed, one_of, read_moment, statements
 from mailhost.adapters.imapstore.views import MessageView, StoredMessage
 from mailhost.adapters.keywords import keywords_of
-from mailhost.imap.store import Changes, Damaged, Meta, NoSuchFolder, Snapshot
+from mailhost.imap.store import DELETED, Changes, Damaged, Meta, NoSuchFolder, Snapshot
 
 # Content is loaded and opened in pieces of about this many octets, so that one FETCH does not fill the memory.
 CHUNK_BYTES = 1 << 19
@@ -122,6 +122,19 @@ def total_size(view: MessageView, folder_id: int) -> int:
         cursor.execute("SELECT uid FROM mailhost_message WHERE folder_id = %s", [folder_id])
         uids = [row[0] for row in cursor.fetchall()]
     return sum(view.size(row) for row in rows(folder_id, uids, header=view.needs_header))
+
+
+def reclaimable(folder_id: int) -> int:
+    """Octets stored of the folder's \\Deleted messages that have no place besides."""
+    with statements() as cursor:
+        cursor.execute(
+            "SELECT COALESCE(SUM(s.header_size + s.payload_size), 0) FROM mailhost_sealedmessage s WHERE s.id IN"
+            f" (SELECT sealed_id FROM mailhost_message WHERE folder_id = %s AND flags & {DELETED} <> 0)"
+            " AND NOT EXISTS (SELECT 1 FROM mailhost_message o WHERE o.sealed_id = s.id"
+            f" AND (o.folder_id <> %s OR o.flags & {DELETED} = 0))",
+            [folder_id, folder_id],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def sizes(folder_id: int, uids: Sequence[int]) -> list[tuple[int, int]]:
