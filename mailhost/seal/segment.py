@@ -15,15 +15,14 @@ In: an identity, a place and entries by ascending UID. Out: a box, and the other
 """
 
 import secrets
-import sys
-from array import array
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise, starmap
+from itertools import starmap
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from mailhost.seal.columns import Columns, joined, lengths, numbers
 from mailhost.seal.errors import CannotOpen
 from mailhost.seal.header import FILE_KEY_SIZE, hkdf
 from mailhost.seal.identity import HybridIdentity, RandomBytes
@@ -41,7 +40,6 @@ _SALT_SIZE = 16
 _INFO = b"skerry.index.v1"
 # The key is used once, for its salt is fresh.
 _ZERO_NONCE = bytes(12)
-_ABSENT = 0xFFFFFFFF
 _TEXTS = 6
 
 
@@ -83,7 +81,7 @@ def seal_segment(
     """The box of these entries: at most SEGMENT_UIDS that fit, by ascending UID."""
     if len(entries) > SEGMENT_UIDS or not all(entry.fits() for entry in entries):
         raise ValueError("a segment takes fewer and shorter entries")
-    plain = b"".join(_columns(entries))
+    plain = b"".join(entry_columns(entries))
     salt = random_bytes(_SALT_SIZE)
     padded = plain.ljust(padme(len(plain)), b"\0")
     return _VERSION + salt + _cipher(identity, place, salt).encrypt(_ZERO_NONCE, padded, None)
@@ -98,7 +96,10 @@ def open_segment(identity: HybridIdentity, place: SegmentPlace, box: bytes) -> l
         plain = _cipher(identity, place, salt).decrypt(_ZERO_NONCE, memoryview(box)[1 + _SALT_SIZE :], None)
     except InvalidTag:
         raise CannotOpen from None
-    return _Reader(plain).entries(place.number)
+    entries = read_entries(plain)
+    if any(entry.uid // SEGMENT_UIDS != place.number for entry in (entries[:1] + entries[-1:])):
+        raise CannotOpen
+    return entries
 
 
 def _cipher(identity: HybridIdentity, place: SegmentPlace, salt: bytes) -> ChaCha20Poly1305:
@@ -106,69 +107,33 @@ def _cipher(identity: HybridIdentity, place: SegmentPlace, salt: bytes) -> ChaCh
     return ChaCha20Poly1305(hkdf(identity.seed, salt, _INFO + where))
 
 
-def _columns(entries: Sequence[IndexEntry]) -> Iterator[bytes]:
+def entry_columns(entries: Sequence[IndexEntry]) -> Iterator[bytes]:
     """Count, four columns of numbers, the file keys, the lengths of each text column, then the texts."""
-    yield _little(array("I", [len(entries)]))
+    yield numbers("I", [len(entries)])
     uids, dates, saved, sizes, keys, *texts = zip(*entries, strict=True) if entries else [()] * (5 + _TEXTS)
-    yield _little(array("I", uids))
+    yield numbers("I", uids)
     for column in (dates, saved, sizes):
-        yield _little(array("q", column))
+        yield numbers("q", column)
     yield b"".join(keys)
     for column in texts:
-        yield _little(array("I", [_ABSENT if text is None else len(text) for text in column]))
+        yield lengths(column)
     for column in texts:
-        yield b"".join([text for text in column if text is not None])
+        yield joined(column)
 
 
-def _little(numbers: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
-
-
-class _Reader:
-    """Takes columns off the front of an opened segment."""
-
-    def __init__(self, plain: bytes) -> None:
-        self._plain = plain
-        self._place = 0
-
-    def entries(self, number: int) -> list[IndexEntry]:
-        (count,) = self._numbers("I", 1)
-        if count > SEGMENT_UIDS:
-            raise CannotOpen
-        uids = self._numbers("I", count).tolist()
-        if uids != sorted(set(uids)) or any(uid // SEGMENT_UIDS != number for uid in (uids[:1] + uids[-1:])):
-            raise CannotOpen
-        dates, saved, sizes = (self._numbers("q", count) for _ in range(3))
-        keys = self._cut([FILE_KEY_SIZE] * count)
-        lengths = [self._numbers("I", count) for _ in range(_TEXTS)]
-        texts = [self._texts(column) for column in lengths]
-        if self._plain[self._place :].strip(b"\0"):
-            raise CannotOpen
-        if None in texts[0]:
-            raise CannotOpen
-        return list(starmap(IndexEntry, zip(uids, dates, saved, sizes, keys, *texts, strict=True)))
-
-    def _take(self, size: int) -> bytes:
-        start, self._place = self._place, self._place + size
-        if self._place > len(self._plain):
-            raise CannotOpen
-        return self._plain[start : self._place]
-
-    def _numbers(self, kind: str, count: int) -> "array[int]":
-        found = array(kind)
-        found.frombytes(self._take(count * found.itemsize))
-        if sys.byteorder == "big":
-            found.byteswap()
-        return found
-
-    def _texts(self, lengths: "array[int]") -> list[bytes | None]:
-        if _ABSENT not in lengths:
-            return list(self._cut(lengths))
-        texts = self._cut([0 if length == _ABSENT else length for length in lengths])
-        return [None if length == _ABSENT else text for length, text in zip(lengths, texts, strict=True)]
-
-    def _cut(self, sizes: Sequence[int]) -> list[bytes]:
-        joined = self._take(sum(sizes))
-        return [joined[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]
+def read_entries(plain: bytes) -> list[IndexEntry]:
+    """What `entry_columns` wrote, zeros behind it or not: at most SEGMENT_UIDS by ascending UID, else `CannotOpen`."""
+    columns = Columns(plain)
+    (count,) = columns.numbers("I", 1)
+    if count > SEGMENT_UIDS:
+        raise CannotOpen
+    uids = columns.numbers("I", count).tolist()
+    if uids != sorted(set(uids)):
+        raise CannotOpen
+    dates, saved, sizes = (columns.numbers("q", count) for _ in range(3))
+    keys = columns.cut([FILE_KEY_SIZE] * count)
+    text_lengths = [columns.numbers("I", count) for _ in range(_TEXTS)]
+    texts = [columns.texts(column) for column in text_lengths]
+    if None in texts[0] or columns.rest().strip(b"\0"):
+        raise CannotOpen
+    return list(starmap(IndexEntry, zip(uids, dates, saved, sizes, keys, *texts, strict=True)))

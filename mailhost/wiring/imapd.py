@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from mailhost.adapters.imapstore import openers
 from mailhost.adapters.imapstore.accounts import DatabaseAccounts
 from mailhost.adapters.signins import SignInBook
 from mailhost.imap.limits import Limits
@@ -17,10 +18,11 @@ from mailhost.wiring.surroundings import Surroundings, bound, now, run, stop_on_
 
 def run_imapd(around: Surroundings) -> None:
     """Serve IMAP until SIGTERM or SIGINT."""
-    run(_imapd(around))
+    # Before there are threads, an event loop, or anybody's keys in this process.
+    run(_imapd(around, openers.start(openers.spare_cores())))
 
 
-async def _imapd(around: Surroundings) -> None:
+async def _imapd(around: Surroundings, helping: openers.ForkedOpeners | None) -> None:
     settings = around.settings
     clear, over_tls = bound(settings.bind, settings.imap_port), bound(settings.bind, settings.imaps_port)
     async with workshop(settings) as shop:
@@ -33,6 +35,7 @@ async def _imapd(around: Surroundings) -> None:
                 append_limit=settings.max_message_size,
                 now=now,
                 book=book,
+                openers=helping,
             )
             listeners = [
                 *(Listener(each, around.tls(), clear_on_loopback=settings.imap_clear_on_loopback) for each in clear),

@@ -141,7 +141,7 @@ async def test_a_message_alone_is_opened_by_itself(ada: Ada) -> None:
 
 async def test_segments_are_written_while_a_long_list_is_read(ada: Ada, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "SEGMENT_UIDS", 16)
-    monkeypatch.setattr(index_module, "OPENED_TOGETHER", 16)
+    monkeypatch.setattr(index_module, "ASKED_TOGETHER", 16)
     monkeypatch.setattr(segments, "SEGMENT_UIDS", 16)
     monkeypatch.setattr("mailhost.seal.segment.SEGMENT_UIDS", 16)
     uids = await ada.fill(64)

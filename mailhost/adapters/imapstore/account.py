@@ -19,6 +19,7 @@ from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.folder import DatabaseFolder, FolderRow
 from mailhost.adapters.imapstore.index import Index
+from mailhost.adapters.imapstore.openers import Openers
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.adapters.mailstore import place_payload
@@ -81,6 +82,7 @@ class DatabaseAccount:
         *,
         tenant: str = "",
         login_id: int = 0,
+        openers: Openers | None = None,
     ) -> None:
         self.view = view.view
         self.tenant = tenant
@@ -89,6 +91,7 @@ class DatabaseAccount:
         self._mailbox = mailbox_id
         self._view = view
         self._seal = seal
+        self._openers = openers
         self._targets: dict[str, FolderRow] = {}
         self._arrived: dict[int, list[tuple[int, int, int]]] = {}
         self._uidvalidity = "uidvalidity_session" if isinstance(view, SessionView) else "uidvalidity_sealed"
@@ -203,7 +206,7 @@ class DatabaseAccount:
         view = self._view
         index = None
         if isinstance(view, SessionView) and view.identity is not None:
-            index = Index(self._shop, view, view.identity, row.row_id, row.opaque_id, row.uidvalidity)
+            index = Index(self._shop, view, view.identity, row.row_id, row.opaque_id, row.uidvalidity, self._openers)
         return DatabaseFolder(self._shop, view, row, self._resolve, index, self._arrived)
 
     # -- changing --------------------------------------------------------------------------------------------

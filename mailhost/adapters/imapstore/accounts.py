@@ -15,6 +15,7 @@ from typing import Final
 from mailhost.adapters.apppasswords import Door, behind, still_good
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.imapstore.answers import imap_answers
+from mailhost.adapters.imapstore.openers import Openers
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sealer import MailboxSealer, SealTo
 from mailhost.adapters.imapstore.sessionview import SessionView
@@ -62,6 +63,7 @@ class DatabaseAccounts:
         append_limit: int,
         now: Callable[[], datetime],
         book: SignInBook | None = None,
+        openers: Openers | None = None,
     ) -> None:
         self._shop = shop
         self._key = key
@@ -69,6 +71,7 @@ class DatabaseAccounts:
         self._append_limit = append_limit
         self._now = now
         self._book = book
+        self._openers = openers
 
     async def login(self, username: str, password: str, *, source: str) -> DatabaseAccount:
         with imap_answers():
@@ -85,7 +88,13 @@ class DatabaseAccounts:
             self._book.note(row.mailbox_id, program, source)
         sealer = MailboxSealer(self._shop, row.mailbox_id, self._seal_to, (row.recipient, row.serial))
         return DatabaseAccount(
-            self._shop, row.mailbox_id, view, sealer, tenant=str(tenant), login_id=found.app_password
+            self._shop,
+            row.mailbox_id,
+            view,
+            sealer,
+            tenant=str(tenant),
+            login_id=found.app_password,
+            openers=self._openers,
         )
 
     async def still_good(self, login_ids: Collection[int]) -> Collection[int]:

@@ -5,12 +5,15 @@ first and only the others are opened. What was opened is kept until it is writte
 a segment, when the client rests, and when the folder is closed. Everything here is a copy of what is sealed elsewhere,
 so a segment that does not open is passed over and made anew, and a failure to write one is no failure.
 
+Of hundreds of headers other processes open a share where some are free (`openers`); what they cannot is opened here.
+
 The looking up runs in reading threads, one call at a time; everything else on the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +21,8 @@ from itertools import batched, groupby
 from typing import Final
 
 from mailhost.adapters.imapstore import reading, segments
+from mailhost.adapters.imapstore.openers import Opener, OpenerGone, Openers
+from mailhost.adapters.imapstore.opening import ASKED_TOGETHER, answered, question
 from mailhost.adapters.imapstore.sessionview import SessionView, Shown
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import Damaged, Meta
@@ -31,9 +36,11 @@ WORTH_READING: Final = 8
 WORTH_WRITING: Final = 16
 # Entries that wait to be written: about 2 MiB. Above it those that are not worth it are dropped.
 MAX_WAITING: Final = 4 * SEGMENT_UIDS
-# Headers that one reading thread opens at a time, some ten milliseconds, and how many threads one client gets.
-OPENED_TOGETHER: Final = 128
+# Reading threads that one client gets to open headers, so that one opens while the other waits for the database.
 AT_ONCE: Final = 2
+# Headers that make it worth to have another process open a share of them, and how many processes one client gets.
+WORTH_BORROWING: Final = 2 * ASKED_TOGETHER
+BORROWED: Final = 3
 # File keys that are remembered while a client works: a list, and then the mails it shows.
 MAX_KEYS: Final = 16 * SEGMENT_UIDS
 
@@ -49,8 +56,10 @@ class Index:
         row_id: int,
         folder: str,
         uidvalidity: int,
+        openers: Openers | None = None,
     ) -> None:
         self._shop = shop
+        self._openers = openers
         self._view = view
         self._identity = identity
         self._row = row_id
@@ -67,15 +76,53 @@ class Index:
         run = self._shop.readers.run
         entries, metas, unknown = await run(self._known, uids)
         self._remember(entries)
-        pieces = list(batched(unknown, OPENED_TOGETHER))
-        for some in batched(pieces, AT_ONCE):
-            for opened, shown_ in await asyncio.gather(*[run(self._opened, piece) for piece in some]):
-                self._remember(opened)
-                self._learn(opened)
-                metas += shown_
         if unknown:
+            opened = await self._open_all(unknown)
+            self._remember(opened)
+            self._learn([entry for entry in opened if not isinstance(entry, Damaged)])
+            metas += [entry if isinstance(entry, Damaged) else Shown(entry) for entry in opened]
             metas.sort(key=lambda meta: meta.uid)
         return metas
+
+    async def _open_all(self, unknown: Sequence[int]) -> list[IndexEntry | Damaged]:
+        """What the sealed headers of these messages say, in their order, of those that exist."""
+        pieces, found = deque(batched(unknown, ASKED_TOGETHER)), list[IndexEntry | Damaged]()
+        borrowed: Sequence[Opener] = ()
+        if self._openers is not None and len(unknown) >= WORTH_BORROWING:
+            most = min(BORROWED, len(unknown) // WORTH_BORROWING)
+            borrowed = self._openers.borrow(self._view.opens_with, most)
+        here = 1 if borrowed else AT_ONCE
+        work = [self._open_here(pieces, found) for _ in range(here)]
+        work += [self._open_there(opener, pieces, found) for opener in borrowed]
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for opener in borrowed:
+                opener.close()
+        # What an opener took and gave back when the threads here had done the rest.
+        await self._open_here(pieces, found)
+        found.sort(key=lambda entry: entry.uid)
+        return found
+
+    async def _open_here(self, pieces: deque[tuple[int, ...]], found: list[IndexEntry | Damaged]) -> None:
+        while pieces:
+            found += await self._shop.readers.run(self._opened, pieces.popleft())
+
+    async def _open_there(
+        self, opener: Opener, pieces: deque[tuple[int, ...]], found: list[IndexEntry | Damaged]
+    ) -> None:
+        while pieces:
+            piece = pieces.popleft()
+            uids, asked = await self._shop.readers.run(self._asked, piece)
+            try:
+                found += answered(uids, await opener.ask(asked))
+            except (OpenerGone, CannotOpen):
+                pieces.append(piece)
+                return
 
     async def known_keys(self, uids: Sequence[int]) -> Mapping[int, bytes]:
         """File keys of these messages, as far as they are known without opening a header."""
@@ -100,11 +147,14 @@ class Index:
 
     # In reading threads
 
-    def _opened(self, uids: Sequence[int]) -> tuple[list[IndexEntry], list[Meta | Damaged]]:
+    def _opened(self, uids: Sequence[int]) -> list[IndexEntry | Damaged]:
         """What the sealed headers of these messages say."""
-        found = [self._view.entry(row) for row in reading.rows(self._row, uids, header=True)]
-        entries = [entry for entry in found if not isinstance(entry, Damaged)]
-        return entries, [entry if isinstance(entry, Damaged) else Shown(entry) for entry in found]
+        return [self._view.entry(row) for row in reading.rows(self._row, uids, header=True)]
+
+    def _asked(self, uids: Sequence[int]) -> tuple[list[int], bytes]:
+        """Those of the messages that exist, and what to ask an opener about them."""
+        rows = list(reading.rows(self._row, uids, header=True))
+        return [row.uid for row in rows], question(rows)
 
     def _known(self, uids: Sequence[int]) -> tuple[list[IndexEntry], list[Meta | Damaged], list[int]]:
         """Entries of those messages that exist and are in segments, and the UIDs of which nothing is known."""
@@ -143,10 +193,10 @@ class Index:
 
     # On the event loop
 
-    def _remember(self, entries: Iterable[IndexEntry]) -> None:
+    def _remember(self, entries: Iterable[IndexEntry | Damaged]) -> None:
         if len(self._keys) > MAX_KEYS:
             self._keys.clear()
-        self._keys.update([(entry.uid, entry.file_key) for entry in entries])
+        self._keys.update([(entry.uid, entry.file_key) for entry in entries if not isinstance(entry, Damaged)])
 
     def _learn(self, entries: Sequence[IndexEntry]) -> None:
         """Take what was opened, in ascending order; segments that lie behind it are written in the background."""

@@ -38,6 +38,11 @@ class SessionView:
         """The current identity; None in a view that only adds mail, and after `close`."""
         return self._identities[0] if self._identities else None
 
+    @property
+    def opens_with(self) -> Sequence[HybridIdentity]:
+        """Its identities, the current one first."""
+        return self._identities
+
     def entry(self, row: StoredMessage) -> IndexEntry | Damaged:
         """What the sealed header says, the key to the body included: one decapsulation."""
         try:
