@@ -12,6 +12,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from cryptography import x509
 
 from mailhost.mailauth.resolver import A, Mx, Ptr, Rdata, Tlsa, Txt, reverse_name
 from mailhost.tlspolicy.dane import record_for
-from tests.journeys.house import House, prepared
+from tests.journeys.house import ROOT, House, prepared
 from tests.journeys.test_domain_dns import judged_by_dkimpy, sealed_by, wait_until_signing
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import submit
@@ -199,14 +200,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ):
             dns.put(f"_25._tcp.{host}", record)
         settings = {"SKERRY_RESOLVER": dns.resolver, "SKERRY_PRIVATE_TARGETS": "true", "SSL_CERT_FILE": str(trusted)}
-        cell = stack.enter_context(prepared(SKERRY_HOSTNAME="mx.example.is", **settings, **own))
+        reports = {"SKERRY_REPORTS_ADDRESS": "reports@example.is", "SKERRY_TLS_REPORTS": "true"}
+        cell = stack.enter_context(prepared(SKERRY_HOSTNAME="mx.example.is", **settings, **reports, **own))
         cell.ports["MX"] = 25
         cell.people("example", "example.is", ["ada"])
         ada = cell.app_password("ada@example.is", "session")
         for one in cell.skerry("domain", "records", "example.is"):
             if "._domainkey." in one["name"]:
                 dns.put(one["name"], Txt(one["value"].encode()))
-        dns.put("_dmarc.example.is", Txt(b"v=DMARC1; p=reject"))
+        dns.put("_dmarc.example.is", Txt(b"v=DMARC1; p=reject; rua=mailto:reports@example.is"))
         cell.start()
         wait_until_signing(cell)
         yield World(dns, post, between, cell, ada, network, folder, authority, settings)
@@ -296,14 +298,41 @@ def test_what_a_filter_sends_on_leads_back_to_its_sender_and_is_sealed_for_dkimp
     assert b"spf=pass" in text.replace(b"\n\t", b" ")
 
 
-def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
+def next_day(cell: House, counting: str) -> dict[str, int]:
+    """Let a cell's day be over: how many reports it sends. The daemon that was counting writes down as it ends."""
+    for pid, line in cell.children().items():
+        if f"skerry: {counting}" in line:
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + 60
+            while Path(f"/proc/{pid}").exists():
+                assert time.monotonic() < deadline, "it does not end"
+                time.sleep(0.05)
+    words = [sys.executable, "-m", "tests.journeys.nextday"]
+    done = subprocess.run(words, cwd=ROOT, env=cell.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+def reported(cell: House, domain: str, seconds: float = 90) -> list[tuple[str, str, int]]:
+    """What stands in a cell's tables about its domain: who reported, what became of it, how often."""
+    deadline = time.monotonic() + seconds
+    while not (rows := cell.skerry("receiving", "reports", domain)):
+        assert time.monotonic() < deadline, f"no report: {cell.log[-1500:]}"
+        time.sleep(0.3)
+    return [(row["reporter"], row["result"], row["count"]) for row in rows]
+
+
+def test_two_cells_exchange_mail_that_dane_protects_and_tell_each_other_how_it_went(world: World) -> None:
     own, tlsa = certificate(world.folder, world.authority, "mx.example.no")
     world.dns.put("_25._tcp.mx.example.no", tlsa)
+    world.dns.put("_smtp._tls.example.no", Txt(b"v=TLSRPTv1; rua=mailto:reports@example.no"))
     world.network.add(str(OTHER_CELL))
     with prepared(
         SKERRY_HOSTNAME="mx.example.no",
         SKERRY_CELL="no-1",
         SKERRY_BIND=str(OTHER_CELL),
+        SKERRY_REPORTS_ADDRESS="reports@example.no",
         # A cell that more than loopback reaches asks its operator why.
         SKERRY_OPERATOR_REASON="a journey",
         **world.settings,
@@ -313,11 +342,18 @@ def test_two_cells_exchange_mail_that_dane_protects(world: World) -> None:
         other.ports["MX"] = 25
         other.people("fjord", "example.no", ["cleo"])
         cleo = other.app_password("cleo@example.no", "session")
+        other.skerry("receiving", "send-reports", "example.no", "--on")
         other.start()
         world.send("cleo@example.no", "across")
         text = wait_for_text(str(OTHER_CELL), other.ports["IMAPS"], "cleo@example.no", cleo, b"Subject: across")
         for part in (b"with ESMTPS", b"spf=pass", b"dkim=pass", b"dmarc=pass"):
             assert part in text.replace(b"\r\n\t", b" "), part
+
+        assert next_day(other, "smtpd") == {"dmarc": 1, "tls": 0}
+        assert reported(world.cell, "example.is") == [("mx.example.no", "dmarc pass, pass", 1)]
+        other.wait_until_served()
+        assert next_day(world.cell, "dispatchd")["tls"] == 1
+        assert reported(other, "example.no") == [("mx.example.is", "tls success", 1)]
 
 
 def smtpd_of(post: Postfix) -> list[int]:
