@@ -16,7 +16,7 @@ import asyncio
 import sys
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
 from mailhost.imap.sequence import IndexRanges, format_set, from_indexes
@@ -202,7 +202,8 @@ class Selected:
             for uid, word, modseq in changes.changed[start : start + LINES]:
                 self._change(uid, word, modseq, changes.recent_from)
             await asyncio.sleep(0)
-        self._gone.update(uid for uid in changes.vanished if self.index_of(uid) is not None)
+        for first, last in changes.vanished:
+            self._gone.update(self.uids[bisect_left(self.uids, first) : bisect_right(self.uids, last)])
         self.uidnext = max(self.uidnext, changes.uidnext)
         self.highestmodseq = max(self.highestmodseq, changes.highestmodseq)
 

@@ -173,7 +173,7 @@ def from_indexes(ascending: Iterable[int]) -> IndexRanges:
 
 def format_set(numbers: Sequence[int]) -> bytes:
     """`1:3,7` from numbers in any order that suits the caller; runs are found only where they ascend by one."""
-    pieces = []
+    runs = []
     position, end = 0, len(numbers)
     while position < end:
         first = last = numbers[position]
@@ -181,10 +181,28 @@ def format_set(numbers: Sequence[int]) -> bytes:
         while position < end and numbers[position] == last + 1:
             last += 1
             position += 1
-        pieces.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
-    return b",".join(pieces)
+        runs.append((first, last))
+    return format_runs(runs)
 
 
-def contains(sequence: SequenceSet, number: int) -> bool:
-    """Whether a number is in a set without `*` (known UIDs of QRESYNC)."""
-    return any(min(r) <= number <= max(r) for r in sequence.ranges)
+def format_runs(runs: Iterable[tuple[int, int]]) -> bytes:
+    """`1:3,7` from runs (first, last)."""
+    return b",".join([b"%d" % first if first == last else b"%d:%d" % (first, last) for first, last in runs])
+
+
+def within(runs: Sequence[tuple[int, int]], sequence: SequenceSet, top: int) -> list[tuple[int, int]]:
+    """What ascending runs (first, last) have in common with a set in which `*` is `top`, in one walk along both."""
+    wanted = merged([(min(low or top, high or top), max(low or top, high or top) + 1) for low, high in sequence.ranges])
+    found = []
+    position = 0
+    for first, last in runs:
+        while position < len(wanted) and wanted[position][1] <= first:
+            position += 1
+        here = position
+        while here < len(wanted) and wanted[here][0] <= last:
+            start, stop = wanted[here]
+            found.append((max(first, start), min(last, stop - 1)))
+            here += 1
+        # The last of them may reach into the next run as well.
+        position = max(position, here - 1)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched
 
 from mailhost.imap import commands_messages as commands
 from mailhost.imap.conversation import Conversation, Reply, no, ok
@@ -12,10 +13,11 @@ from mailhost.imap.selected import FLAGS_MASK, LINES, Selected
 from mailhost.imap.sequence import (
     SequenceSet,
     batches,
-    contains,
+    format_runs,
     format_set,
     from_indexes,
     indexes,
+    within,
 )
 from mailhost.imap.store import SYSTEM_FLAGS, Copied, FlagOp, NoSuchFolder
 from mailhost.imap.tokens import BadCommand
@@ -91,13 +93,11 @@ async def fetch(conv: Conversation, command: commands.Fetch) -> Reply:
 
 async def tell_vanished(conv: Conversation, selected: Selected, modseq: int, known: SequenceSet | None) -> None:
     """`* VANISHED (EARLIER) …`: what was expunged after a modseq (RFC 7162 §3.2.6)."""
-    vanished: Sequence[int] = await selected.folder.vanished_since(modseq)
+    runs = await selected.folder.vanished_since(modseq)
     if known is not None:
-        top = max(selected.uidnext - 1, 1)
-        concrete = SequenceSet(tuple((low or top, high or top) for low, high in known.ranges))
-        vanished = [uid for uid in vanished if contains(concrete, uid)]
-    if vanished:
-        conv.untagged(b"VANISHED (EARLIER) " + format_set(vanished))
+        runs = within(runs, known, max(selected.uidnext - 1, 1))
+    lines = (b"* VANISHED (EARLIER) %b\r\n" % format_runs(some) for some in batched(runs, LINES))
+    await conv.write_all(lines)
 
 
 async def store(conv: Conversation, command: commands.Store) -> Reply:

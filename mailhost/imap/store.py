@@ -34,6 +34,10 @@ MAX_METADATA_OCTETS = 1024 * 1024
 MAX_KEYWORDS = 58
 
 
+# UIDs as runs (first, last), ascending and apart: of a folder that was emptied often there are more than fit memory.
+type Runs = Sequence[tuple[int, int]]
+
+
 class StoreError(Exception):
     """An expected failure; `code` is the response code of RFC 9051 §7.1, `text` is for a person."""
 
@@ -143,7 +147,7 @@ class Changes:
     """What happened in a folder after a modseq: enough to bring a snapshot up to date."""
 
     changed: Sequence[tuple[int, int, int]]  # (uid, flags, modseq), new messages included, ascending uid
-    vanished: Sequence[int]  # uids, ascending
+    vanished: Runs
     keywords: tuple[str, ...]
     uidnext: int
     highestmodseq: int
@@ -276,8 +280,8 @@ class Folder(Protocol):
     async def changes(self, since_modseq: int, *, claim_recent: bool) -> Changes:
         """Everything that happened after `since_modseq`, expunges included."""
 
-    async def vanished_since(self, modseq: int) -> Sequence[int]:
-        """UIDs expunged after `modseq`, ascending (RFC 7162 §3.2.5)."""
+    async def vanished_since(self, modseq: int) -> Runs:
+        """UIDs expunged after `modseq` (RFC 7162 §3.2.5)."""
 
     async def meta(self, uids: Sequence[int]) -> Sequence[Meta | Damaged]:
         """One entry a uid that still exists, ascending by uid."""

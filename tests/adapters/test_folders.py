@@ -144,9 +144,9 @@ async def test_expunge_tells_those_who_were_away_and_gives_the_room_back(cell: C
     assert await folder.expunge([2, 5], now=NOW) == ([2, 5], start + 2)
     assert await folder.expunge(None, now=NOW) == ([1, 3], start + 3)
     assert await folder.expunge(None, now=NOW) == ([], start + 3)
-    assert list(await folder.vanished_since(start + 2)) == [1, 3]
+    assert list(await folder.vanished_since(start + 2)) == [(1, 1), (3, 3)]
     changes = await folder.changes(start, claim_recent=False)
-    assert list(changes.vanished) == [1, 2, 3, 5]
+    assert list(changes.vanished) == [(1, 3), (5, 5)]
     assert changes.changed == []
     usage = await sync_to_async(cell.ada.usage)()
     left = await sync_to_async(lambda: SealedMessage.objects.get(orphaned__isnull=True))()
@@ -187,7 +187,7 @@ async def test_a_move_leaves_nothing_behind_and_keeps_the_counters(cell: Cell, a
     copied, highest = await folder.move([1, 3], "Trash", now=NOW)
     assert copied.pairs == [(1, 1), (3, 2)]
     assert highest == modseq + 1
-    assert list((await folder.changes(modseq, claim_recent=False)).vanished) == [1, 3]
+    assert list((await folder.changes(modseq, claim_recent=False)).vanished) == [(1, 1), (3, 3)]
     assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
     with pytest.raises(NoSuchFolder):
         await folder.move([2], "Nowhere", now=NOW)

@@ -11,6 +11,7 @@ from mailhost.imap.store import (
     FlagOp,
     Folder,
     NewMessage,
+    Runs,
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -49,3 +50,8 @@ async def contents_of(folder: Folder, uids: Sequence[int]) -> dict[int, bytes]:
         assert not isinstance(entry, Damaged)
         found[entry[0]] = bytes(entry[1])
     return found
+
+
+def uids_of(runs: Runs) -> list[int]:
+    """Each UID of these runs."""
+    return [uid for first, last in runs for uid in range(first, last + 1)]

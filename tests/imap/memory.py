@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from mailhost.imap.sequence import from_indexes
 from mailhost.imap.store import (
     DELETED,
     MAX_KEYWORDS,
@@ -35,6 +36,7 @@ from mailhost.imap.store import (
     NoSuchMessage,
     OverQuota,
     Quota,
+    Runs,
     Snapshot,
     StoreResult,
     TooMany,
@@ -266,12 +268,15 @@ class MemoryAccount:
     async def create(self, name: str, special_use: str | None = None) -> FolderInfo:
         if name in self.mailbox.boxes:
             raise FolderExists("There is such a folder already")
+        self._make_parents(name)
+        return self._info(self._store.make_box(self.mailbox, name, special_use))
+
+    def _make_parents(self, name: str) -> None:
         levels = name.split(DELIMITER)
         for depth in range(1, len(levels)):
             parent = DELIMITER.join(levels[:depth])
             if parent not in self.mailbox.boxes:
                 self._store.make_box(self.mailbox, parent)
-        return self._info(self._store.make_box(self.mailbox, name, special_use))
 
     async def delete(self, name: str, *, now: datetime) -> None:
         if name == "INBOX":
@@ -289,8 +294,7 @@ class MemoryAccount:
             raise CannotDo("A folder cannot move below itself")
         if old == "INBOX":
             await self.create(new)
-            folder = MemoryFolder(self, source)
-            await folder.move(list(source.messages), new, now=now)
+            await MemoryFolder(self, source).move(list(source.messages), new, now=now)
             return
         boxes = self.mailbox.boxes
         for name in [n for n in boxes if n == old or n.startswith(old + DELIMITER)]:
@@ -299,11 +303,7 @@ class MemoryAccount:
             boxes[box.name] = box
             if name in self.mailbox.subscriptions:
                 self.mailbox.subscriptions.add(box.name)
-        levels = new.split(DELIMITER)
-        for depth in range(1, len(levels)):
-            parent = DELIMITER.join(levels[:depth])
-            if parent not in boxes:
-                self._store.make_box(self.mailbox, parent)
+        self._make_parents(new)
 
     async def subscribe(self, name: str, *, on: bool) -> None:
         if on:
@@ -429,10 +429,10 @@ class MemoryFolder:
             recent_from=self._claim(claim_recent=claim_recent),
         )
 
-    async def vanished_since(self, modseq: int) -> Sequence[int]:
+    async def vanished_since(self, modseq: int) -> Runs:
         log = self._alive().vanished
         start = bisect_left(log, (modseq + 1, 0))
-        return sorted(uid for _modseq, uid in log[start:])
+        return [(first, stop - 1) for first, stop in from_indexes(sorted(uid for _modseq, uid in log[start:]))]
 
     async def meta(self, uids: Sequence[int]) -> Sequence[MetaValues | Damaged]:
         messages = self._alive().messages

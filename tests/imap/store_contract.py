@@ -27,7 +27,7 @@ from mailhost.imap.store import (
     TooMany,
 )
 from tests.imap.folder_contract import FolderContract
-from tests.imap.letters import NOW, OpenAccount, add_flags, contents_of, filled, flags_of, letter
+from tests.imap.letters import NOW, OpenAccount, add_flags, contents_of, filled, flags_of, letter, uids_of
 from tests.imap.metadata_contract import MetadataContract
 
 
@@ -263,7 +263,7 @@ class StoreContract(FolderContract, MetadataContract):
         assert [source for source, _target in copied.pairs] == uids[:2]
         assert modseq > before
         assert list(await flags_of(folder)) == uids[2:]
-        assert list(await folder.vanished_since(before)) == uids[:2]
+        assert uids_of(await folder.vanished_since(before)) == uids[:2]
         assert (await account.folder("Trash")).messages == 2
 
     async def test_moving_into_the_same_folder_gives_new_uids(self, open_account: OpenAccount) -> None:
@@ -286,7 +286,7 @@ class StoreContract(FolderContract, MetadataContract):
         assert list(await flags_of(inbox)) == [uids[0], uids[2], new]
         assert await contents_of(inbox, [new]) == {new: letter(9)}
         changes = await inbox.changes(before, claim_recent=False)
-        assert ([uid for uid, *_ in changes.changed], list(changes.vanished)) == ([new], [uids[1]])
+        assert ([uid for uid, *_ in changes.changed], uids_of(changes.vanished)) == ([new], [uids[1]])
         quota = await account.quota()
         drafts = await account.open("Drafts")
         _validity, there = await account.replace(inbox.folder_id, new, "Drafts", NewMessage(letter(9)), now=NOW)
@@ -325,10 +325,10 @@ class StoreContract(FolderContract, MetadataContract):
             (new[0], 0),
         ]
         assert all(since < modseq <= changes.highestmodseq for _uid, _word, modseq in changes.changed)
-        assert list(changes.vanished) == uids[1:2]
+        assert uids_of(changes.vanished) == uids[1:2]
         assert (changes.keywords, changes.uidnext) == (("$New",), new[0] + 1)
         again = await here.changes(changes.highestmodseq, claim_recent=False)
-        assert (list(again.changed), list(again.vanished)) == ([], [])
+        assert (list(again.changed), uids_of(again.vanished)) == ([], [])
 
     async def test_the_vanished_log_goes_back_to_the_beginning(self, open_account: OpenAccount) -> None:
         account = await open_account()
@@ -339,10 +339,10 @@ class StoreContract(FolderContract, MetadataContract):
             await add_flags(folder, uids[start : start + 2], "\\Deleted")
             await folder.expunge(None, now=NOW)
             marks.append((await folder.snapshot(claim_recent=False)).highestmodseq)
-        assert list(await folder.vanished_since(0)) == uids[2:]
-        assert list(await folder.vanished_since(marks[0])) == uids[2:]
-        assert list(await folder.vanished_since(marks[1])) == uids[2:4]
-        assert list(await folder.vanished_since(marks[2])) == []
+        assert uids_of(await folder.vanished_since(0)) == uids[2:]
+        assert uids_of(await folder.vanished_since(marks[0])) == uids[2:]
+        assert uids_of(await folder.vanished_since(marks[1])) == uids[2:4]
+        assert uids_of(await folder.vanished_since(marks[2])) == []
 
     async def test_recent_goes_to_one_session_only(self, open_account: OpenAccount) -> None:
         ada, phone = await open_account(), await open_account()

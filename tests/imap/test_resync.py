@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
-from tests.imap.dialogue import Dialogue, ada_with, message
+from tests.imap.dialogue import ADA, PASSWORD, Client, Dialogue, ada_with, make_endpoint, message
 
 
 async def test_what_changed_while_the_client_was_away() -> None:
@@ -171,3 +174,26 @@ async def test_highestmodseq_moves_with_append_and_expunge() -> None:
         S: * STATUS INBOX (HIGHESTMODSEQ 4)
         S: e OK ...
     """)
+
+
+async def test_what_vanished_is_told_in_runs_and_only_of_what_the_client_knows() -> None:
+    store = ada_with(20_000)
+    box = store._people["ada@example.is"][1].boxes["INBOX"]
+    box.remove([uid for uid in box.messages if uid % 2 and uid > 100])
+    box.remove(list(range(1, 101)))
+    known = ",".join(f"{uid}" for uid in range(1, 10_000, 3))
+    client = Client(make_endpoint(store))
+    await client.ask(f"x LOGIN {ADA} {PASSWORD}")
+    await client.ask("x ENABLE QRESYNC")
+    told = await client.ask(f"a SELECT INBOX (QRESYNC ({box.uidvalidity} 1))")
+    lines = re.findall(rb"\* VANISHED \(EARLIER\) (\S+)\r\n", told)
+    assert lines[0].startswith(b"1:101,103,")
+    # Lines of some ten thousand octets at most, so that no client reads one of a megabyte.
+    assert len(lines) == 3
+    assert b",".join(lines).count(b",") + 1 == 9_950
+    started = time.process_time()
+    told = await client.ask(f"b SELECT INBOX (QRESYNC ({box.uidvalidity} 1 {known}))")
+    assert time.process_time() - started < 2
+    lines = re.findall(rb"\* VANISHED \(EARLIER\) (\S+)\r\n", told)
+    expected = [uid for uid in range(1, 10_000, 3) if uid <= 100 or uid % 2]
+    assert b",".join(lines) == b",".join(b"%d" % uid for uid in expected)

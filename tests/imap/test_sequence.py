@@ -13,8 +13,8 @@ from mailhost.imap.sequence import (
     SAVED,
     BadSet,
     OutOfRange,
+    SequenceSet,
     batches,
-    contains,
     count,
     format_set,
     from_indexes,
@@ -23,6 +23,7 @@ from mailhost.imap.sequence import (
     numbered,
     parse_set,
     with_uids,
+    within,
 )
 
 
@@ -100,7 +101,7 @@ def test_formatting_and_reading_back(numbers: list[int]) -> None:
     if unique:
         read = parse_set(format_set(unique))
         assert [i + 1 for i in indexes(numbered(read, 300, strict=True))] == unique
-        assert all(contains(read, number) == (number in unique) for number in range(1, 210))
+        assert within([(1, 210)], read, 0) == list(read.ranges)
 
 
 def test_formatting_keeps_the_order_it_is_given() -> None:
@@ -116,3 +117,20 @@ def test_merging_keeps_every_index_once(pairs: list[tuple[int, int]]) -> None:
     assert from_indexes(expected) == found
     assert [index for batch in batches(found, 7) for index in batch] == expected
     assert all(len(batch) == 7 for batch in list(batches(found, 7))[:-1])
+
+
+@given(st.sets(st.integers(1, 60)), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12))
+def test_runs_within_a_set_are_what_both_hold(numbers: set[int], ranges: list[tuple[int, int]]) -> None:
+    runs = [(first, stop - 1) for first, stop in from_indexes(sorted(numbers))]
+    top = 40
+    wanted = {n for low, high in ranges for n in range(min(low or top, high or top), max(low or top, high or top) + 1)}
+    found = within(runs, SequenceSet(tuple(ranges)), top)
+    assert [n for first, last in found for n in range(first, last + 1)] == sorted(numbers & wanted)
+
+
+def test_many_runs_within_many_ranges_are_walked_once() -> None:
+    runs = [(n, n) for n in range(1, 400_000, 2)]
+    ranges = tuple((n, n + 1) for n in range(1, 90_000, 3))
+    started = time.process_time()
+    assert len(within(runs, SequenceSet(ranges), 1)) == 30_000
+    assert time.process_time() - started < 5

@@ -14,7 +14,7 @@ from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.index import Index
 from mailhost.adapters.imapstore.views import MessageView
 from mailhost.adapters.workshop import Workshop
-from mailhost.imap.store import KEYWORD_SHIFT, Changes, Copied, Damaged, FlagOp, Meta, Snapshot, StoreResult
+from mailhost.imap.store import KEYWORD_SHIFT, Changes, Copied, Damaged, FlagOp, Meta, Runs, Snapshot, StoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class DatabaseFolder:
         uidnext = arrived[-1][0] + 1
         return Changes(arrived, [], self._keywords, uidnext, newest, uidnext)
 
-    async def vanished_since(self, modseq: int) -> Sequence[int]:
+    async def vanished_since(self, modseq: int) -> Runs:
         with imap_answers():
             return await self._shop.readers.run(reading.vanished, self._id, modseq)
 

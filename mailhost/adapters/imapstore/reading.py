@@ -20,6 +20,8 @@ from mailhost.imap.store import DELETED, Changes, Damaged, Meta, NoSuchFolder, S
 CHUNK_BYTES = 1 << 19
 # Rows of a snapshot that are read at a time: a megabyte or two while they are on their way.
 SNAPSHOT_ROWS = 10_000
+# Runs of vanished UIDs that are read at a time.
+VANISHED_ROWS = 10_000
 # Rows of one piece of `meta`: a few milliseconds of opening in a thread.
 CHUNK_ROWS = 200
 
@@ -71,14 +73,22 @@ def changes(folder_id: int, since: int) -> Changes:
     return Changes(changed, vanished(folder_id, since), keywords, uidnext, modseq, recent_from)
 
 
-def vanished(folder_id: int, since: int) -> list[int]:
-    """UIDs expunged after modseq `since`, ascending."""
+def vanished(folder_id: int, since: int) -> list[tuple[int, int]]:
+    """UIDs expunged after modseq `since`, as ascending runs."""
+    runs: list[tuple[int, int]] = []
     with statements() as cursor:
         cursor.execute(
             "SELECT uid_first, uid_last FROM mailhost_vanished WHERE folder_id = %s AND modseq > %s ORDER BY uid_first",
             [folder_id, since],
         )
-        return sorted({uid for first, last in cursor.fetchall() for uid in range(first, last + 1)})
+        # Messages that are deleted one by one leave a row each: neighbours are joined while they are read.
+        while rows := cursor.fetchmany(VANISHED_ROWS):
+            for first, last in rows:
+                if runs and first <= runs[-1][1] + 1:
+                    runs[-1] = (runs[-1][0], max(runs[-1][1], last))
+                else:
+                    runs.append((first, last))
+    return runs
 
 
 def rows(folder_id: int, uids: Sequence[int], *, header: bool) -> Iterator[StoredMessage]:
