@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from mailhost.adapters.database import Readers, Row, fetch_together, listed, one_of, statements
+from mailhost.adapters.database import Cursor, Readers, Row, fetch_together, listed, one_of, statements
 from mailhost.message.address import BadAddress, parse_address
 from mailhost.seal import InvalidKey
 from mailhost.seal.apppassword import app_password_hash, parse_app_password
@@ -56,7 +56,8 @@ async def behind(
         secret = parse_app_password(password)
     except InvalidKey:
         secret = b""
-    found = await readers.run(_find, door, app_password_hash(key, secret), today)
+    digest = app_password_hash(key, secret)
+    found = await readers.again(digest, _find, door, digest, today)
     if found is None or not secret:
         return None
     address, number, *row = found
@@ -75,14 +76,13 @@ def _normal(username: str) -> str:
         return ""
 
 
-def _find(door: Door, digest: bytes, today: date) -> Row | None:
-    with statements() as cursor:
-        cursor.execute(
-            f"SELECT m.address, p.id, {door.columns} {_FROM}{door.joins}"
-            f" WHERE p.secret_hash = %s AND {_GOOD} AND {door.tenant}",
-            [digest, today.isoformat()],
-        )
-        found: Row | None = cursor.fetchone()
+def _find(cursor: Cursor, door: Door, digest: bytes, today: date) -> Row | None:
+    cursor.execute(
+        f"SELECT m.address, p.id, {door.columns} {_FROM}{door.joins}"
+        f" WHERE p.secret_hash = %s AND {_GOOD} AND {door.tenant}",
+        [digest, today.isoformat()],
+    )
+    found: Row | None = cursor.fetchone()
     return found
 
 

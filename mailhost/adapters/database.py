@@ -32,6 +32,10 @@ from mailhost.ports import StoreFull, StoreUnavailable
 Row = tuple[Any, ...]
 # Reading threads of one process: enough to keep a slow disk busy, few enough to keep PostgreSQL's slots free.
 READERS = 4
+# What was read so many seconds ago is in the machine's memory still: programs look for new mail every ten minutes.
+LATELY = 900.0
+# Names that `again` remembers, of some hundred octets each; then it begins anew.
+REMEMBERED = 10_000
 # Rows of one statement: SQLite takes 32,766 parameters, and keeps 128 prepared texts a connection.
 ROWS_TOGETHER = 32
 
@@ -237,6 +241,9 @@ class Readers:
         self._idle: list[_Bell] = []
         self._waiting: deque[_Question] = deque()
         self._closed = False
+        # What `again` found, and when; the connection of the event loop's own thread.
+        self._lately: dict[bytes, float] = {}
+        self._own: sqlite3.Connection | None = None
 
     async def run[T](self, query: Callable[..., T], *args: Any) -> T:
         """`query(*args)` in a reading thread. Raises StoreFull, StoreUnavailable."""
@@ -244,6 +251,46 @@ class Readers:
         question = _Question(loop, loop.create_future(), query, args)
         self._ask(question)
         return cast("T", await question.future)
+
+    async def again[T](self, name: bytes, query: Callable[..., T | None], *args: Any) -> T | None:
+        """`query(cursor, *args)`, which reads a few rows by their keys and is None where there are none.
+
+        On SQLite a question to another thread costs more than such a query does. But a disk may be slow, and who waits
+        for it on the event loop keeps everybody waiting: so what was found under `name` lately, and is in the
+        machine's memory therefore, is read on the spot, and all else in a reading thread. Raises StoreFull,
+        StoreUnavailable.
+        """
+        now = asyncio.get_running_loop().time()
+        if on_sqlite() and not self._closed and now - self._lately.get(name, -LATELY) < LATELY:
+            try:
+                return self._on_the_spot(query, args)
+            except sqlite3.Error:  # locked, or the file is another one now: the thread finds out
+                self._leave_the_spot()
+        found: T | None = await self.run(_with_cursor, query, args)
+        if found is not None:
+            if len(self._lately) >= REMEMBERED:
+                self._lately.clear()
+            self._lately[name] = now
+        return found
+
+    def _on_the_spot[T](self, query: Callable[..., T], args: tuple[Any, ...]) -> T:
+        if self._own is None:
+            file = str(connection.settings_dict["NAME"])
+            # Nobody waits here, neither for a lock nor for a disk; `close` is called from another thread.
+            self._own = sqlite3.connect(
+                file, uri=file.startswith("file:"), isolation_level=None, timeout=0, check_same_thread=False
+            )
+            self._own.execute("PRAGMA query_only = ON")
+        cursor = self._own.cursor(_SqliteCursor)
+        try:
+            return query(cursor, *args)
+        finally:
+            cursor.close()
+
+    def _leave_the_spot(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
 
     def _ask(self, question: _Question) -> None:
         with self._lock:
@@ -260,19 +307,32 @@ class Readers:
 
     def _read(self) -> None:
         bell: _Bell = SimpleQueue()
-        while (question := self._next(bell)) is not None:
-            _answer(question)
+        self._free(bell)
+        while self._take(bell):
+            pass
         connection.close()
 
-    def _next(self, bell: _Bell) -> _Question | None:
-        """What waits, or else the next that comes; None at the end."""
+    def _take(self, bell: _Bell) -> bool:
+        """Answer the next question, and keep nothing of it; False at the end."""
+        question = bell.get()
+        if question is None:
+            return False
+        result, problem = (None, None) if question.future.cancelled() else _answer(question)
+        # First free, then told: who asks again at once finds this thread.
+        self._free(bell)
+        with suppress(RuntimeError):  # the loop was closed, as its process stops
+            question.loop.call_soon_threadsafe(_settle, question.future, result, problem)
+        return True
+
+    def _free(self, bell: _Bell) -> None:
+        """The thread of this bell takes what waits, or the next that comes, or its leave."""
         with self._lock:
             if self._waiting:
-                return self._waiting.popleft()
-            if self._closed:
-                return None
-            self._idle.append(bell)
-        return bell.get()
+                bell.put(self._waiting.popleft())
+            elif self._closed:
+                bell.put(None)
+            else:
+                self._idle.append(bell)
 
     def close(self) -> None:
         """End the threads and their connections, after the queries that run."""
@@ -282,19 +342,19 @@ class Readers:
                 self._idle.pop().put(None)
         for thread in self._threads:
             thread.join()
+        self._leave_the_spot()
 
 
-def _answer(question: _Question) -> None:
-    """Work out the answer and hand it over, unless nobody waits for it any more."""
-    if question.future.cancelled():
-        return
-    result, problem = None, None
+def _with_cursor[T](query: Callable[..., T], args: tuple[Any, ...]) -> T:
+    with statements() as cursor:
+        return query(cursor, *args)
+
+
+def _answer(question: _Question) -> tuple[Any, BaseException | None]:
     try:
-        result = _guarded(question.query, question.args)
+        return _guarded(question.query, question.args), None
     except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
-        problem = error
-    with suppress(RuntimeError):  # the loop was closed, as its process stops
-        question.loop.call_soon_threadsafe(_settle, question.future, result, problem)
+        return None, error
 
 
 def _settle(future: asyncio.Future[Any], result: object, problem: BaseException | None) -> None:

@@ -113,3 +113,25 @@ async def test_each_login_that_is_asked_about_is_answered_for_itself(kind: str, 
     assert len(set(logins)) == 2
     assert set(await store.still_good(logins)) == {logins[1]}
     assert not await store.still_good([])
+
+
+async def test_a_password_that_has_just_let_somebody_in_lets_nobody_in_once_it_is_revoked(cell: Cell) -> None:
+    word = new_app_password()
+
+    def make() -> int:
+        row = AppPassword.objects.create(
+            mailbox=cell.ada.mailbox,
+            name="phone",
+            access="sealed",
+            secret_hash=app_password_hash(KEY, parse_app_password(word)),
+            created=NOW.date(),
+        )
+        return row.pk
+
+    door = DatabaseLogins(cell.shop.readers, key=KEY, now=lambda: NOW)
+    number = await cell.shop.readers.run(make)
+    for _ in range(3):  # from the second on it is read where it is asked
+        assert await door.login(ADA, word) is not None
+    revoke = AppPassword.objects.filter(pk=number).update
+    await cell.shop.readers.run(lambda: revoke(revoked=date(2026, 11, 21)))
+    assert await door.login(ADA, word) is None
