@@ -158,8 +158,9 @@ class Dispatcher:
                 await self._all_later(work, reason)
             case Here():
                 await self._send_all(work, deque(work.claim.due), None)
-            case Targets(targets):
-                ready = deque([item for item in work.claim.due if await self._permitted(work, item, targets)])
+            case Targets(targets, beyond):
+                hosts = (*targets, *beyond)
+                ready = deque([item for item in work.claim.due if await self._permitted(work, item, hosts)])
                 if ready:
                     await self._send_all(work, ready, targets)
 

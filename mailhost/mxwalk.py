@@ -45,9 +45,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """At least one, in the order to try."""
+    """At least one, in the order to try. Where they are a relay, `beyond` is where it takes mail from there."""
 
     targets: tuple[Target, ...]
+    beyond: tuple[Target, ...] = ()
+
+
+# A host that nobody can name: no dataset places its address (RFC 6890 §2.2.2), so policies treat it as unknown.
+UNKNOWN_HOST: Final = Target("", "0.0.0.0")  # noqa: S104 - nothing binds to it or connects to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,20 @@ async def _addresses(resolver: Resolver, names: list[str], *, private: bool, sig
     if failed:
         return Later("dns_failed")
     return NoMail("private_target" if left_out else "no_address")
+
+
+def by_relay(relay: tuple[Target, ...], found: Walk) -> Walk:
+    """What a walk comes to where a relay takes all mail: it is called, and hands the mail on to the domain's own hosts.
+
+    What a policy keeps from those must not go there by the relay either. A domain that only the relay knows leads to
+    nobody knows where; what a domain says of itself holds over a relay, too.
+    """
+    match found:
+        case Targets(hosts):
+            return Targets(relay, beyond=tuple(one for one in hosts if one not in relay))
+        case NoMail("no_such_domain" | "no_address" | "private_target"):
+            return Targets(relay, beyond=(UNKNOWN_HOST,))
+    return found
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

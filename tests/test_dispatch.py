@@ -202,6 +202,21 @@ async def test_one_host_that_must_not_have_it_stops_it_for_all() -> None:
     assert f"Nobody knows where it stands. This is on record as decision {'d' * 32}." in said
 
 
+async def test_a_relay_is_no_way_round_a_policy() -> None:
+    office = Office()
+    relay = Target("relay.test", "93.184.215.99")
+    office.walk = Targets((relay,), beyond=(MX,))
+    office.rule = lambda target, _secure, _sealed: Verdict.DENY if target == MX else Verdict.ALLOW
+    await office.put("cleo@other.test")
+    await office.work()
+    assert office.network.connected == []
+    assert "policy does not let readable mail go" in " ".join(office.notices()[0].split())
+    office.rule = lambda _target, _secure, _sealed: Verdict.ALLOW
+    await office.put("cleo@other.test")
+    await office.work()
+    assert office.network.connected == ["relay.test"], "asked about, and never called"
+
+
 async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
     office = Office()
     await office.put("cleo@other.test", smtputf8=True)

@@ -7,7 +7,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import pytest
 
 from mailhost.mailauth.resolver import A, Aaaa, Cname, Mx, Txt
-from mailhost.mxwalk import MAX_ADDRESSES, MAX_EXCHANGERS, Later, NoMail, Target, Targets, is_public, walk
+from mailhost.mxwalk import (
+    MAX_ADDRESSES,
+    MAX_EXCHANGERS,
+    UNKNOWN_HOST,
+    Later,
+    NoMail,
+    Target,
+    Targets,
+    Walk,
+    by_relay,
+    is_public,
+    walk,
+)
 from tests.fakedns import FakeDns
 
 ONE, TWO = A(IPv4Address("93.184.215.14")), A(IPv4Address("93.184.215.15"))
@@ -106,6 +118,26 @@ async def test_a_zone_of_many_hosts_is_bounded() -> None:
 )  # fmt: skip
 def test_addresses_that_are_no_other_host(address: str) -> None:
     assert not is_public(ip_address(address))
+
+
+RELAY, HOST = Target("relay.test", "93.184.215.99", 587), Target("mx.other.test", "93.184.215.14")
+
+
+def test_the_hosts_behind_a_relay_are_known_and_not_called() -> None:
+    assert by_relay((RELAY,), Targets((HOST,))) == Targets((RELAY,), beyond=(HOST,))
+    assert by_relay((RELAY,), Targets((RELAY, HOST))) == Targets((RELAY,), beyond=(HOST,))
+    assert by_relay((RELAY,), Targets(())) == Targets((RELAY,)), "in a laboratory there are none"
+
+
+@pytest.mark.parametrize("reason", ["no_such_domain", "no_address", "private_target"])
+def test_a_domain_that_only_the_relay_knows_leads_to_nobody_knows_where(reason: str) -> None:
+    assert by_relay((RELAY,), NoMail(reason)) == Targets((RELAY,), beyond=(UNKNOWN_HOST,))
+    assert not is_public(ip_address(UNKNOWN_HOST.address))
+
+
+@pytest.mark.parametrize("said", [NoMail("null_mx"), NoMail("points_here"), Later("dns_failed")])
+def test_what_a_domain_says_of_itself_holds_over_a_relay_too(said: Walk) -> None:
+    assert by_relay((RELAY,), said) == said
 
 
 async def test_a_laboratory_may_allow_them() -> None:

@@ -108,7 +108,8 @@ class Environ(LimitSettings):
     smarthost: str = Field(
         "",
         description="host:port of a relay that takes all outgoing mail. Empty: it is delivered to each domain's own"
-        " hosts, which needs SKERRY_RESOLVER.",
+        " hosts, which needs SKERRY_RESOLVER. With a relay it says where mail goes from there: without it a policy that"
+        " keeps readable mail from any bloc holds all that leaves.",
     )
     private_targets: bool = Field(
         default=False,

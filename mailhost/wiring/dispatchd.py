@@ -24,7 +24,7 @@ from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
 from mailhost.message.address import parse_address
-from mailhost.mxwalk import Later, Target, Targets, Walk, walk
+from mailhost.mxwalk import UNKNOWN_HOST, Later, Target, Targets, Walk, by_relay, walk
 from mailhost.notices import Notices
 from mailhost.ports import StoreError, StoreUnavailable
 from mailhost.reach import Reach
@@ -159,34 +159,45 @@ def _here_first(routes: RouteCache, find: Callable[[str], Awaitable[Walk]]) -> C
 def _way_out(around: Surroundings, policies: DatabasePolicyCache) -> _WayOut:
     """To the smarthost, to the domain's own hosts, or nowhere yet."""
     settings = around.settings
-    if settings.smarthost:
-        return _WayOut(_to_smarthost(settings.smarthost), NoRules())
     resolver = resolver_of(around)
     if resolver is None:
-        return _WayOut(_nowhere, NoRules())
+        # In a laboratory the smarthost is all other hosts there are.
+        beyond = _no_hosts if settings.private_targets else _unknown_hosts
+        return _WayOut(_to_smarthost(settings.smarthost, beyond) if settings.smarthost else _nowhere, NoRules())
 
     async def to_exchangers(domain: str) -> Walk:
         shuffle = random.SystemRandom().shuffle
         return await walk(resolver, domain, private=settings.private_targets, own=settings.hostname, shuffle=shuffle)
 
+    if settings.smarthost:
+        return _WayOut(_to_smarthost(settings.smarthost, to_exchangers), NoRules())
     fetcher = HttpsFetcher(resolver, private=settings.private_targets, context=ssl.create_default_context())
     sts = StsPolicies(resolver=resolver, cache=policies, fetcher=fetcher, now=now)
     return _WayOut(to_exchangers, PublishedRules(resolver, sts.of))
 
 
-def _to_smarthost(smarthost: str) -> Callable[[str], Awaitable[Walk]]:
+def _to_smarthost(smarthost: str, beyond: Callable[[str], Awaitable[Walk]]) -> Callable[[str], Awaitable[Walk]]:
     host, _, port = smarthost.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
 
-    async def found(_domain: str) -> Walk:
+    async def found(domain: str) -> Walk:
         try:
             addresses = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
         except OSError:
             return Later("dns_failed")
-        return Targets(tuple(dict.fromkeys(Target(host, str(address[0]), int(port)) for *_, address in addresses)))
+        relay = tuple(dict.fromkeys(Target(host, str(address[0]), int(port)) for *_, address in addresses))
+        return by_relay(relay, await beyond(domain))
 
     return found
 
 
 async def _nowhere(_domain: str) -> Walk:
     return Later("no_resolver")
+
+
+async def _unknown_hosts(_domain: str) -> Walk:
+    return Targets((UNKNOWN_HOST,))
+
+
+async def _no_hosts(_domain: str) -> Walk:
+    return Targets(())

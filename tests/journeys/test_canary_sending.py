@@ -202,6 +202,7 @@ def _drive_link(cell: House, other: OtherHost, password: str, marks: dict[str, s
 def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
     marks, before = _marks(), _temporary()
     settings = {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1", "SKERRY_LOG_LEVEL": "debug"}
+    settings["SKERRY_PRIVATE_TARGETS"] = "true"
     with (
         other_host(address=AMERICAN) as other,
         prepared(SKERRY_SMARTHOST=f"{AMERICAN}:{other.port}", SKERRY_PLACES=f"{AMERICAN}/32=DE/US", **settings) as cell,

@@ -55,9 +55,10 @@ Content-Type: application/octet-stream\r
 
 
 def towards(cell: House, host: str, other: OtherHost) -> None:
-    """Start the cell, again if it runs, with all mail for elsewhere going to this host."""
+    """Start the cell, again if it runs, with all mail for elsewhere going to this host, which stands for the others."""
     cell.stop()
-    cell.settings = {**cell.settings, "SKERRY_SMARTHOST": f"{host}:{other.port}"}
+    laboratory = {"SKERRY_SMARTHOST": f"{host}:{other.port}", "SKERRY_PRIVATE_TARGETS": "true"}
+    cell.settings = {**cell.settings, **laboratory}
     cell.start()
 
 

@@ -68,7 +68,11 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
     with (
         chromium() as playwright,
         other_host(address=AMERICAN) as american,
-        prepared(SKERRY_PLACES=f"{AMERICAN}/32=DE/US", SKERRY_SMARTHOST=f"{AMERICAN}:{american.port}") as cell,
+        prepared(
+            SKERRY_PLACES=f"{AMERICAN}/32=DE/US",
+            SKERRY_SMARTHOST=f"{AMERICAN}:{american.port}",
+            SKERRY_PRIVATE_TARGETS="true",
+        ) as cell,
     ):
         ada, _ben = populated(cell)
         cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
