@@ -22,6 +22,7 @@ from mailhost.adapters.imapstore.index import Index
 from mailhost.adapters.imapstore.openers import Openers
 from mailhost.adapters.imapstore.sealedview import SealedView
 from mailhost.adapters.imapstore.sessionview import SessionView
+from mailhost.adapters.imapstore.turns import until_done
 from mailhost.adapters.mailstore import place_payload
 from mailhost.adapters.placing import MAX_FOLDERS, NoSuchTarget, Placed, Placement, make_folder, missing_levels
 from mailhost.adapters.workshop import Workshop
@@ -241,20 +242,25 @@ class DatabaseAccount:
         wanted = canonical(name)
         if wanted == "INBOX":
             raise CannotDo("INBOX cannot be deleted")
-        await self._change(partial(self._delete, name=wanted, now=now))
+        await until_done(self._change, partial(self._delete, name=wanted, now=now))
 
-    def _delete(self, cursor: Cursor, name: str, now: datetime) -> None:
+    def _delete(self, cursor: Cursor, name: str, now: datetime) -> bool:
+        """Whether the folder went, or only its first messages."""
         have = self._names(cursor)
         if name not in have:
             raise NoSuchFolder("There is no such folder")
         if any(other.startswith(name + "/") for other in have):
             raise CannotDo("The folder has folders below it; delete those first", code="HASCHILDREN")
-        changing.remove_folder(cursor, have[name][0], now)
+        return changing.remove_folder(cursor, have[name][0], now)
 
     async def rename(self, old: str, new: str, *, now: datetime) -> None:
-        await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
+        unfinished = await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
+        if unfinished is not None:
+            inbox, made = unfinished
+            await until_done(self._change, partial(changing.empty_into, source=inbox, target=made, now=now))
 
-    def _rename(self, cursor: Cursor, old: str, new: str, now: datetime) -> None:
+    def _rename(self, cursor: Cursor, old: str, new: str, now: datetime) -> tuple[int, int] | None:
+        """Folders between which messages are still to be moved, None where all is done."""
         have = self._names(cursor)
         if old not in have:
             raise NoSuchFolder("There is no such folder")
@@ -264,8 +270,8 @@ class DatabaseAccount:
             raise CannotDo("A folder cannot be moved below itself")
         if old == "INBOX":
             # RFC 9051 §6.3.6: INBOX stays, its messages go.
-            changing.empty_into(cursor, have[old][0], self._create(cursor, new, ""), now)
-            return
+            inbox, made = have[old][0], self._create(cursor, new, "")
+            return None if changing.empty_into(cursor, inbox, made, now) else (inbox, made)
         parent = new.rpartition("/")[0]
         if parent and parent not in have:
             self._create(cursor, parent, "")
@@ -278,6 +284,7 @@ class DatabaseAccount:
             )
             if cursor.rowcount:
                 self._subscribe(cursor, target)
+        return None
 
     async def subscribe(self, name: str, *, on: bool) -> None:
         wanted = canonical(name)

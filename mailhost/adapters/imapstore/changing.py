@@ -1,7 +1,8 @@
 """The changes of the IMAP store: functions of a cursor, each run by the writer inside one transaction.
 
 Every change takes the folder's next modseq once and stamps all its messages with it (RFC 7162 §3.1: one value may
-stand for one command). Expunged UIDs are written as runs, so emptying a folder of 10,000 costs one row.
+stand for one command). Expunged UIDs are written as runs, so emptying a folder of 10,000 costs ten rows. What may
+concern very many messages is done in turns (`turns`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from mailhost.adapters.database import Cursor, for_update, listed, one_of, rounded, stored
 from mailhost.adapters.imapstore import segments
+from mailhost.adapters.imapstore.turns import TURN
 from mailhost.adapters.keywords import flag_names, flag_word, keywords_of
 from mailhost.adapters.placing import Placed, Placement, place
 from mailhost.imap.store import DELETED, Copied, FlagOp, NoSuchFolder, NoSuchMessage, StoreResult
@@ -63,14 +65,25 @@ def store_flags(
 
 
 def expunge(cursor: Cursor, folder_id: int, uids: Sequence[int] | None, today: datetime) -> tuple[list[int], int]:
-    """Remove \\Deleted messages, of `uids` only when given: (removed, HIGHESTMODSEQ)."""
+    """Remove \\Deleted messages, of `uids` only when given, the first TURN of them: (removed, HIGHESTMODSEQ)."""
+    return _remove_where(cursor, folder_id, uids, f"flags & {DELETED} <> 0", today)
+
+
+def remove(cursor: Cursor, folder_id: int, uids: Sequence[int] | None, today: datetime) -> tuple[list[int], int]:
+    """Remove messages whatever their flags, of `uids` only when given, the first TURN of them."""
+    return _remove_where(cursor, folder_id, uids, "TRUE", today)
+
+
+def _remove_where(
+    cursor: Cursor, folder_id: int, uids: Sequence[int] | None, which: str, today: datetime
+) -> tuple[list[int], int]:
     modseq = _next_modseq(cursor, folder_id)
     condition, values = "", []
     if uids is not None:
         condition, values = f" AND {one_of('uid')}", [listed(uids)]
     cursor.execute(
         "SELECT id, uid, sealed_id FROM mailhost_message"
-        f" WHERE folder_id = %s AND flags & {DELETED} <> 0{condition} ORDER BY uid",
+        f" WHERE folder_id = %s AND {which}{condition} ORDER BY uid LIMIT {TURN}",
         [folder_id, *values],
     )
     rows = cursor.fetchall()
@@ -198,13 +211,10 @@ def move(
     return Copied(target[1], pairs), modseq
 
 
-def _wanted(cursor: Cursor, folder_id: int, uids: Sequence[int] | None) -> list[Any]:
-    condition, values = "", []
-    if uids is not None:
-        condition, values = f" AND {one_of('uid')}", [listed(uids)]
+def _wanted(cursor: Cursor, folder_id: int, uids: Sequence[int]) -> list[Any]:
     cursor.execute(
-        f"SELECT id, uid, flags, sealed_id FROM mailhost_message WHERE folder_id = %s{condition} ORDER BY uid",
-        [folder_id, *values],
+        f"SELECT id, uid, flags, sealed_id FROM mailhost_message WHERE folder_id = %s AND {one_of('uid')} ORDER BY uid",
+        [folder_id, listed(uids)],
     )
     return list(cursor.fetchall())
 
@@ -240,21 +250,23 @@ def _put(
     return [(row[1], uidnext + position) for position, row in enumerate(rows)]
 
 
-def empty_into(cursor: Cursor, source: int, target: int, now: datetime) -> None:
-    """Move everything: RENAME of INBOX (RFC 9051 §6.3.6)."""
-    move(cursor, source, [row[1] for row in _wanted(cursor, source, None)], (target, 0), now)
+def empty_into(cursor: Cursor, source: int, target: int, now: datetime) -> bool:
+    """Move the first TURN messages: RENAME of INBOX (RFC 9051 §6.3.6). Whether that was all of them."""
+    cursor.execute(f"SELECT uid FROM mailhost_message WHERE folder_id = %s ORDER BY uid LIMIT {TURN}", [source])
+    uids = [row[0] for row in cursor.fetchall()]
+    move(cursor, source, uids, (target, 0), now)
+    return len(uids) < TURN
 
 
-def remove_folder(cursor: Cursor, folder_id: int, today: datetime) -> None:
-    """Delete a folder and everything in it."""
-    modseq = _next_modseq(cursor, folder_id)
-    cursor.execute("SELECT id, uid, sealed_id FROM mailhost_message WHERE folder_id = %s", [folder_id])
-    rows = cursor.fetchall()
-    if rows:
-        _remove(cursor, folder_id, rows, modseq, today)
+def remove_folder(cursor: Cursor, folder_id: int, today: datetime) -> bool:
+    """Delete a folder and what is in it, or only the first TURN messages if there are more. Whether the folder went."""
+    removed, _modseq = remove(cursor, folder_id, None, today)
+    if len(removed) == TURN:
+        return False
     for table in ("vanished", "folderkeyword", "annotation", "indexsegment"):
         cursor.execute(f"DELETE FROM mailhost_{table} WHERE folder_id = %s", [folder_id])
     cursor.execute("DELETE FROM mailhost_folder WHERE id = %s", [folder_id])
+    return True
 
 
 def lock(cursor: Cursor, *folder_ids: int) -> None:

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import batched
+from itertools import batched, repeat
 
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.index import Index
+from mailhost.adapters.imapstore.turns import TURN, lots_of, turns
 from mailhost.adapters.imapstore.views import MessageView
 from mailhost.adapters.workshop import Workshop
-from mailhost.imap.store import KEYWORD_SHIFT, Changes, Copied, Damaged, FlagOp, Meta, Runs, Snapshot, StoreResult
+from mailhost.imap.store import (
+    KEYWORD_SHIFT,
+    Changes,
+    Copied,
+    Damaged,
+    FlagOp,
+    Meta,
+    Runs,
+    Snapshot,
+    StoreError,
+    StoreResult,
+)
+
+type Removed = tuple[Sequence[int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +167,50 @@ class DatabaseFolder:
         return result
 
     async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
-        return await self._change(partial(changing.expunge, folder_id=self._id, uids=uids, today=now))
+        return await self._remove(partial(changing.expunge, folder_id=self._id, today=now), uids)
+
+    async def _remove(self, work: Callable[..., Removed], uids: Sequence[int] | None) -> Removed:
+        """Of these UIDs, or of all: what `work` removed, turn by turn, and the last modseq."""
+        lots = lots_of(uids) if uids is not None else repeat(None)
+        removed: list[int] = []
+        modseq = 0
+        async for some, highest in turns(self._change, (partial(work, uids=lot) for lot in lots)):
+            removed += some
+            modseq = highest
+            if uids is None and len(some) < TURN:
+                break
+        return removed, modseq
 
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
-        with imap_answers():
-            there = await self._shop.readers.run(self._resolve, target)
-        to = (there.row_id, there.uidvalidity)
-        return await self._change(partial(changing.copy, source=self._id, uids=uids, target=to, now=now))
+        to = await self._found(target)
+        works = [partial(changing.copy, source=self._id, uids=lot, target=to, now=now) for lot in lots_of(uids)]
+        pairs: list[tuple[int, int]] = []
+        try:
+            async for copied in turns(self._change, works):
+                pairs += copied.pairs
+        except StoreError:
+            # RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. What made it fail may forbid this as well.
+            with suppress(StoreError):
+                made = [new for _old, new in pairs]
+                await self._remove(partial(changing.remove, folder_id=to[0], today=now), made)
+            raise
+        return Copied(to[1], pairs)
 
     async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
+        to = await self._found(target)
+        works = [partial(changing.move, source=self._id, uids=lot, target=to, now=now) for lot in lots_of(uids)]
+        pairs: list[tuple[int, int]] = []
+        modseq = 0
+        async for copied, highest in turns(self._change, works):
+            pairs += copied.pairs
+            modseq = highest
+        return Copied(to[1], pairs), modseq
+
+    async def _found(self, target: str) -> tuple[int, int]:
+        """Folder id and UIDVALIDITY of a name."""
         with imap_answers():
             there = await self._shop.readers.run(self._resolve, target)
-        to = (there.row_id, there.uidvalidity)
-        return await self._change(partial(changing.move, source=self._id, uids=uids, target=to, now=now))
+        return there.row_id, there.uidvalidity
 
     async def _change[T](self, work: Callable[..., T]) -> T:
         with imap_answers():

@@ -1,0 +1,42 @@
+"""Changes of very many messages, in turns: the database has one writer at a time, and others write as well.
+
+A COPY of 100,000 messages is five seconds of writing, a MOVE ten, in which no mail could be delivered to anybody. So a
+change is cut into pieces of `TURN` messages, a transaction each, and rests after each as long as it took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from itertools import batched, repeat
+from typing import Final
+
+# Messages of one transaction: a tenth of a second or two. What most people ever do at once is in one.
+TURN: Final = 1000
+# Seconds: a process that waits for SQLite's lock looks at it every tenth of a second at the least often.
+LONGEST_REST: Final = 0.1
+
+
+def lots_of(uids: Sequence[int]) -> list[tuple[int, ...]]:
+    """The UIDs of each turn; of none one turn, which finds nothing."""
+    return list(batched(uids, TURN)) or [()]
+
+
+async def turns[W, T](run: Callable[[W], Awaitable[T]], works: Iterable[W]) -> AsyncIterator[T]:
+    """What each work came to, one after the other; a single work rests never."""
+    loop = asyncio.get_running_loop()
+    rest = 0.0
+    for work in works:
+        if rest:
+            await asyncio.sleep(rest)
+        started = loop.time()
+        result = await run(work)
+        rest = min(loop.time() - started, LONGEST_REST)
+        yield result
+
+
+async def until_done[W](run: Callable[[W], Awaitable[bool]], work: W) -> None:
+    """Do a work turn by turn that says each time whether all is done."""
+    async for done in turns(run, repeat(work)):
+        if done:
+            return

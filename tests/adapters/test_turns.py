@@ -1,0 +1,92 @@
+"""Changes of very many messages, which the store does in turns, over a real database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from mailhost.adapters.imapstore import changing, turns
+from mailhost.adapters.imapstore import folder as folder_module
+from mailhost.adapters.imapstore.account import DatabaseAccount
+from mailhost.adapters.verify import verify
+from mailhost.imap.store import FlagOp, NewMessage, TryLater
+from mailhost.ports import StoreUnavailable
+from tests.adapters.conftest import NOW, Cell
+from tests.adapters.test_folders import account_of, fill
+
+
+@pytest.fixture
+async def ada(cell: Cell) -> DatabaseAccount:
+    return account_of(cell, cell.ada)
+
+
+@pytest.fixture
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages a turn."""
+    for module in (turns, folder_module, changing):
+        monkeypatch.setattr(module, "TURN", 3)
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_many_messages_are_copied_moved_and_expunged_in_turns(cell: Cell, ada: DatabaseAccount) -> None:
+    await fill(ada, 10)
+    await ada.create("Archive")
+    folder = await ada.open("INBOX")
+    modseq = (await folder.snapshot(claim_recent=False)).highestmodseq
+    copied = await folder.copy([*range(1, 9), 77], "Trash", now=NOW)
+    assert copied.pairs == [(uid, uid) for uid in range(1, 9)]
+    moved, highest = await folder.move([2, 4, 6, 7, 8, 9, 10], "Archive", now=NOW)
+    assert moved.pairs == [(2, 1), (4, 2), (6, 3), (7, 4), (8, 5), (9, 6), (10, 7)]
+    assert highest == modseq + 3
+    assert list(await folder.vanished_since(modseq)) == [(2, 2), (4, 4), (6, 10)]
+    trash = await ada.open("Trash")
+    await trash.store_flags(list(range(2, 9)), FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
+    assert (await trash.expunge([2, 3, 4, 5], now=NOW))[0] == [2, 3, 4, 5]
+    assert (await trash.expunge(None, now=NOW))[0] == [6, 7, 8]
+    assert (await trash.expunge(None, now=NOW))[0] == []
+    assert list((await trash.snapshot(claim_recent=False)).uids) == [1]
+    assert (await ada.quota()).messages_used == 11
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_copy_that_fails_at_a_later_turn_leaves_the_target_as_it_was(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ada, 8)
+    folder, trash = await ada.open("INBOX"), await ada.open("Trash")
+    await ada.append("Trash", [NewMessage(b"x")], now=NOW)
+    used = await ada.quota()
+    change, calls = cell.shop.writer.change, 0
+
+    async def failing(work: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise StoreUnavailable("the disk is gone for a moment")
+        return await change(work)
+
+    monkeypatch.setattr(cell.shop.writer, "change", failing)
+    with pytest.raises(TryLater):
+        await folder.copy(list(range(1, 9)), "Trash", now=NOW)
+    assert list((await trash.snapshot(claim_recent=False)).uids) == [1]
+    assert await ada.quota() == used
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_folder_of_many_messages_is_deleted_and_inbox_renamed_in_turns(
+    cell: Cell, ada: DatabaseAccount
+) -> None:
+    await fill(ada, 9)
+    await ada.rename("INBOX", "Old", now=NOW)
+    old = await ada.open("Old")
+    assert list((await old.snapshot(claim_recent=False)).uids) == list(range(1, 10))
+    assert (await ada.folder("INBOX")).messages == 0
+    await ada.delete("Old", now=NOW)
+    assert "Old" not in [info.name for info in await ada.folders()]
+    quota = await ada.quota()
+    assert (quota.messages_used, quota.storage_used) == (0, 0)
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
