@@ -104,7 +104,8 @@ class Dispatcher:
         if free <= 0:
             return ()
         now = self._now()
-        overdue = self._looked is None or now - self._looked >= self._limits.overdue
+        # A look in the future is one before the clock was put back.
+        overdue = self._looked is None or not timedelta() <= now - self._looked < self._limits.overdue
         try:
             claims = await self._outbox.claim(
                 now=now, lease=self._limits.lease, destinations=free, items=self._limits.items, overdue=overdue

@@ -36,7 +36,8 @@ from mailhost.mailauth.srs import CannotRewrite, Srs
 from mailhost.mailauth.verdict import Findings, method_results
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.headers import Headers, read_headers, with_fields
-from mailhost.message.submitted import authors, is_sealed
+from mailhost.message.sealedform import is_sealed
+from mailhost.message.submitted import authors
 from mailhost.message.trace import fold, received
 from mailhost.outbox import Forward, Outgoing, Passing, Queue, TlsNeed
 from mailhost.ports import Route, WishCounts
@@ -153,6 +154,8 @@ class Forwarder:
         local = not isinstance(await self._routes.resolve(address), NotLocal)
         opaque_id, envelope = self._opaque_id(), message.envelope
         text = with_fields(message.content, self._trace(route, envelope, opaque_id, now))
+        content = message.content
+        sealed = is_sealed(content) if len(content) <= LARGE else await asyncio.to_thread(is_sealed, content)
         if not local:
             text = await self._signed(route, text, message.found, now)
         await self._queue.put(
@@ -165,7 +168,7 @@ class Forwarder:
                 recipients=(Forward(str(address), address.domain),),
                 content=text,
                 smtputf8=envelope.smtputf8,
-                sealed=is_sealed(read_headers(message.content)),
+                sealed=sealed,
                 # RFC 8689 §4.2.1: a demand for verified TLS holds for the whole way.
                 tls=TlsNeed.REQUIRED if envelope.requiretls else TlsNeed.ORDINARY,
                 passing=Passing.COPY if kept else Passing.ONLY,

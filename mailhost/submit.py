@@ -30,7 +30,8 @@ from mailhost.limits import SmtpLimits
 from mailhost.message.address import Address
 from mailhost.message.deliverywishes import Wish, without_wishes
 from mailhost.message.headers import Headers, read_headers, with_fields
-from mailhost.message.submitted import authors, is_sealed, prepared
+from mailhost.message.sealedform import is_sealed
+from mailhost.message.submitted import authors, prepared
 from mailhost.message.trace import received
 from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
 from mailhost.outcomes import Outcome, Reason, outcome
@@ -165,8 +166,10 @@ class Submission:
             if reason is not Reason.OK:
                 return outcome(reason)
             text, wishes = without_wishes(prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now))
+            sealed = is_sealed(text) if len(text) <= LARGE else await asyncio.to_thread(is_sealed, text)
             outgoing = self._outgoing(envelope, text, opaque_id, now)
-            outgoing = replace(outgoing, consent=Wish.CONSENT in wishes, link=Wish.LINK in wishes)
+            consent, link = Wish.CONSENT in wishes, Wish.LINK in wishes
+            outgoing = replace(outgoing, sealed=sealed, consent=consent, link=link)
             return await self._hand_over(envelope, text, outgoing)
         except StoreFull:
             return outcome(Reason.STORE_FULL)
@@ -232,7 +235,6 @@ class Submission:
             content=with_fields(text, trace),
             smtputf8=envelope.smtputf8,
             envid=envelope.dsn.get("ENVID", ""),
-            sealed=is_sealed(headers),
             tls=_tls_need(envelope, headers),
             returns=envelope.dsn.get("RET", "").upper(),
             hold_until=envelope.hold_until,

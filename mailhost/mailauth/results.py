@@ -37,6 +37,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]+")
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.@^_`{|}~-]+")
+_HOST = re.compile(r"[a-z0-9._-]*+")
 _UNSAFE = re.compile(r"[^ !#-:<-\[\]-~]+")
 
 
@@ -247,5 +248,7 @@ def _claims(one: Field, ours: set[str]) -> bool:
         authserv_id = reader.value()
     except BadResults:
         return True
-    # RFC 8601 §5: comparison is without regard to case; a trailing dot is the same name.
-    return authserv_id.lower().removesuffix(".") in ours
+    # RFC 8601 §5: comparison is without regard to case; a trailing dot is the same name. What no name of a host holds
+    # ends it: a careless reader of `mx.example.is/1` finds the host in it.
+    name = _HOST.match(authserv_id.lower())
+    return name is not None and name[0].removesuffix(".") in ours

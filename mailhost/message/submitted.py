@@ -35,8 +35,6 @@ REMOVED = frozenset(
         b"skerry-held-because",
     }
 )
-_SMIME = frozenset({b"application/pkcs7-mime", b"application/x-pkcs7-mime"})
-_SMIME_SEALED = frozenset({b"smime-type=enveloped-data", b"smime-type=authenveloped-data"})
 _HAS_ID = re.compile(rb"<[^<>\s]+>")
 
 
@@ -65,16 +63,3 @@ def authors(headers: Headers, field: bytes) -> tuple[Address, ...] | None:
         except BadAddress:
             return None
     return tuple(found)
-
-
-def is_sealed(headers: Headers) -> bool:
-    """Whether the client made the message unreadable for everybody on its way (RFC 1847 §2.2, RFC 8551 §3.2)."""
-    kinds = headers.all(b"content-type")
-    if len(kinds) != 1:
-        # RFC 2045 §5: one field. Of two each reader takes another, and one of them may be for readable text.
-        return False
-    # White space may stand around each word, tabs of folded lines too, and a value in quotes (RFC 2045 §5.1).
-    words = kinds[0].lower().translate(None, b' \t"').split(b";")
-    # S/MIME says with a parameter whether it is sealed or only signed (RFC 8551 §3.2.2).
-    enveloped = words[0] in _SMIME and not _SMIME_SEALED.isdisjoint(words)
-    return words[0] in {b"multipart/encrypted", b"application/age"} or enveloped

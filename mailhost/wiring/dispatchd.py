@@ -122,10 +122,11 @@ def _leaving(around: Surroundings, shop: Workshop, receiver: Receiver, queue: Da
 
 async def _sweep(queue: DatabaseQueue, policies: DatabasePolicyCache) -> None:
     while True:
+        # After days of standing still authors hear first of what is too late, and then its keys die.
+        await asyncio.sleep(SWEEP_EVERY)
         with suppress(StoreError):
             await queue.sweep(now=now())
             await policies.sweep(now=now())
-        await asyncio.sleep(SWEEP_EVERY)
 
 
 async def _write_down(counts: DatabaseTlsCounts) -> None:

@@ -49,6 +49,8 @@ Version: 1\r
 Content-Type: application/octet-stream\r
 \r
 -----BEGIN PGP MESSAGE-----\r
+\r
+aGlnaCBhdCBub29u\r
 -----END PGP MESSAGE-----\r
 --b--\r
 """

@@ -137,7 +137,17 @@ MESSAGE = (
 
 @pytest.mark.parametrize(
     "name",
-    [b"mx.is-1.example", b"MX.IS-1.EXAMPLE", b"mx.is-1.example.", b"(c) mx.is-1.example", b'"mx.is-1.example" 1', b'"'],
+    [
+        b"mx.is-1.example",
+        b"MX.IS-1.EXAMPLE",
+        b"mx.is-1.example.",
+        b"(c) mx.is-1.example",
+        b'"mx.is-1.example" 1',
+        b'"',
+        b"mx.is-1.example/1",
+        b"mx.is-1.example+",
+        b'"mx.is-1.example x"',
+    ],
 )
 def test_results_in_our_name_are_taken_out(name: bytes) -> None:
     left = bytes(without_forged(MESSAGE % name, [HOST]))
@@ -145,7 +155,7 @@ def test_results_in_our_name_are_taken_out(name: bytes) -> None:
     assert left.startswith(b"Received: by mx.is-1.example\r\nSubject: hi\r\n\r\n")
 
 
-@pytest.mark.parametrize("name", [b"mx.demo.test", b"notmx.is-1.example"])
+@pytest.mark.parametrize("name", [b"mx.demo.test", b"notmx.is-1.example", b"mx.is-1.example.demo.test", b"/mx"])
 def test_results_of_others_stay(name: bytes) -> None:
     message = MESSAGE % name
     assert without_forged(message, [HOST]) is message

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.message.headers import Headers, read_headers
-from mailhost.message.submitted import REMOVED, authors, is_sealed, prepared
+from mailhost.message.submitted import REMOVED, authors, prepared
 
 NOW = datetime(2026, 11, 22, 10, 30, 12, tzinfo=UTC)
 
@@ -59,24 +59,3 @@ def test_preparing_twice_changes_nothing() -> None:
 def test_authors(field: bytes, found: list[str] | None) -> None:
     read = authors(Headers(field), b"from")
     assert (None if read is None else [str(address) for address in read]) == found
-
-
-@pytest.mark.parametrize(
-    ("kind", "sealed"),
-    [
-        (b'multipart/encrypted; protocol="application/age"', True),
-        (b"Multipart/Encrypted", True),
-        (b"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", True),
-        (b"application/pkcs7-mime;\r\n\tname=smime.p7m;\r\n\tsmime-type=enveloped-data", True),
-        (b'application/x-pkcs7-mime; smime-type="enveloped-data"; name="smime.p7m"', True),
-        (b"application/pkcs7-mime; smime-type=authEnveloped-data", True),
-        (b"application/pkcs7-mime; smime-type=signed-data", False),
-        (b"application/pkcs7-mime; name=smime.p7m", False),
-        (b"multipart/encrypted\r\nContent-Type: text/plain", False),
-        (b"text/plain\r\nContent-Type: multipart/encrypted", False),
-        (b"multipart/signed", False),
-        (b"text/plain; x=multipart/encrypted", False),
-    ],
-)
-def test_what_only_its_reader_can_read(kind: bytes, sealed: bool) -> None:
-    assert is_sealed(Headers(b"Content-Type: " + kind + b"\r\n")) is sealed

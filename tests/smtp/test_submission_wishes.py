@@ -161,7 +161,8 @@ async def test_mail_that_is_sealed_already_is_not_touched() -> None:
     office = Office()
     sealed = (
         b"From: ada@example.is\r\nTo: cleo@other.test\r\nDate: Mon, 23 Nov 2026 09:00:00 +0100\r\n"
-        b"Message-ID: <mine@laptop>\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n \t odd  \r\n--b--\r\n"
+        b"Message-ID: <mine@laptop>\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n \t odd  \r\n--b\r\n\r\n"
+        b"-----BEGIN PGP MESSAGE-----\r\n\r\nTm9pc2U=\r\n-----END PGP MESSAGE-----\r\n--b--\r\n"
     )
     assert await submitted(office, "", "<cleo@other.test>", content=sealed) == "250 2.0.0"
     [row] = office.outbox.items.values()
