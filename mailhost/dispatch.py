@@ -127,6 +127,10 @@ class Dispatcher:
             # No text of the exception: it may quote an address.
             log.error("fault in dispatch: %s", type(error).__name__)  # noqa: TRY400
             self._metrics.count("queue_attempts", "fault")
+            # What it met it would meet again as soon as the claim has run out, and never come to what is overdue.
+            pause = self._now() + backoff(claim.failures)
+            with suppress(StoreError):
+                await self._outbox.release(claim.destination, failures=claim.failures + 1, not_before=pause)
 
     async def work(self, claim: Claim) -> None:
         """Everything that is due for one claimed destination."""

@@ -80,7 +80,13 @@ async def walk(
     own: str = "",
     shuffle: Callable[[list[Mx]], None] = lambda _: None,
 ) -> Walk:
-    """Where mail for `domain` (A-labels) goes; `own` is this host's name."""
+    """Where mail for `domain` (A-labels) goes; `own` is this host's name.
+
+    A domain may be whatever somebody wrote behind the @ of an envelope sender: what is no name leads nowhere.
+    """
+    if domain.startswith("["):
+        # RFC 5321 §2.3.5: mail from here goes to names; nobody vouches for an address.
+        return NoMail("no_such_domain")
     answer = await resolver.lookup(domain, Mx)
     match answer:
         case DnsAnswer(records, signed):

@@ -15,7 +15,7 @@ import pytest
 from mailhost.dispatch import BACKOFF, backoff
 from mailhost.limits import DispatchLimits
 from mailhost.message.headers import read_headers
-from mailhost.mxwalk import Later, NoMail, Target, Targets
+from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
 from mailhost.notices import WHY
 from mailhost.outbox import Claim, Item, TlsNeed
 from mailhost.ports import MailboxFull, StoreUnavailable
@@ -251,6 +251,29 @@ async def test_a_store_that_fails_stops_nothing_else() -> None:
         raise AssertionError("the other destination was stopped too")
     stop.set()
     await asyncio.wait_for(running, 2)
+
+
+async def test_a_fault_waits_ever_longer_and_its_author_hears_in_the_end() -> None:
+    office = Office()
+
+    async def fault(_domain: str) -> Walk:
+        raise RuntimeError
+
+    office.dispatcher._find = fault
+    await office.put("cleo@other.test")
+    office.dispatcher._limits = replace(DispatchLimits(), poll=0.001)
+    stop = asyncio.Event()
+    running = asyncio.create_task(office.dispatcher.run(stop))
+    await asyncio.sleep(0.05)
+    assert office.talk.metrics.counts["queue_attempts", "fault"] == 1, "not at once again"
+    assert office.outbox.failures[b"other.test"] == 1
+    for days in (0.2, 0.001, 5):
+        office.later(days=days)
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
+    assert [("delayed" in one, "not delivered" in one) for one in office.notices()] == [(True, False), (False, True)]
+    assert not office.outbox.items
 
 
 def test_the_pauses_grow_and_the_last_one_stays() -> None:

@@ -87,6 +87,13 @@ async def test_a_host_in_the_list_passes_mail_to_better_ones_only(zone: list[Mx 
     assert await walk(dns, "us.test", private=False, own="us.test") == NoMail("points_here")
 
 
+@pytest.mark.parametrize(
+    "domain", ["[192.0.2.1]", "[IPv6:2001:db8::1]", "under_score.test", "two..dots.test", "-x.test"]
+)
+async def test_what_is_no_name_leads_nowhere(domain: str) -> None:
+    assert await walk(FakeDns({}), domain, private=False) == NoMail("no_such_domain")
+
+
 async def test_a_failure_never_becomes_a_bounce() -> None:
     dns = FakeDns({"other.test": [Mx(10, "mx.test")]})
     dns.fail.add("mx.test")

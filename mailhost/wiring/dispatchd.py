@@ -23,7 +23,7 @@ from mailhost.dispatch import Dispatcher
 from mailhost.handover import Handover, Here
 from mailhost.held import Held
 from mailhost.leaving import Leaving
-from mailhost.message.address import parse_address
+from mailhost.message.address import BadAddress, parse_address
 from mailhost.mxwalk import UNKNOWN_HOST, Later, Target, Targets, Walk, by_relay, walk
 from mailhost.notices import Notices
 from mailhost.ports import StoreError, StoreUnavailable
@@ -150,6 +150,9 @@ def _here_first(routes: RouteCache, find: Callable[[str], Awaitable[Walk]]) -> C
     async def found(domain: str) -> Walk | Here:
         try:
             answer = await routes.resolve(parse_address(f"postmaster@{domain}"))
+        except BadAddress:
+            # A stranger's envelope sender, that a bounce or an answer goes to: no domain of ours is called so.
+            return await find(domain)
         except StoreUnavailable:
             return Later("store_unavailable")
         return await find(domain) if isinstance(answer, NotLocal) else Here()
