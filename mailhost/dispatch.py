@@ -237,7 +237,8 @@ class Dispatcher:
         if targets is None:
             return self._here()
         try:
-            return await self._reach.connect(work.domain, targets, group.need)
+            authors = {item.author.rpartition("@")[2] for item in group.ready}
+            return await self._reach.connect(work.domain, targets, group.need, authors)
         except Unreachable as failed:
             # Where one connection stands, another that is refused is no failure of the destination.
             if not group.in_flight:

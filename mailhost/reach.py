@@ -1,8 +1,8 @@
 """Reaching a host of a destination: the rules are asked, hosts tried in turn, and each session is counted.
 
-In: the domain, the targets of its MX walk, what its mail needs of TLS. Out: a `Link` that keeps what is required, or
-`Unreachable` with the reason of the last host that was tried. A policy that is only being tried out never stops mail:
-its failure is counted, and the host is connected to again without it (RFC 8461 §5.2).
+In: the domain, the targets of its MX walk, what its mail needs of TLS, whose mail it is. Out: a `Link` that keeps what
+is required, or `Unreachable` with the reason of the last host that was tried. A policy that is only being tried out
+never stops mail: its failure is counted, and the host is connected to again without it (RFC 8461 §5.2).
 
 Whether a failure is for good: a broken policy heals or expires, so it never is (RFC 8461 §5.1, RFC 7672 §2.1.2). Only
 the author's own demand is (REQUIRETLS): RFC 8689 §4.2.1 wants it answered at once when no host can keep it. A host that
@@ -11,13 +11,13 @@ cannot be asked at present, or cannot encrypt at present, has not answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from mailhost.mxwalk import Target
 from mailhost.outbox import TlsNeed
 from mailhost.ports import Metrics
-from mailhost.tlscounts import Session, TlsCounts
+from mailhost.tlscounts import NotCounted, Session, TlsCounts
 from mailhost.tlspolicy.requirement import Barred, Policy
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.tlsrules import TlsRules
@@ -51,12 +51,16 @@ class Reach:
         self._metrics = metrics
         self._now = now
 
-    async def connect(self, domain: str, targets: Sequence[Target], need: TlsNeed) -> Link:
-        """A connection to the first host that can be had. Raises Unreachable, StoreUnavailable."""
+    async def connect(self, domain: str, targets: Sequence[Target], need: TlsNeed, authors: Collection[str]) -> Link:
+        """A connection to the first host that can be had; `authors` are the domains whose mail it is for.
+
+        Raises Unreachable, StoreUnavailable.
+        """
         reason, only_tls = "unreachable", True
+        counts = self._counts if self._counts.wanted(authors) else NotCounted()
         for target in targets:
             try:
-                link = await self._try(domain, target, need)
+                link = await self._try(domain, target, need, counts)
             except ConnectionFailed as failed:
                 reason = failed.reason
                 only_tls = only_tls and failed.result is not None and not failed.passing
@@ -70,29 +74,29 @@ class Reach:
             reason = "requiretls_no_tls"
         raise Unreachable(reason, permanent=permanent)
 
-    async def _try(self, domain: str, target: Target, need: TlsNeed) -> Link:
+    async def _try(self, domain: str, target: Target, need: TlsNeed, counts: TlsCounts) -> Link:
+        def count(policy: Policy, result: ResultType | None) -> None:
+            counts.observe(Session(self._now().astimezone(UTC).date(), domain, policy, target.name, result))
+
         found = await self._rules.of(domain, target, need)
         if isinstance(found, Barred):
-            self._count(domain, target, found.policy, found.result)
+            count(found.policy, found.result)
             raise ConnectionFailed(found.reason, result=found.result, passing=found.passing)
         try:
             link = await self._transport.connect(target, found)
         except ConnectionFailed as failed:
             if failed.result is None:
                 raise
-            self._count(domain, target, found.policy, failed.result)
+            count(found.policy, failed.result)
             if found.enforced:
                 raise
             return await self._transport.connect(target, found.relaxed())
-        self._count(domain, target, found.policy, found.complaint or _clear(link))
+        count(found.policy, found.complaint or _clear(link))
         if need is TlsNeed.REQUIRED and not link.requiretls:
             # RFC 8689 §4.2.1: the host must promise the same for its own way on.
             await link.close()
             raise ConnectionFailed("requiretls_unsupported", result=ResultType.OTHER)
         return link
-
-    def _count(self, domain: str, target: Target, policy: Policy, result: ResultType | None) -> None:
-        self._counts.observe(Session(self._now().astimezone(UTC).date(), domain, policy, target.name, result))
 
 
 def _clear(link: Link) -> ResultType | None:

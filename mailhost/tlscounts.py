@@ -1,12 +1,13 @@
 """How encrypted delivery went, session by session, for the reports that domains ask for (RFC 8460).
 
-A session is counted by the domain, the policy that applied, the host and what went wrong; nothing in it says who
-wrote, to whom, or what. Sessions that never came as far as TLS (no answer, a greeting that refuses) say nothing about
-encryption and are not counted.
+Only sessions that are opened for mail of a domain which reports are counted: by the domain they went to, the policy
+that applied, the host and what went wrong; nothing in it says who wrote, to whom, or what. Sessions that never came as
+far as TLS (no answer, a greeting that refuses) say nothing about encryption and are not counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -29,12 +30,18 @@ class Session:
 class TlsCounts(Protocol):
     """The port."""
 
+    def wanted(self, authors: Collection[str]) -> bool:
+        """Whether a session for mail of these authors' domains is to be counted."""
+
     def observe(self, session: Session) -> None:
         """Count one. Never waits and never raises: mail does not depend on statistics."""
 
 
 class NotCounted:
-    """For a cell that sends no reports: what nobody asks for is not collected."""
+    """For mail of domains that send no reports: what nobody asks for is not collected."""
+
+    def wanted(self, _authors: Collection[str]) -> bool:
+        return False
 
     def observe(self, _session: Session) -> None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from mailhost.dispatch import Dispatcher
@@ -97,6 +97,7 @@ class Office:
         self.walk: Walk | Here = Targets((MX, BACKUP))
         self.requirement: Requirement | Barred = Requirement(MX.name)
         self.sessions: list[Session] = []
+        self.reporting = {"example.is"}
         self.links = MemoryLinks()
         self.consents = MemoryConsents()
         self.leaves_it_to_authors = True
@@ -165,6 +166,9 @@ class Office:
 
     async def of(self, domain: str, target: Target, need: TlsNeed) -> Requirement | Barred:
         return self.requirement
+
+    def wanted(self, authors: Collection[str]) -> bool:
+        return not self.reporting.isdisjoint(authors)
 
     def observe(self, session: Session) -> None:
         self.sessions.append(session)

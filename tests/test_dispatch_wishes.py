@@ -52,6 +52,14 @@ async def test_a_policy_that_is_tried_out_is_reported_and_does_not_stop_mail() -
     assert [session.result for session in office.sessions] == [ResultType.CERTIFICATE_EXPIRED]
 
 
+async def test_how_it_went_is_counted_for_authors_whose_domain_reports_it_alone() -> None:
+    office = Office()
+    office.reporting = {"example.no"}
+    await office.put("cleo@other.test")
+    await office.work()
+    assert (len(office.network.sent), office.sessions) == (1, [])
+
+
 async def test_a_host_that_is_barred_is_not_even_called() -> None:
     office = Office()
     office.requirement = Barred("sts_host_not_listed", ResultType.VALIDATION_FAILURE, Policy(PolicyType.STS))

@@ -124,7 +124,7 @@ class Environ(LimitSettings):
     tls_reports: bool = Field(
         default=False,
         description="Count how encrypted delivery to other domains went, and tell each domain that asks once a day"
-        " (RFC 8460). Off: nothing is counted.",
+        " (RFC 8460), for all mail of the cell. Off: for mail of domains that chose so.",
     )
     queue_keys_dir: Path | None = Field(
         None,

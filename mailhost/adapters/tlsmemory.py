@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -103,13 +103,25 @@ class DatabasePolicyCache:
 
 
 class DatabaseTlsCounts:
-    """`tlscounts.TlsCounts`: counted in memory, written by `flush`. A crash loses what was not written."""
+    """`tlscounts.TlsCounts`: counted in memory, written by `flush`. A crash loses what was not written.
 
-    def __init__(self, writer: Writer, readers: Readers, *, key: bytes) -> None:
+    `everyone`: the whole cell reports, whatever its domains say.
+    """
+
+    def __init__(self, writer: Writer, readers: Readers, *, key: bytes, everyone: bool = False) -> None:
         self._writer = writer
         self._readers = readers
         self._safe = _Safe(key, b"tls-sessions")
+        self._everyone = everyone
+        self._domains: frozenset[str] = frozenset()
         self._counted: Counter[Session] = Counter()
+
+    def wanted(self, authors: Collection[str]) -> bool:
+        return self._everyone or not self._domains.isdisjoint(authors)
+
+    async def look(self) -> None:
+        """Learn whose sessions are counted. Raises StoreUnavailable."""
+        self._domains = frozenset(await self._readers.run(_reporting))
 
     def observe(self, session: Session) -> None:
         if session in self._counted or len(self._counted) < MAX_KINDS:
@@ -184,6 +196,12 @@ def _policy(digest: bytes) -> Any:
         cursor.execute("SELECT policy FROM mailhost_stspolicy WHERE digest = %s", [digest])
         row = cursor.fetchone()
     return row[0] if row else None
+
+
+def _reporting() -> list[str]:
+    with statements() as cursor:
+        cursor.execute("SELECT name FROM mailhost_domain WHERE sends_tls_reports = %s AND verified IS NOT NULL", [True])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _sessions(day: str) -> list[Any]:

@@ -75,7 +75,7 @@ class Domain(models.Model):
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(
-        clear="cell tenant name verified brought catch_all sends_dmarc_reports"
+        clear="cell tenant name verified brought catch_all sends_dmarc_reports sends_tls_reports"
     )
 
     cell = models.CharField(max_length=8)
@@ -86,6 +86,8 @@ class Domain(models.Model):
     catch_all = models.ForeignKey("Mailbox", on_delete=models.SET_NULL, null=True, related_name="+")
     # What arrives here is told, as counts, to the domains of its authors that ask.
     sends_dmarc_reports = models.BooleanField(default=False, db_default=False)
+    # How its own mail reached other domains is told, as counts, to those that ask.
+    sends_tls_reports = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return self.name

@@ -26,9 +26,11 @@ MAX_COUNTED = 4
 
 @dataclass(frozen=True, slots=True)
 class ReportsView:
-    """`sends`: other domains are told how mail in their name arrived. `counted`: where their reports are counted."""
+    """`sends`: other domains are told how mail in their name arrived; `sends_tls`: how mail of ours reached them.
+    `counted`: where their reports are counted."""
 
     sends: bool
+    sends_tls: bool
     counted: tuple[str, ...]
 
 
@@ -118,24 +120,32 @@ def send_reports(name: str, *, on: bool) -> None:
     Domain.objects.filter(name=_domain(name)).update(sends_dmarc_reports=on)
 
 
+def send_tls_reports(name: str, *, on: bool) -> None:
+    """Whether it is reported to domains that ask how connections with a domain's mail went (RFC 8460); as above."""
+    domain_tenant(name)
+    Domain.objects.filter(name=_domain(name)).update(sends_tls_reports=on)
+
+
 def reports_of(domain: Domain) -> ReportsView:
     """What is reported about a domain's mail, and where others' reports about it are counted."""
     counted = ReportAddress.objects.filter(tenant=domain.tenant_id, address__endswith=f"@{domain.name}")
-    return ReportsView(domain.sends_dmarc_reports, tuple(counted.order_by("address").values_list("address", flat=True)))
+    addresses = counted.order_by("address").values_list("address", flat=True)
+    return ReportsView(domain.sends_dmarc_reports, domain.sends_tls_reports, tuple(addresses))
 
 
-def set_reports(domain: Domain, *, sends: bool, counted: Collection[str]) -> ReportsView:
-    """Choose both; `counted` are all addresses of the domain whose reports are. Raises BadName."""
+def set_reports(domain: Domain, *, sends: bool, sends_tls: bool, counted: Collection[str]) -> ReportsView:
+    """Choose all three; `counted` are all addresses of the domain whose reports are. Raises BadName."""
     addresses = {str(own_address(domain, text)) for text in counted}
     if len(addresses) > MAX_COUNTED:
         raise BadName(f"reports are counted at {MAX_COUNTED} addresses of a domain at most")
     with transaction.atomic():
         send_reports(domain.name, on=sends)
+        send_tls_reports(domain.name, on=sends_tls)
         for address in set(reports_of(domain).counted) - addresses:
             count_reports(address, on=False)
         for address in addresses:
             count_reports(address, on=True)
-    domain.refresh_from_db(fields=["sends_dmarc_reports"])
+    domain.refresh_from_db(fields=["sends_dmarc_reports", "sends_tls_reports"])
     return reports_of(domain)
 
 

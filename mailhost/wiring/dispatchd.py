@@ -35,7 +35,6 @@ from mailhost.smtp.client import Dialer
 from mailhost.smtp.handshake import tls
 from mailhost.stayed import Stayed
 from mailhost.stspolicies import StsPolicies
-from mailhost.tlscounts import NotCounted
 from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
 from mailhost.wiring.chosenlimits import dispatch_limits, smtp_limits
 from mailhost.wiring.intake import intake, outgoing_queue, signing_queue
@@ -44,8 +43,8 @@ from mailhost.wiring.surroundings import Surroundings, now, run, stop_on_signals
 
 # Seconds between looks for queue keys, destinations and policies that are not needed any more.
 SWEEP_EVERY = 600.0
-# Seconds between writing down how sessions went; a crash loses so much of the statistics.
-COUNT_EVERY = 60.0
+# Seconds between writing down how sessions went and whose are counted; a crash loses so much of the statistics.
+COUNT_EVERY = 30.0
 
 
 def run_dispatchd(around: Surroundings) -> None:
@@ -58,7 +57,9 @@ async def _dispatchd(around: Surroundings) -> None:
     limits = smtp_limits(settings)
     async with workshop(settings) as shop, intake(around, shop, limits) as (receiver, routes, _plain):
         queue = outgoing_queue(around, shop)
-        counts = DatabaseTlsCounts(shop.writer, shop.readers, key=around.secrets.correspondent)
+        counts = DatabaseTlsCounts(
+            shop.writer, shop.readers, key=around.secrets.correspondent, everyone=settings.tls_reports
+        )
         policies = DatabasePolicyCache(shop.writer, shop.readers, key=around.secrets.correspondent)
         way = _way_out(around, policies)
         held = Held(hostname=settings.hostname, receiver=receiver, outbox=queue, now=now)
@@ -69,7 +70,7 @@ async def _dispatchd(around: Surroundings) -> None:
             reach=Reach(
                 transport=Dialer(settings.hostname, tls(now)),
                 rules=way.rules,
-                counts=counts if settings.tls_reports else NotCounted(),
+                counts=counts,
                 metrics=around.metrics,
                 now=now,
             ),
@@ -131,9 +132,10 @@ async def _sweep(queue: DatabaseQueue, policies: DatabasePolicyCache) -> None:
 
 async def _write_down(counts: DatabaseTlsCounts) -> None:
     while True:
-        await asyncio.sleep(COUNT_EVERY)
         with suppress(StoreError):
+            await counts.look()
             await counts.flush()
+        await asyncio.sleep(COUNT_EVERY)
 
 
 @dataclass(frozen=True, slots=True)

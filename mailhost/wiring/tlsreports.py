@@ -35,11 +35,9 @@ type Post = Callable[[str, bytes], Awaitable[bool]]
 
 
 def send_tls_reports(around: Surroundings, now: datetime) -> int:
-    """Queue the reports of all days that are over; how many. Does nothing where reports are off or no DNS is asked."""
+    """Queue the reports of all days that are over; how many. Does nothing where no DNS is asked."""
     resolver = resolver_of(around)
-    if not around.settings.tls_reports or resolver is None:
-        return 0
-    return asyncio.run(_send(around, resolver, now))
+    return 0 if resolver is None else asyncio.run(_send(around, resolver, now))
 
 
 async def _send(around: Surroundings, resolver: Resolver, now: datetime) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from mailhost.adapters.tlsmemory import MAX_KINDS, DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.mailauth.resolver import Txt
-from mailhost.models import StsPolicy, TlsSessions
+from mailhost.models import Domain, StsPolicy, TlsSessions
 from mailhost.outbox import TlsNeed
 from mailhost.ports import StoreUnavailable
 from mailhost.tlscounts import Session
@@ -127,6 +127,21 @@ async def test_days_that_are_over_are_reported_to_those_who_ask_and_then_forgott
     assert b"silent.test" not in row.content
     assert len(await made.before(TODAY + timedelta(days=2))) == 1, "today is not over"
     assert await send(around, cell.shop, outbox, dns, tomorrow, post=post) == 0  # type: ignore[arg-type]
+
+
+async def test_sessions_count_for_domains_that_report_and_for_all_where_the_cell_does(cell: Cell) -> None:
+    made = counts(cell)
+    await made.look()
+    assert not made.wanted({"example.is"})
+    ours = Domain.objects.filter(name="example.is")
+    await cell.shop.readers.run(lambda: ours.update(sends_tls_reports=True))
+    await made.look()
+    assert made.wanted({"example.is", "example.no"})
+    assert not made.wanted({"example.no", ""})
+    assert DatabaseTlsCounts(cell.shop.writer, cell.shop.readers, key=b"k" * 32, everyone=True).wanted({"example.no"})
+    await cell.shop.readers.run(lambda: ours.update(verified=None))
+    await made.look()
+    assert not made.wanted({"example.is"})
 
 
 async def test_a_flood_of_domains_is_not_kept_in_memory(cell: Cell) -> None:

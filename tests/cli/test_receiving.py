@@ -68,6 +68,13 @@ class TestOwnReports:
         assert "sends no DMARC reports" in skerry("receiving", "send-reports", "example.is", "--off").out
         assert not Domain.objects.get(name="example.is").sends_dmarc_reports
 
+    def test_how_mail_went_out_is_switched_by_itself(self, skerry: Skerry, cell: None) -> None:
+        view = skerry("receiving", "send-reports", "example.is", "--on", "--tls", "--json").json
+        assert view == {"domain": "example.is", "sends_tls_reports": True}
+        domain = Domain.objects.get(name="example.is")
+        assert (domain.sends_dmarc_reports, domain.sends_tls_reports) == (False, True)
+        assert "sends no TLS reports" in skerry("receiving", "send-reports", "example.is", "--off", "--tls").out
+
     def test_an_address_counts_what_it_gets_when_it_is_switched_on(self, skerry: Skerry, cell: None) -> None:
         view = skerry("receiving", "count-reports", "DMARC@example.is", "--on", "--json").json
         assert view == {"address": "dmarc@example.is", "counts_reports": True}

@@ -200,10 +200,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ):
             dns.put(f"_25._tcp.{host}", record)
         settings = {"SKERRY_RESOLVER": dns.resolver, "SKERRY_PRIVATE_TARGETS": "true", "SSL_CERT_FILE": str(trusted)}
-        reports = {"SKERRY_REPORTS_ADDRESS": "reports@example.is", "SKERRY_TLS_REPORTS": "true"}
-        cell = stack.enter_context(prepared(SKERRY_HOSTNAME="mx.example.is", **settings, **reports, **own))
+        reports = "reports@example.is"
+        cell = stack.enter_context(
+            prepared(SKERRY_HOSTNAME="mx.example.is", SKERRY_REPORTS_ADDRESS=reports, **settings, **own)
+        )
         cell.ports["MX"] = 25
         cell.people("example", "example.is", ["ada"])
+        cell.skerry("receiving", "send-reports", "example.is", "--on", "--tls")
         ada = cell.app_password("ada@example.is", "session")
         for one in cell.skerry("domain", "records", "example.is"):
             if "._domainkey." in one["name"]:

@@ -157,6 +157,7 @@ class DomainOut(Schema):
     mailboxes: int
     catch_all: str | None
     sends_dmarc_reports: bool
+    sends_tls_reports: bool
     checked: datetime | None
 
 
@@ -193,12 +194,14 @@ class ReportsIn(Given):
     """What is reported about a domain's mail. All of it is off where nobody chose."""
 
     sends_dmarc_reports: bool
+    sends_tls_reports: bool = False
     counted_at: Annotated[list[Address], Field(max_length=MAX_COUNTED)]
 
 
 class ReportsOut(Schema):
     domain: str
     sends_dmarc_reports: bool
+    sends_tls_reports: bool
     counted_at: list[str]
 
 

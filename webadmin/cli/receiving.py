@@ -81,15 +81,19 @@ def send_reports(
     domain: Annotated[str, typer.Argument(help="A hosted domain.")],
     *,
     on: Annotated[bool, typer.Option("--on/--off", help="Off is how every domain begins.")],
+    tls: Annotated[
+        bool, typer.Option("--tls/--dmarc", help="How encrypted this domain's own mail reached them, instead.")
+    ] = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Tell the domains that ask, once a day, how mail in their name that arrives for this domain was authenticated."""
     with opened(as_json=as_json, dry_run=dry_run) as cell:
         cell.act(receiving.domain_tenant(domain), "receiving send-reports")
-        receiving.send_reports(domain, on=on)
-        found = {"domain": domain, "sends_dmarc_reports": on}
-        answer(found, as_json=as_json, text=lambda: f"{domain} {'sends' if on else 'sends no'} DMARC reports")
+        (receiving.send_tls_reports if tls else receiving.send_reports)(domain, on=on)
+        found = {"domain": domain, f"sends_{'tls' if tls else 'dmarc'}_reports": on}
+        kind = "TLS" if tls else "DMARC"
+        answer(found, as_json=as_json, text=lambda: f"{domain} {'sends' if on else 'sends no'} {kind} reports")
 
 
 @app.command("count-reports")

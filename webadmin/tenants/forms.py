@@ -233,6 +233,15 @@ class ReportsForm(forms.Form):
         ),
         required=False,
     )
+    sends_tls = forms.BooleanField(
+        label=_("Tell other domains how encrypted mail of this domain reached them"),
+        help_text=_(
+            "Domains that ask for it get counts once a day (TLS-RPT): how often connections that carried this domain's"
+            " mail were encrypted as they wish, and what went wrong. What it costs: to which domains and hosts mail"
+            " went is kept, sealed, for a day or two; nothing says from whom or to whom."
+        ),
+        required=False,
+    )
     counted = forms.CharField(
         label=_("Count others' reports that come to"),
         help_text=_(

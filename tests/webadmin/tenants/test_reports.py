@@ -16,16 +16,19 @@ def where() -> str:
 
 
 def standing() -> tuple[bool, list[str]]:
-    sends = Domain.objects.get(name="example.is").sends_dmarc_reports
+    domain = Domain.objects.get(name="example.is")
+    assert not domain.sends_tls_reports
+    sends = domain.sends_dmarc_reports
     return sends, sorted(ReportAddress.objects.values_list("address", flat=True))
 
 
-def test_both_are_off_and_the_page_says_what_each_costs(ada: Client) -> None:
+def test_all_is_off_and_the_page_says_what_each_costs(ada: Client) -> None:
     page = ada.get(where()).content.decode()
     assert standing() == (False, [])
     assert "those addresses are kept, sealed, for a day or two" in page
     assert "lies here readable for 400 days" in page
-    assert "only whoever runs it can switch it on" in page
+    assert "to which domains and hosts mail went" in page
+    assert "for the whole host" not in page
     assert "Nothing is told to other domains" in ada.get(where().removesuffix("reports/")).content.decode()
 
 
@@ -40,6 +43,15 @@ def test_what_is_switched_is_kept_shown_and_written_down_once(ada: Client) -> No
     assert "changed what is reported" in ada.get("/tenants/harbour/access/").content.decode()
     ada.post(where(), {"counted": "tls@example.is"})
     assert standing() == (False, ["tls@example.is"])
+
+
+def test_how_mail_went_out_is_told_by_itself(ada: Client) -> None:
+    ada.post(where(), {"sends_tls": "on"})
+    domain = Domain.objects.get(name="example.is")
+    assert (domain.sends_dmarc_reports, domain.sends_tls_reports) == (False, True)
+    page = ada.get(where().removesuffix("reports/")).content.decode()
+    assert "are told how encrypted mail reached them" in page
+    assert "Nothing is told to other domains" not in page
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "mailboxes": row.mailboxes,
         "catch_all": row.catch_all.address if row.catch_all else None,
         "sends_dmarc_reports": row.sends_dmarc_reports,
+        "sends_tls_reports": row.sends_tls_reports,
         "checked": check.checked if check else None,
     }
 
@@ -119,11 +120,19 @@ def set_catch_all(request: HttpRequest, tenant: str, number: int, wanted: shapes
 
 @router.put(f"{ONE}/reports", url_name="domain-reports", response=of(shapes.ReportsOut))
 def set_reports(request: HttpRequest, tenant: str, number: int, wanted: shapes.ReportsIn) -> Any:
-    """Whether other domains are told how mail in their name arrived here, and at which addresses of this domain others'
-    reports are counted. The first costs that the addresses of sending machines are kept, sealed, for a day or two."""
+    """Whether other domains are told how mail in their name arrived here, and how mail of this domain reached them, and
+    at which addresses of this domain others' reports are counted. The first costs that the addresses of sending
+    machines are kept, sealed, for a day or two; the second that the domains and hosts are to which mail went."""
     domain = domain_of(tenant, number)
-    chosen = receiving.set_reports(domain, sends=wanted.sends_dmarc_reports, counted=wanted.counted_at)
-    return {"domain": domain.name, "sends_dmarc_reports": chosen.sends, "counted_at": list(chosen.counted)}
+    chosen = receiving.set_reports(
+        domain, sends=wanted.sends_dmarc_reports, sends_tls=wanted.sends_tls_reports, counted=wanted.counted_at
+    )
+    return {
+        "domain": domain.name,
+        "sends_dmarc_reports": chosen.sends,
+        "sends_tls_reports": chosen.sends_tls,
+        "counted_at": list(chosen.counted),
+    }
 
 
 def _alias_shown(row: Alias) -> dict[str, Any]:

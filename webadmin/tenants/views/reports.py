@@ -1,4 +1,4 @@
-"""Reports about a domain's mail: what others are told, and what they tell us. Both are off where nobody chose."""
+"""Reports about a domain's mail: what others are told, and what they tell us. All is off where nobody chose."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from webadmin.tenants.views.domains import domain_of
 @require_http_methods(["GET", "POST"])
 @never_cache
 def reports(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
-    """Both switches, with what each costs."""
+    """The switches, with what each costs."""
     domain = domain_of(tenant_of(tenant), number)
     now = receiving.reports_of(domain)
-    start = {"sends": now.sends, "counted": ", ".join(now.counted)}
+    start = {"sends": now.sends, "sends_tls": now.sends_tls, "counted": ", ".join(now.counted)}
     form = ReportsForm(request.POST if request.method == "POST" else None, domain=domain, initial=start)
     here = cell()
     if request.method == "POST" and form.is_valid():
