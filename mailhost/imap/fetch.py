@@ -4,14 +4,16 @@ A request is compiled once into columns: each item gives, for a batch of message
 `%` of a template joins a message's values into its response. Items of three prices: from the client's picture
 (flags, UIDs, modseqs: no store access), from `Meta` (sizes, dates, envelopes: one query a batch) and from the
 content, which the store hands out message by message. Between batches the output drains and other
-connections run; no more than one batch and one message are in memory.
+connections run; no more than one batch, the `Meta` of the next and one message are in memory.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import batched, chain
 
 from mailhost.imap.conversation import WRITE_CHUNK, Conversation
 from mailhost.imap.fetch_items import Binary, Item, Plain, Section
@@ -29,6 +31,8 @@ from mailhost.message.transferencoding import UnknownEncoding
 # Messages of one batch: about 256 KiB of responses each.
 FLAG_BATCH = 4096
 META_BATCH = 512
+# Messages of such a batch that are rendered before others have their turn, some two milliseconds.
+TURN = 128
 CONTENT_BATCH = 256
 # Messages that are marked \\Seen at a time: so many at most are marked and not read when a connection breaks.
 SEEN_BATCH = 64
@@ -95,13 +99,15 @@ class Fetcher:
     missing: bool = False
     damaged: bool = False
     unknown_encoding: bool = False
+    _ahead: asyncio.Task[list[tuple[int, Meta]]] | None = None
 
     async def run(self, ranges: IndexRanges) -> None:
         """Write the responses for these messages."""
+        if self.plan.meta and not self.plan.content:
+            await self._metas(ranges)
+            return
         if self.plan.content:
             size, work = SEEN_BATCH if self.plan.sets_seen else CONTENT_BATCH, self._contents
-        elif self.plan.meta:
-            size, work = META_BATCH, self._metas
         else:
             size, work = FLAG_BATCH, self._pictures
         for batch in batches(ranges, size):
@@ -144,10 +150,23 @@ class Fetcher:
 
     # From Meta
 
-    async def _metas(self, batch: Sequence[int]) -> None:
-        found = await self._meta(batch)
-        if not found:
-            return
+    async def _metas(self, ranges: IndexRanges) -> None:
+        try:
+            for batch in chain(batches(ranges, META_BATCH), [None]):
+                before = await self._ahead if self._ahead is not None else []
+                # The store reads and opens the next batch while this one is rendered and on its way to the client.
+                self._ahead = None if batch is None else asyncio.create_task(self._meta(batch))
+                for some in batched(before, TURN):
+                    # It has its turns here too: what it does between its waits takes a fraction of a millisecond.
+                    await asyncio.sleep(0)
+                    await self._write_metas(some)
+                await self.conv.out.drain()
+        finally:
+            if self._ahead is not None:
+                self._ahead.cancel()
+                await asyncio.gather(self._ahead, return_exceptions=True)
+
+    async def _write_metas(self, found: Sequence[tuple[int, Meta]]) -> None:
         indexes = [index for index, _meta in found]
         columns = self._picture_columns(indexes)
         metas = [meta for _index, meta in found]
@@ -192,6 +211,9 @@ class Fetcher:
             else:
                 values[meta.uid] = value
         if absent:
+            if self._ahead is not None:
+                # A folder is asked one thing at a time.
+                await asyncio.gather(self._ahead, return_exceptions=True)
             async for uid, content in self._opened(absent):
                 values[uid] = render(scan(content))
         return [values.get(meta.uid, b"NIL") for meta in metas]

@@ -70,6 +70,35 @@ async def test_an_opener_answers_one_question_after_the_other() -> None:
         opener.close()
 
 
+async def test_who_asks_first_is_answered_first() -> None:
+    with nursery(honest) as some:
+        [opener] = some.borrow([ADA], 1)
+        lists = [[row(uid, GOOD) for uid in range(first, first + count)] for first, count in ((1, 9), (50, 1), (70, 5))]
+        told = await asyncio.gather(*[opener.ask(question(rows)) for rows in lists])
+        for rows, each in zip(lists, told, strict=True):
+            assert len(answered([one.uid for one in rows], each)) == len(rows)
+        opener.close()
+
+
+async def test_when_one_question_is_given_up_the_next_is_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openers, "PATIENCE", 0.2)
+
+    def late(sock: socket.socket) -> None:
+        with sock, suppress(OSError):
+            sock.recv(65536)
+            threading.Event().wait(0.4)
+            sock.sendall((4).to_bytes(4) + bytes(4))
+
+    with nursery(late) as some:
+        [opener] = some.borrow([ADA], 1)
+        asking = [asyncio.create_task(opener.ask(question(ROWS))) for _ in range(2)]
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(each) for each in found] == [OpenerGone, OpenerGone]
+        with pytest.raises(OpenerGone):
+            await opener.ask(question(ROWS))
+        opener.close()
+
+
 async def test_there_are_never_more_than_allowed_and_one_that_was_given_back_is_free() -> None:
     with nursery(honest, at_once=2) as some:
         first = some.borrow([ADA], 5)

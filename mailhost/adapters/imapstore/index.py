@@ -21,7 +21,7 @@ from itertools import batched, groupby
 from typing import Final
 
 from mailhost.adapters.imapstore import reading, segments
-from mailhost.adapters.imapstore.openers import Opener, OpenerGone, Openers
+from mailhost.adapters.imapstore.openers import QUESTIONS, Opener, OpenerGone, Openers
 from mailhost.adapters.imapstore.opening import ASKED_TOGETHER, answered, question
 from mailhost.adapters.imapstore.sessionview import SessionView, Shown
 from mailhost.adapters.workshop import Workshop
@@ -39,7 +39,7 @@ MAX_WAITING: Final = 4 * SEGMENT_UIDS
 # Reading threads that one client gets to open headers, so that one opens while the other waits for the database.
 AT_ONCE: Final = 2
 # Headers that make it worth to have another process open a share of them, and how many processes one client gets.
-WORTH_BORROWING: Final = 2 * ASKED_TOGETHER
+WORTH_BORROWING: Final = 4 * ASKED_TOGETHER
 BORROWED: Final = 3
 # File keys that are remembered while a client works: a list, and then the mails it shows.
 MAX_KEYS: Final = 16 * SEGMENT_UIDS
@@ -93,7 +93,7 @@ class Index:
             borrowed = self._openers.borrow(self._view.opens_with, most)
         here = 1 if borrowed else AT_ONCE
         work = [self._open_here(pieces, found) for _ in range(here)]
-        work += [self._open_there(opener, pieces, found) for opener in borrowed]
+        work += [self._open_there(opener, pieces, found) for opener in borrowed for _ in range(QUESTIONS)]
         tasks = [asyncio.create_task(each) for each in work]
         try:
             await asyncio.gather(*tasks)

@@ -28,7 +28,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
@@ -43,7 +42,9 @@ log = logging.getLogger(__name__)
 
 # A mailbox has an identity for each rotation of its key; who has more opens by itself.
 MAX_IDENTITIES: Final = 64
-# Seconds until an answer is given up: a question is some ten milliseconds of work on a free machine.
+# What an opener is asked at a time: the next question is there when it has answered one, for imapd is a busy process.
+QUESTIONS: Final = 2
+# Seconds until an answer is given up: a question is some milliseconds of work on a free machine.
 PATIENCE: Final = 30.0
 # Processor time after which the kernel ends an opener. Its batch takes a tenth of a second.
 CPU_SECONDS: Final = 60
@@ -62,7 +63,7 @@ class Opener(Protocol):
     """One that works for one session until it is given back."""
 
     async def ask(self, asked: bytes) -> bytes:
-        """The answer (`opening.answer`). Raises OpenerGone."""
+        """The answer (`opening.answer`). QUESTIONS may be asked at a time. Raises OpenerGone."""
 
     def close(self) -> None:
         """Give it back."""
@@ -121,46 +122,57 @@ class ForkedOpeners:
         self._nursery.close()
 
 
-@dataclass(slots=True, repr=False)
 class _Forked:
-    """Our side of one opener."""
+    """Our side of one opener. Two may ask at a time, and are answered in the order they asked."""
 
-    owner: ForkedOpeners
-    sock: socket.socket
-    unsaid: bytes  # the seeds, until the first question
-    closed: bool = False
+    def __init__(self, owner: ForkedOpeners, sock: socket.socket, seeds: bytes) -> None:
+        self._owner = owner
+        self._sock = sock
+        self._unsaid = seeds  # until the first question
+        self._asking, self._hearing = asyncio.Lock(), asyncio.Lock()
+        self._gone = self._closed = False
 
     async def ask(self, asked: bytes) -> bytes:
-        loop = asyncio.get_running_loop()
-        before, self.unsaid = self.unsaid, b""
         try:
             async with asyncio.timeout(PATIENCE):
-                said = _framed(before) + _framed(asked) if before else _framed(asked)
-                await loop.sock_sendall(self.sock, said)
-                size = int.from_bytes(await self._read(_LENGTH_SIZE))
-                if size > MAX_ANSWER:
-                    raise OpenerGone
-                return bytes(await self._read(size))
+                async with self._asking:
+                    before, self._unsaid = self._unsaid, b""
+                    said = _framed(before) + _framed(asked) if before else _framed(asked)
+                    await asyncio.get_running_loop().sock_sendall(self._sock, said)
+                # Nobody else runs between these two, so who asked first hears first.
+                async with self._hearing:
+                    return await self._heard()
         except (OSError, TimeoutError) as problem:
-            log.warning("an opener of headers failed: %s", type(problem).__name__)
+            if not self._gone:
+                log.warning("an opener of headers failed: %s", type(problem).__name__)
+            self._gone = True
             raise OpenerGone from None
+
+    async def _heard(self) -> bytes:
+        # Behind an answer that was given up halfway, nothing is one.
+        if self._gone:
+            raise ConnectionResetError
+        size = int.from_bytes(await self._read(_LENGTH_SIZE))
+        if size > MAX_ANSWER:
+            raise ConnectionResetError
+        return bytes(await self._read(size))
 
     async def _read(self, size: int) -> bytearray:
         loop = asyncio.get_running_loop()
         found = bytearray(size)
         view, have = memoryview(found), 0
         while have < size:
-            count = await loop.sock_recv_into(self.sock, view[have:])
+            count = await loop.sock_recv_into(self._sock, view[have:])
             if not count:
                 raise ConnectionResetError
             have += count
         return found
 
     def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self.sock.close()
-            self.owner.give_back()
+        if not self._closed:
+            self._gone = self._closed = True
+            self._sock.close()
+            self._owner.give_back()
 
 
 def spare_cores() -> int:

@@ -22,8 +22,8 @@ from mailhost.seal.header import MAX_HEADER_SIZE
 from mailhost.seal.segment import SEGMENT_UIDS, IndexEntry, entry_columns, read_entries
 from mailhost.seal.summary import MAX_SUMMARY_SIZE
 
-# Headers of one question, some ten milliseconds of work: so long the slower of two waits for the other at the end.
-ASKED_TOGETHER: Final = 64
+# Headers of one question, some milliseconds of work: about so long the faster waits for the slower at the end.
+ASKED_TOGETHER: Final = 32
 # A header that is too long to be one is asked as an empty one; beside it stand four numbers and an opaque id.
 MAX_QUESTION: Final = ASKED_TOGETHER * (MAX_HEADER_SIZE + 128)
 # A text of a summary has at most two octets for each of the summary's (latin-1 in UTF-8 is longer, never shorter).
