@@ -85,11 +85,18 @@ class Dispatcher:
         stopped = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                working |= {asyncio.create_task(self._safely(claim)) for claim in await self._claim(len(working))}
+                looked = asyncio.get_running_loop().time()
+                free = self._limits.destinations - len(working)
+                claims = await self._claim(free)
+                working |= {asyncio.create_task(self._safely(claim)) for claim in claims}
                 done, _ = await asyncio.wait(
                     {stopped, *working}, timeout=self._limits.poll, return_when=asyncio.FIRST_COMPLETED
                 )
                 working -= done
+                rest = looked + self._limits.gather - asyncio.get_running_loop().time()
+                # As many as there was room for: more may wait.
+                if len(claims) < free and rest > 0:
+                    await asyncio.wait({stopped}, timeout=rest)
         finally:
             self._stopping = True
             stopped.cancel()
@@ -99,8 +106,7 @@ class Dispatcher:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
 
-    async def _claim(self, working: int) -> Sequence[Claim]:
-        free = self._limits.destinations - working
+    async def _claim(self, free: int) -> Sequence[Claim]:
         if free <= 0:
             return ()
         now = self._now()

@@ -120,10 +120,14 @@ class DispatchLimits:
     destinations: int = 20  # worked on together
     items: int = 100  # of one destination in one claim
     connections: int = 10  # to one destination
-    items_per_connection: int = 10  # fewer do not open another one
+    # Fewer do not open another one. Each end is written down before the next message goes over its connection, so few
+    # connections mean many small transactions.
+    items_per_connection: int = 4
     lease: timedelta = timedelta(seconds=30)
     renewal: float = 10.0
     poll: float = 0.5
+    # Between claims of a busy queue: what comes meanwhile shares a claim, its connections and their transactions.
+    gather: float = 0.1
     # Between looks for what is overdue: its end and its notices are hours and days away, and items whose notice finds
     # no room are passed over one by one.
     overdue: timedelta = timedelta(seconds=30)

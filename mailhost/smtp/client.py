@@ -18,8 +18,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -98,14 +98,11 @@ class Connection:
             return [refused] * len(recipients)
         mail = f"MAIL FROM:<{transaction.sender}>" + self._mail_parameters(transaction, content)
         commands = [mail, *(f"RCPT TO:<{one.address}>" + self._rcpt_parameters(one) for one in recipients)]
-        replies = await self._say_all(clock, commands)
-        answers = _not_too_many(replies[1:])
-        if not replies[0].accepted:
-            answers = [replies[0]] * len(recipients)
-        if not any(answer.accepted for answer in answers):
+        replies, go_on = await self._envelope(clock, commands)
+        answers = _not_too_many(replies[1:]) if replies[0].accepted else [replies[0]] * len(recipients)
+        if go_on is None:
             await self._reset(clock)
             return answers
-        go_on = await self._say(clock, "DATA", self._timeouts.data)
         if go_on.accepted:
             # RFC 5321 §3.3: only 354 asks for the content; who says 250 to DATA has taken nothing over.
             raise ConnectionFailed("not_smtp")
@@ -113,9 +110,36 @@ class Connection:
             # RFC 5321 §4.1.1.5: some hosts keep the refused transaction, and would refuse the next MAIL with 503.
             await self._reset(clock)
             return [go_on if answer.accepted else answer for answer in answers]
+        if not any(answer.accepted for answer in answers):
+            # RFC 2920 §3.1: a host may ask for the content of a message that nobody gets; it gets a lone dot.
+            await self._end_for_nobody(clock)
+            return answers
         await self._write_content(clock, content)
         final = await self._reply(clock, self._timeouts.final)
         return [final if answer.accepted else answer for answer in answers]
+
+    async def _envelope(self, clock: asyncio.Timeout, commands: Sequence[str]) -> tuple[list[Answer], Answer | None]:
+        """The answers to MAIL and each RCPT, and to DATA; None where nobody takes the message."""
+        if "PIPELINING" not in self.extensions:
+            said = [await self._say(clock, command, self._timeouts.command) for command in commands]
+            return said, await self._say(clock, "DATA", self._timeouts.data) if _taken(said) else None
+        # RFC 2920 §3.1: all in one write, DATA at its end, then as many replies.
+        self._write("".join(f"{command}\r\n" for command in [*commands, "DATA"]).encode())
+        said = [await self._reply(clock, self._timeouts.command) for _ in commands]
+        if any(300 <= answer.code < 400 for answer in said):
+            # Only DATA is answered so: an answer is missing, and nobody knows any more which belongs to what.
+            raise ConnectionFailed("not_smtp")
+        if _taken(said):
+            return said, await self._reply(clock, self._timeouts.data)
+        go_on = None
+        async with self._standing(clock) as own:
+            go_on = await self._reply(own, self._timeouts.data)
+        return said, go_on
+
+    async def _end_for_nobody(self, clock: asyncio.Timeout) -> None:
+        async with self._standing(clock) as own:
+            self._write(b".\r\n")
+            await self._reply(own, self._timeouts.final)
 
     def _refused_at_once(self, transaction: Transaction, content: bytes) -> Answer | None:
         # RFC 6531 §3.2: an internationalised envelope cannot go where SMTPUTF8 is not offered.
@@ -145,22 +169,23 @@ class Connection:
         return text + (f" ORCPT={recipient.orcpt}" if recipient.orcpt else "")
 
     async def _reset(self, clock: asyncio.Timeout) -> None:
-        """End a transaction that was refused. What was answered stands even where the host then hangs up, as some do:
-        otherwise its author would hear of the refusal after days.
+        """End a transaction that was refused."""
+        if self.broken:
+            return
+        async with self._standing(clock) as own:
+            await self._say(own, "RSET", self._timeouts.command)
+
+    @asynccontextmanager
+    async def _standing(self, clock: asyncio.Timeout) -> AsyncIterator[asyncio.Timeout]:
+        """What was answered stands even where the host then hangs up, as some do: otherwise its author would hear of
+        the refusal after days.
         """
         clock.reschedule(None)
         try:
             async with asyncio.timeout(None) as own:
-                await self._say(own, "RSET", self._timeouts.command)
+                yield own
         except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError, ConnectionFailed):
             self.broken = True
-
-    async def _say_all(self, clock: asyncio.Timeout, commands: Sequence[str]) -> list[Answer]:
-        if "PIPELINING" not in self.extensions:
-            return [await self._say(clock, command, self._timeouts.command) for command in commands]
-        # RFC 2920 §3.1: all in one write, then as many replies.
-        self._write("".join(f"{command}\r\n" for command in commands).encode())
-        return [await self._reply(clock, self._timeouts.command) for _ in commands]
 
     async def _say(self, clock: asyncio.Timeout, command: str, wait: float) -> Answer:
         self._write(f"{command}\r\n".encode())
@@ -316,6 +341,11 @@ def _not_too_many(answers: Sequence[Answer]) -> list[Answer]:
         too_many = answer.code == 552 and answer.enhanced in {"", "5.5.3"} and any(one.accepted for one in found)
         found.append(Answer(452, "4.5.3", answer.text) if too_many else answer)
     return found
+
+
+def _taken(said: Sequence[Answer]) -> bool:
+    """Whether the sender and one recipient at least are accepted."""
+    return said[0].accepted and any(answer.accepted for answer in said[1:])
 
 
 def _wait(clock: asyncio.Timeout, seconds: float) -> None:

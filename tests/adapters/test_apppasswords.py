@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from mailhost.adapters.imapstore.accounts import DatabaseAccounts
-from mailhost.adapters.logins import DatabaseLogins
+from mailhost.adapters.logins import FRESH, DatabaseLogins
 from mailhost.models import AppPassword, Mailbox, Tenant
 from mailhost.seal import Sealed
 from mailhost.seal.apppassword import app_password_hash, new_app_password, parse_app_password
@@ -26,7 +26,8 @@ class Doors:
         self.cell = cell
         self.now = NOW
         self.imap = DatabaseAccounts(cell.shop, key=KEY, seal_to=self._never, append_limit=10**6, now=self.clock)
-        self.submission = DatabaseLogins(cell.shop.readers, key=KEY, now=self.clock)
+        self.seconds = 0.0
+        self.submission = DatabaseLogins(cell.shop.readers, key=KEY, now=self.clock, monotonic=lambda: self.seconds)
 
     def clock(self) -> datetime:
         return self.now
@@ -84,8 +85,20 @@ async def test_what_ends_a_login(cell: Cell, change: Callable[[], object], reads
     doors = Doors(cell)
     login = await doors.opened(cell.ada)
     await cell.shop.readers.run(change)
+    doors.seconds += FRESH
     assert bool(await doors.imap.still_good([login])) is reads
     assert await doors.submission.still_good(doors.sender) is sends
+
+
+async def test_a_revoked_login_sends_for_a_second_at_most(cell: Cell) -> None:
+    doors = Doors(cell)
+    await doors.opened(cell.ada)
+    for _ in range(3):
+        doors.seconds += FRESH / 2
+        assert await doors.submission.still_good(doors.sender)
+    await cell.shop.readers.run(AppPassword.objects.filter(mailbox=cell.ada.mailbox).delete)
+    doors.seconds += FRESH
+    assert not await doors.submission.still_good(doors.sender)
 
 
 async def test_a_login_is_good_through_its_last_day(cell: Cell) -> None:
@@ -94,6 +107,7 @@ async def test_a_login_is_good_through_its_last_day(cell: Cell) -> None:
     doors.now = datetime.combine(LAST_DAY, NOW.timetz())
     assert set(await doors.imap.still_good([login])) == {login}
     doors.now += timedelta(days=1)
+    doors.seconds += FRESH
     assert not await doors.imap.still_good([login])
     assert not await doors.submission.still_good(doors.sender)
 

@@ -54,7 +54,9 @@ class Script:
                 answer = self.taken.pop(0) if verb == "RCPT" and self.taken else self.answers.get(verb, "500 what?\r\n")
                 writer.write(answer.encode())
                 if verb == "DATA" and self.answers["DATA"].startswith("354"):
-                    self.content = await reader.readuntil(b"\r\n.\r\n")
+                    self.content = b""
+                    while not (b"\r\n" + self.content).endswith(b"\r\n.\r\n"):
+                        self.content += await reader.readuntil(b"\r\n")
                     writer.write(self.answers["END"].encode())
                 if verb == "STARTTLS" and self.tls is not None and self.answers["STARTTLS"].startswith("220"):
                     await writer.drain()
@@ -151,7 +153,8 @@ async def test_what_the_server_cannot_take_is_not_sent() -> None:
 async def test_refusals_belong_to_their_recipients() -> None:
     refused = Script(RCPT="550 5.1.1 no such user\r\n")
     assert await sent(refused) == [Answer(550, "5.1.1", "no such user")]
-    assert "DATA" not in refused.heard
+    assert refused.content == b".\r\n", "it asked for content that nobody gets"
+    assert (await sent(Script(EHLO="250 mx\r\n", RCPT="550 5.1.1 no\r\n")))[0] == Answer(550, "5.1.1", "no")
     assert (await sent(Script(MAIL="451 4.3.0 later\r\n")))[0] == Answer(451, "4.3.0", "later")
     assert (await sent(Script(DATA="452 4.3.1 full\r\n")))[0] == Answer(452, "4.3.1", "full")
     assert (await sent(Script(END="554 5.7.1 spam\r\n")))[0] == Answer(554, "5.7.1", "spam")
@@ -177,11 +180,33 @@ async def test_a_host_that_accepts_instead_of_asking_for_the_content_has_taken_n
     "refusal", [{"MAIL": "550 5.7.1 no\r\n"}, {"RCPT": "550 5.7.1 no\r\n"}, {"DATA": "550 5.7.1 no\r\n"}]
 )
 async def test_a_refusal_stands_where_the_host_hangs_up_behind_it(refusal: dict[str, str], reset: str) -> None:
-    link, server = await talk(Script(**refusal, RSET=reset))
+    link, server = await talk(Script(EHLO="250 mx\r\n", **refusal, RSET=reset))
     assert await link.send(transaction(), LETTER) == [Answer(550, "5.7.1", "no")]
     assert link.broken
     link.cut()
     server.close()
+
+
+@pytest.mark.parametrize("said", ["", "421 bye\r\n", "what?\r\n"])
+async def test_a_refusal_of_everybody_stands_whatever_is_said_to_data(said: str) -> None:
+    script = Script(RCPT="550 5.1.1 nobody\r\n", DATA=said)
+    link, server = await talk(script)
+    assert await link.send(transaction(), LETTER) == [Answer(550, "5.1.1", "nobody")]
+    assert link.broken
+    assert not script.content
+    link.cut()
+    server.close()
+
+
+async def test_what_everybody_refused_does_not_spoil_the_next_message() -> None:
+    script = Script(RCPT="550 5.1.1 nobody\r\n", END="554 5.5.1 no valid recipients\r\n")
+    link, server = await talk(script)
+    assert (await link.send(transaction(), LETTER))[0].permanent
+    script.answers |= {"RCPT": "250 ok\r\n", "END": "250 2.0.0 kept\r\n"}
+    assert (await link.send(transaction(), LETTER))[0].accepted
+    await link.close()
+    server.close()
+    assert script.content == b"Subject: Tides\r\n\r\n..High\r\nat noon.\r\n.\r\n"
 
 
 async def test_a_refused_data_does_not_spoil_the_next_message() -> None:
