@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_endpoint",
         "_eof",
         "_farewell",
+        "_holders",
         "_inflater",
         "_last_read",
         "_leave",
@@ -75,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._inflater: Inflater | None = None
         self._deflater: Deflater | None = None
         self._budgeted = 0
+        self._holders: tuple[object, ...] = ()  # whom that is counted with
         self._paused_reading = False
         self._paused_writing: float | None = None
         self._lost = self._eof = self._news = self._look = False
@@ -282,12 +284,14 @@ class Connection(asyncio.Protocol):
         """
         budget = self._endpoint.budget
         if self._budgeted:
-            if not budget.take_now(asked.size):
+            if not budget.take_now(asked.size, self._holders):
                 self._decline(asked)
                 return
             self._budgeted += asked.size
         elif asked.before + asked.size > SMALL_LITERAL:
-            self._budgeted = await budget.take(asked.before + asked.size)
+            conv = self._session.conv
+            self._holders = (conv.pace, ("tenant", conv.here.tenant))
+            self._budgeted = await budget.take(asked.before + asked.size, self._holders)
         self._splitter.accept()
         if asked.synchronizing:
             self.write(b"+ Send it\r\n")
@@ -300,8 +304,9 @@ class Connection(asyncio.Protocol):
 
     def _give_back(self) -> None:
         """The literals of the command are gone."""
-        self._endpoint.budget.give(self._budgeted)
-        self._budgeted = 0
+        if self._budgeted:
+            self._endpoint.budget.give(self._budgeted, self._holders)
+            self._budgeted, self._holders = 0, ()
 
     def _read_on(self) -> None:
         if self._inflater is not None and self._inflater.more:

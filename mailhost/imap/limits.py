@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -54,6 +54,9 @@ class Limits:
     failed_window: float = 60
     # Octets of large literals in memory at one time, all connections together.
     literal_memory: int = 512 * 1024 * 1024
+    # …of which one user, and all users of a tenant, may hold so much: a slow line holds a large message for hours.
+    user_literals: float = 1 / 4
+    tenant_literals: float = 1 / 2
     # Octets received and not yet handled before reading pauses.
     read_ahead: int = 128 * 1024
 
@@ -164,45 +167,82 @@ class Gate:
             self._failures.failed(self._hash("failure", source))
 
 
-class MemoryBudget:
-    """Octets that large literals of all connections may hold together; who comes first is served first."""
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    octets: int
+    holders: tuple[object, ...]
+    turn: asyncio.Future[None]
 
-    def __init__(self, octets: int) -> None:
+
+class MemoryBudget:
+    """Octets that large literals of all connections may hold together; who comes first is served first.
+
+    `shares`: the part of it that one holder may have, for each of a connection's holders (its user, its tenant), so
+    that those who announce much and send it slowly do not keep everybody else's messages out. A first literal is
+    taken whatever its size. Who is over the share waits for their own to go, and others go before them.
+    """
+
+    def __init__(self, octets: int, shares: tuple[float, ...] = ()) -> None:
         self._octets = octets
         self._free = octets
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._shares = tuple(int(octets * share) for share in shares)
+        self._held: Counter[object] = Counter()
+        self._waiting: deque[_Waiting] = deque()
 
-    async def take(self, octets: int) -> int:
+    async def take(self, octets: int, holders: tuple[object, ...] = ()) -> int:
         """Wait until there is room; returns what to give back."""
         wanted = min(octets, self._octets)
-        if not self._waiting and wanted <= self._free:
-            self._free -= wanted
-            return wanted
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (wanted, turn)
+        entry = _Waiting(wanted, holders, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
+        self._serve()
         try:
-            await turn
+            await entry.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give(wanted)
+            if entry.turn.done() and not entry.turn.cancelled():
+                self.give(wanted, holders)
             else:
                 self._waiting.remove(entry)
+                self._serve()
             raise
         return wanted
 
-    def take_now(self, octets: int) -> bool:
+    def take_now(self, octets: int, holders: tuple[object, ...] = ()) -> bool:
         """For who holds some already, and so must not wait: whether there was room."""
-        room = octets <= self._free
+        room = octets <= self._free and self._within_shares(octets, holders)
         if room:
-            self._free -= octets
+            self._hold(octets, holders)
         return room
 
-    def give(self, octets: int) -> None:
+    def give(self, octets: int, holders: tuple[object, ...] = ()) -> None:
         """The literal is gone."""
-        self._free += octets
-        while self._waiting and self._waiting[0][0] <= self._free:
-            wanted, turn = self._waiting.popleft()
-            if not turn.done():
-                self._free -= wanted
-                turn.set_result(None)
+        self._hold(-octets, holders)
+        self._serve()
+
+    def _within_shares(self, octets: int, holders: tuple[object, ...]) -> bool:
+        held = self._held
+        return all(
+            not held[holder] or held[holder] + octets <= share
+            for holder, share in zip(holders, self._shares, strict=False)
+        )
+
+    def _hold(self, octets: int, holders: tuple[object, ...]) -> None:
+        self._free -= octets
+        for holder in holders:
+            self._held[holder] += octets
+            if not self._held[holder]:
+                del self._held[holder]
+
+    def _serve(self) -> None:
+        passed: list[_Waiting] = []
+        while self._waiting:
+            entry = self._waiting.popleft()
+            if not self._within_shares(entry.octets, entry.holders):
+                passed.append(entry)
+            elif entry.octets > self._free:
+                # It waits in front of all who came later, or a large one would wait for ever.
+                self._waiting.appendleft(entry)
+                break
+            else:
+                self._hold(entry.octets, entry.holders)
+                entry.turn.set_result(None)
+        self._waiting.extendleft(reversed(passed))

@@ -67,7 +67,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     connections = Roster()
     gate = Gate(limits, now=loop.time, key=os.urandom(32))
-    budget = MemoryBudget(limits.literal_memory)
+    budget = MemoryBudget(limits.literal_memory, (limits.user_literals, limits.tenant_literals))
     servers = []
     logins = loop.create_task(endedlogins.watch(accounts, connections, limits.login_look))
     try:

@@ -98,7 +98,7 @@ def make_endpoint(store: Any, *, clock: Callable[[], datetime] | None = None, **
     settings = {
         "accounts": store,
         "gate": Gate(limits, now=loop.time, key=b"k" * 16),
-        "budget": MemoryBudget(limits.literal_memory),
+        "budget": MemoryBudget(limits.literal_memory, (limits.user_literals, limits.tenant_literals)),
         "limits": limits,
         "metrics": NoMetrics(),
         "clock": clock or Clock(),

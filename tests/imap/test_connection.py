@@ -13,7 +13,7 @@ from mailhost.imap.compression import FREE, BadStream, Deflater, Inflater
 from mailhost.imap.connection import PATIENCE
 from mailhost.imap.limits import Limits, MemoryBudget
 from mailhost.imap.wire import SMALL_LITERAL
-from tests.imap.dialogue import ADA, PASSWORD, Client, Counters, ada_with, make_endpoint
+from tests.imap.dialogue import ADA, BEN, CLEO, PASSWORD, Client, Counters, ada_with, make_endpoint
 from tests.imap.memory import MemoryAccount
 
 
@@ -112,7 +112,9 @@ async def test_memory_comes_back_when_a_client_vanishes() -> None:
 
 
 async def test_many_small_literals_of_one_command_are_large_together() -> None:
-    endpoint = make_endpoint(ada_with(), limits=Limits(literal_memory=SMALL_LITERAL * 2))
+    endpoint = make_endpoint(
+        ada_with(), limits=Limits(literal_memory=SMALL_LITERAL * 2, user_literals=1, tenant_literals=1)
+    )
     first, second = Client(endpoint), Client(endpoint)
     for client in (first, second):
         await client.ask(f"x LOGIN {ADA} {PASSWORD}")
@@ -133,7 +135,7 @@ async def test_many_small_literals_of_one_command_are_large_together() -> None:
 @pytest.mark.parametrize("plus", ["", "+"])
 async def test_commands_that_hold_memory_do_not_wait_for_one_another(plus: str) -> None:
     size = SMALL_LITERAL * 2
-    endpoint = make_endpoint(ada_with(), limits=Limits(literal_memory=size * 2))
+    endpoint = make_endpoint(ada_with(), limits=Limits(literal_memory=size * 2, user_literals=1, tenant_literals=1))
     clients = [Client(endpoint), Client(endpoint)]
     for client in clients:
         await client.ask(f"x LOGIN {ADA} {PASSWORD}")
@@ -150,6 +152,46 @@ async def test_commands_that_hold_memory_do_not_wait_for_one_another(plus: str) 
     await second.settle()
     assert b"a OK [APPENDUID" in second.take()
     assert b"b OK" in await first.ask("b NOOP")
+
+
+async def test_one_user_s_slow_messages_leave_memory_for_others() -> None:
+    size = SMALL_LITERAL * 2
+    store = ada_with()
+    for person in (BEN, CLEO):
+        store.add_person(person, PASSWORD)
+    endpoint = make_endpoint(store, limits=Limits(literal_memory=size * 3, user_literals=1 / 3, tenant_literals=2 / 3))
+    slow, second, ben, third, cleo = (Client(endpoint) for _client in range(5))
+    for client, name in ((slow, ADA), (second, ADA), (ben, BEN), (third, BEN), (cleo, CLEO)):
+        await client.ask(f"x LOGIN {name} {PASSWORD}")
+        client.send(f"a APPEND Sent {{{size}}}\r\n".encode())
+        for _turn in range(20):
+            await asyncio.sleep(0)
+    # Ada and Ben have one message each on its way, which is all that their tenant may have; Cleo is with another.
+    assert [b"+ " in client.take() for client in (slow, second, ben, third, cleo)] == [True, False, True, False, True]
+    await ben.hang_up()
+    await third.settle()
+    assert (second.take(), third.take()[:2]) == (b"", b"+ ")
+    slow.send(b"x" * size + b"\r\n")
+    await slow.settle()
+    await second.settle()
+    assert b"+ " in second.take()
+
+
+async def test_a_message_larger_than_the_share_is_taken_when_its_user_has_no_other() -> None:
+    budget = MemoryBudget(100, (0.3,))
+    assert await budget.take(60, ("ada",)) == 60
+    assert not budget.take_now(1, ("ada",))
+    waiting = asyncio.create_task(budget.take(20, ("ada",)))
+    await asyncio.sleep(0)
+    assert await budget.take(40, ("ben",)) == 40
+    assert not waiting.done()
+    budget.give(60, ("ada",))
+    assert await waiting == 20
+    assert budget.take_now(10, ("ada",))
+    assert not budget.take_now(1, ("ada",))
+    budget.give(30, ("ada",))
+    budget.give(40, ("ben",))
+    assert not budget._held
 
 
 async def test_the_memory_budget_serves_in_order_and_forgets_who_left() -> None:
