@@ -100,6 +100,7 @@ class Connection(asyncio.Protocol):
             accounts=endpoint.accounts,
             gate=endpoint.gate,
             splitter=self._splitter,
+            pieces=endpoint.pieces,
             clock=endpoint.clock,
             metrics=endpoint.metrics,
             source=source,
@@ -413,6 +414,7 @@ class Connection(asyncio.Protocol):
                 self._go()
             resting = not self._working and now - self._last_read > limits.rest_time
             if conv.selected is not None and resting:
+                conv.pieces.forget(conv.selected)
                 return conv.selected.rest()
         return False
 

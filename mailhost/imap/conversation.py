@@ -15,6 +15,7 @@ from typing import Protocol
 from mailhost.imap.capabilities import Situation, capabilities, offered
 from mailhost.imap.names import decode_name, encode_name
 from mailhost.imap.notify import Notifier
+from mailhost.imap.pieces import Pieces
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, OutOfRange, SequenceSet, from_indexes, numbered, with_uids
 from mailhost.imap.store import Account, Accounts, NoSuchFolder, StoreError, View, keeps_metadata
@@ -107,6 +108,7 @@ class Conversation:
     accounts: Accounts
     gate: LoginGate
     splitter: Splitter
+    pieces: Pieces
     clock: Callable[[], datetime]
     metrics: Metrics
     source: str
@@ -303,6 +305,7 @@ class Conversation:
         selected, self.selected = self.selected, None
         self.saved = []
         if selected is not None:
+            self.pieces.forget(selected)
             await selected.close()
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailhost.imap.conversation import Metrics
 from mailhost.imap.limits import Gate, Limits, MemoryBudget
+from mailhost.imap.pieces import Pieces
 from mailhost.imap.store import Accounts
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Endpoint:
     accounts: Accounts
     gate: Gate
     budget: MemoryBudget
+    pieces: Pieces
     limits: Limits
     metrics: Metrics
     clock: Callable[[], datetime]

@@ -17,6 +17,7 @@ from itertools import batched, chain
 
 from mailhost.imap.conversation import WRITE_CHUNK, Conversation
 from mailhost.imap.fetch_items import Binary, Item, Plain, Section
+from mailhost.imap.pieces import Opened
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, batches
 from mailhost.imap.store import SEEN, Damaged, FlagOp, Meta
@@ -62,6 +63,7 @@ class Plan:
     content: list[Section | Binary] = field(default_factory=list)
     labels: list[bytes] = field(default_factory=list)  # of content
     sets_seen: bool = False
+    in_pieces: bool = False
 
 
 def plan(items: Sequence[Item], *, uid: bool, modseq: bool) -> Plan:
@@ -82,6 +84,7 @@ def plan(items: Sequence[Item], *, uid: bool, modseq: bool) -> Plan:
         else:
             result.content.append(item)
             result.labels.append(item.label)
+    result.in_pieces = any(item.partial is not None for item in result.content)
     result.sets_seen = any(
         not item.peek if isinstance(item, Section) else not (item.peek or item.size_only) for item in result.content
     )
@@ -231,6 +234,19 @@ class Fetcher:
         if count < len(uids):
             self.missing = True
 
+    async def _messages(self, uids: Sequence[int]) -> AsyncIterator[Opened]:
+        """The messages; one that is read in pieces is opened once for all of them."""
+        pieces, alone = self.conv.pieces, len(uids) == 1
+        kept = pieces.find(self.selected, uids[0]) if alone else None
+        if kept is not None:
+            yield kept
+            return
+        async for uid, content in self._opened(uids):
+            message = Opened(uid, content)
+            if alone and self.plan.in_pieces:
+                pieces.keep(self.selected, message)
+            yield message
+
     async def _contents(self, batch: Sequence[int]) -> None:
         selected = self.selected
         heads = dict(zip(batch, zip(*self._picture_columns(batch), strict=True), strict=True))
@@ -244,8 +260,8 @@ class Fetcher:
         template = self._head()
         pending: list[Piece] = []
         size = 0
-        async for uid, content in self._opened([selected.uids[index] for index in batch]):
-            at = selected.index_of(uid)
+        async for message in self._messages([selected.uids[index] for index in batch]):
+            at = selected.index_of(message.uid)
             if at is None or (self.plan.meta and at not in metas):
                 continue
             head = template % heads[at]
@@ -253,7 +269,7 @@ class Fetcher:
                 head += (b" " if self.plan.picture else b"") + metas[at]
             space = b" " if self.plan.picture or self.plan.meta else b""
             pending.append(head)
-            for piece in self._sections(content, space):
+            for piece in self._sections(message, space):
                 if len(piece) >= LARGE:
                     self.conv.out.write(b"".join(pending))
                     pending.clear()
@@ -275,8 +291,8 @@ class Fetcher:
             self.conv.out.write(view[start : start + WRITE_CHUNK])
             await self.conv.out.drain()
 
-    def _sections(self, content: bytes | memoryview, space: bytes) -> Iterator[Piece]:
-        root: Part | None = None
+    def _sections(self, message: Opened, space: bytes) -> Iterator[Piece]:
+        content = message.content
         decoded: dict[tuple[int, ...], bytes | memoryview | UnknownEncoding | None] = {}
         for item, label in zip(self.plan.content, self.plan.labels, strict=True):
             yield space
@@ -284,14 +300,12 @@ class Fetcher:
             if isinstance(item, Section) and item.section == _RFC822["RFC822"]:
                 yield from _literal(label, _cut(memoryview(content), item.partial))
                 continue
-            if root is None:
-                root = scan(content)
             if isinstance(item, Section):
-                yield from _body_section(content, root, item, label)
+                yield from _body_section(content, message.root, item, label)
                 continue
             # Decoded once: two hundred pieces of one large part would hold up everybody for as many decodings.
             if item.part not in decoded:
-                decoded[item.part] = section.decoded(content, root, item.part)
+                decoded[item.part] = section.decoded(content, message.root, item.part)
             yield from self._binary(decoded[item.part], item, label)
 
     def _binary(self, data: bytes | memoryview | UnknownEncoding | None, item: Binary, label: bytes) -> Iterator[Piece]:

@@ -57,6 +57,8 @@ class Limits:
     # …of which one user, and all users of a tenant, may hold so much: a slow line holds a large message for hours.
     user_literals: float = 1 / 4
     tenant_literals: float = 1 / 2
+    # Octets of large messages that are kept opened while their clients read them in pieces, all connections together.
+    kept_pieces: int = 128 * 1024 * 1024
     # Octets received and not yet handled before reading pauses.
     read_ahead: int = 128 * 1024
 

@@ -22,6 +22,7 @@ from mailhost.imap.connection import Connection
 from mailhost.imap.conversation import Metrics
 from mailhost.imap.endpoint import Endpoint, Roster
 from mailhost.imap.limits import Gate, Limits, MemoryBudget
+from mailhost.imap.pieces import Pieces
 from mailhost.imap.store import Accounts
 
 # Seconds between two looks at all connections.
@@ -68,6 +69,7 @@ async def serve(
     connections = Roster()
     gate = Gate(limits, now=loop.time, key=os.urandom(32))
     budget = MemoryBudget(limits.literal_memory, (limits.user_literals, limits.tenant_literals))
+    pieces = Pieces(limits.kept_pieces)
     servers = []
     logins = loop.create_task(endedlogins.watch(accounts, connections, limits.login_look))
     try:
@@ -76,6 +78,7 @@ async def serve(
                 accounts=accounts,
                 gate=gate,
                 budget=budget,
+                pieces=pieces,
                 limits=limits,
                 metrics=metrics,
                 clock=clock,

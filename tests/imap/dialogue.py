@@ -31,6 +31,7 @@ from typing import Any
 from mailhost.imap.connection import Connection
 from mailhost.imap.endpoint import Endpoint, Roster
 from mailhost.imap.limits import Gate, Limits, MemoryBudget
+from mailhost.imap.pieces import Pieces
 from mailhost.imap.server import NoMetrics
 from tests.imap.memory import MemoryStore
 
@@ -99,6 +100,7 @@ def make_endpoint(store: Any, *, clock: Callable[[], datetime] | None = None, **
         "accounts": store,
         "gate": Gate(limits, now=loop.time, key=b"k" * 16),
         "budget": MemoryBudget(limits.literal_memory, (limits.user_literals, limits.tenant_literals)),
+        "pieces": Pieces(limits.kept_pieces),
         "limits": limits,
         "metrics": NoMetrics(),
         "clock": clock or Clock(),
