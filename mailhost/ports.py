@@ -266,5 +266,5 @@ class Tallied(StrEnum):
 class Metrics(Protocol):
     """Counters without user labels: a label is a reason, a verb, a code; never a name, an address or a host."""
 
-    def count(self, name: str, label: str = "") -> None:
-        """Add one."""
+    def count(self, name: str, label: str = "", amount: int = 1) -> None:
+        """Add so many."""

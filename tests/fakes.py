@@ -150,9 +150,9 @@ class CountedMetrics:
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
 
-    def count(self, name: str, label: str = "") -> None:
+    def count(self, name: str, label: str = "", amount: int = 1) -> None:
         COUNTERS[name]
-        self.counts[name, label] += 1
+        self.counts[name, label] += amount
 
 
 class MemoryLogins:

@@ -84,14 +84,14 @@ class Counters:
     # Counters of one label, kept because finding one anew costs more than adding to it.
     _labelled: dict[str, dict[str, Any]]
 
-    def count(self, name: str, label: str = "") -> None:
-        """Add one. Raises KeyError for a name that is not declared."""
+    def count(self, name: str, label: str = "", amount: int = 1) -> None:
+        """Add so many. Raises KeyError for a name that is not declared."""
         known = self._labelled[name]
         if label not in known:
             if label and (len(known) >= MAX_LABELS or not _LABEL.fullmatch(label)):
                 label = _OTHER
             known[label] = self._made[name].labels(label or "none")
-        known[label].inc()
+        known[label].inc(amount)
 
 
 @dataclass(frozen=True, slots=True)

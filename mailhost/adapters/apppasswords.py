@@ -61,7 +61,9 @@ async def behind(
     if found is None or not secret:
         return None
     address, number, *row = found
-    return Behind(number, secret, tuple(row)) if address == _normal(username) else None
+    # Most programs write it as it is stored.
+    right = username == address or _normal(username) == address
+    return Behind(number, secret, tuple(row)) if right else None
 
 
 async def still_good(readers: Readers, door: Door, ids: Collection[int], *, today: date) -> frozenset[int]:

@@ -63,7 +63,8 @@ class Changes:
 
     def poke(self) -> None:
         """Look now: this process itself has just written."""
-        self._poke.set()
+        if self._watchers or self._on_any:
+            self._poke.set()
 
     async def run(self) -> None:
         """Watch until cancelled. A database that is gone is waited for."""

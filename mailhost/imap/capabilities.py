@@ -114,6 +114,7 @@ def offered(situation: Situation) -> tuple[str, ...]:
     return tuple(told)
 
 
-def capabilities(situation: Situation) -> str:
+@lru_cache(maxsize=256)
+def capabilities(situation: Situation) -> bytes:
     """The capabilities of this moment, separated by spaces."""
-    return " ".join(offered(situation))
+    return " ".join(offered(situation)).encode("ascii")

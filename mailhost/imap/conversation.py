@@ -188,7 +188,7 @@ class Conversation:
 
     def capabilities(self) -> bytes:
         """The list of this moment."""
-        return capabilities(self.situation()).encode("ascii")
+        return capabilities(self.situation())
 
     def offers(self, capability: str) -> bool:
         """Whether a capability is advertised now."""

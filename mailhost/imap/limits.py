@@ -9,14 +9,18 @@ of them one source.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from weakref import WeakValueDictionary
 
 from mailhost.limits import FailedLogins
+
+# RFC 4291 §2.5.3 and §2.5.5.2.
+_LOOPBACK = bytes(15) + b"\x01"
+_IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,14 @@ class Limits:
 def source_of(address: str) -> str:
     """What counts as one source: an IPv4 address, an IPv6 /64; "" for what is neither (a local socket)."""
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+        if ":" not in address:
+            return inet_ntop(AF_INET, inet_pton(AF_INET, address))
+        octets = inet_pton(AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):  # a NUL inside is a ValueError
         return ""
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        if not parsed.is_loopback:
-            return str(ipaddress.IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
+    if octets.startswith(_IPV4_MAPPED):
+        return inet_ntop(AF_INET, octets[12:])
+    return inet_ntop(AF_INET6, octets if octets == _LOOPBACK else octets[:8] + bytes(8))
 
 
 def is_loopback(source: str) -> bool:

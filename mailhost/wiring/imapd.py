@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import Final
 
 from mailhost.adapters.imapstore import openers
 from mailhost.adapters.imapstore.accounts import DatabaseAccounts
@@ -14,6 +16,9 @@ from mailhost.ports import Metrics
 from mailhost.wiring.placing import country_of
 from mailhost.wiring.sealing import SEALING_THREADS, sealing_on
 from mailhost.wiring.surroundings import Surroundings, bound, now, run, stop_on_signals, workshop
+
+# Seconds between what is counted here and what the cell's metrics say.
+HAND_ON: Final = 1.0
 
 
 def run_imapd(around: Surroundings) -> None:
@@ -41,24 +46,39 @@ async def _imapd(around: Surroundings, helping: openers.ForkedOpeners | None) ->
                 *(Listener(each, around.tls(), clear_on_loopback=settings.imap_clear_on_loopback) for each in clear),
                 *(Listener(each, around.tls(), implicit=True) for each in over_tls),
             ]
-            await serve(
-                accounts,
-                listeners,
-                Limits(),
-                _ImapEvents(around.metrics),
-                stop_on_signals(),
-                clock=now,
-                ready=around.ready,
-            )
+            events = ImapEvents(around.metrics)
+            telling = asyncio.create_task(events.keep_handing_on())
+            await serve(accounts, listeners, Limits(), events, stop_on_signals(), clock=now, ready=around.ready)
             await book.settled()
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
 
 
-@dataclass(frozen=True, slots=True)
-class _ImapEvents:
-    """The IMAP engine's counters as labels of one metric."""
+class ImapEvents:
+    """The IMAP engine's counters as labels of one metric, handed on each second.
 
-    metrics: Metrics
+    Every command counts, and what counts for the whole cell takes a lock and writes to a file.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._counted: dict[str, int] = {}
 
     def count(self, event: str, amount: int = 1) -> None:
-        for _ in range(amount):
-            self.metrics.count("imap_events", event)
+        self._counted[event] = self._counted.get(event, 0) + amount
+
+    def hand_on(self) -> None:
+        """Tell the metrics what was counted since the last time."""
+        counted, self._counted = self._counted, {}
+        for event, amount in counted.items():
+            self._metrics.count("imap_events", event, amount)
+
+    async def keep_handing_on(self) -> None:
+        """Hand on each second until cancelled, and at the end."""
+        try:
+            while True:
+                await asyncio.sleep(HAND_ON)
+                self.hand_on()
+        finally:
+            self.hand_on()

@@ -18,7 +18,7 @@ from tests.adapters.conftest import Cell
 
 
 @pytest.fixture
-def readers(rows: None) -> Iterator[Readers]:
+def readers(transactional_db: None) -> Iterator[Readers]:
     made = Readers(2)
     yield made
     made.close()
@@ -67,7 +67,7 @@ async def test_a_question_that_nobody_waits_for_any_more_is_not_asked(readers: R
     assert asked == [2]
 
 
-async def test_after_the_end_there_are_no_answers_and_no_threads(rows: None) -> None:
+async def test_after_the_end_there_are_no_answers_and_no_threads(transactional_db: None) -> None:
     readers = Readers(2)
     await readers.run(thread)
     await asyncio.to_thread(readers.close)

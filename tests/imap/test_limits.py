@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailhost.imap.limits import Gate, Limits, Pace, is_loopback, source_of
 
@@ -37,6 +41,22 @@ def gate(clock: Clock | None = None, **limits: int) -> Gate:
 )
 def test_what_counts_as_one_source(address: str, source: str) -> None:
     assert source_of(address) == source
+
+
+@given(address=st.ip_addresses())
+def test_every_address_is_one_source(address: IPv4Address | IPv6Address) -> None:
+    source = source_of(str(address))
+    if address.version == 4 or address.is_loopback:
+        assert source == str(address.ipv4_mapped or address if address.version == 6 else address)
+    elif address.ipv4_mapped is None:
+        assert int(IPv6Address(source)) == int(address) >> 64 << 64
+    assert is_loopback(source) == address.is_loopback
+
+
+@given(address=st.text(alphabet="0123456789abcdef:.%\0 ", max_size=40))
+def test_no_address_raises(address: str) -> None:
+    source = source_of(address)
+    assert source_of(source) == source
 
 
 def test_loopback_and_local_sockets_are_this_machine() -> None:
