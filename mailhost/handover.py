@@ -50,6 +50,8 @@ class Handover:
             sender,
             Client("", self._hostname, "LMTP"),
             smtputf8=transaction.smtputf8,
+            # RFC 8689 §4.2.1: whoever forwards it from here must ask for it again.
+            requiretls=transaction.requiretls,
             recipients=[Recipient(address, routes)],
         )
         return _answer(await self._receiver.message(envelope, bytearray(content)))

@@ -10,6 +10,7 @@ import pytest
 
 from mailhost.deliver import Client, Envelope, Recipient
 from mailhost.forwarding import Arrived, ErrandLimits
+from mailhost.handover import Handover
 from mailhost.mailauth.arc import ArcStatus, verify
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim import verify as verify_dkim
@@ -17,12 +18,13 @@ from mailhost.mailauth.spf import Client as SpfClient
 from mailhost.mailauth.verdict import examine
 from mailhost.message.address import parse_address
 from mailhost.message.headers import read_headers
-from mailhost.outbox import Passing, TlsNeed
+from mailhost.outbox import Forward, Passing, TlsNeed
 from mailhost.outcomes import Reason, Verdict
 from mailhost.ports import StoreUnavailable
 from mailhost.reputation.judge import Ruling
 from mailhost.routing import RouteCache
 from mailhost.rules.rule import Rule, action, condition
+from mailhost.transport import Transaction
 from tests.mailauth.oracles import dkimpy, dkimpy_dns
 from tests.mailauth.people import ED25519, RSA, dns_of, signed
 from tests.people import ADA, BEN
@@ -250,6 +252,14 @@ async def test_what_nobody_judged_is_signed_and_not_vouched_for_and_without_from
 async def test_a_demand_for_tls_goes_along() -> None:
     post = Post(COPY)
     await send(post, signed(), requiretls=True)
+    assert post.waiting()[0][0].tls is TlsNeed.REQUIRED
+
+
+async def test_a_demand_for_tls_goes_along_from_mailbox_to_mailbox() -> None:
+    post = Post(COPY)
+    wanted = Transaction("cleo@example.no", (Forward("ada@example.is", "example.is"),), requiretls=True)
+    [answer] = await Handover(post.talk.house.receiver, HOST).send(wanted, MAIL)  # type: ignore[arg-type]
+    assert answer.accepted
     assert post.waiting()[0][0].tls is TlsNeed.REQUIRED
 
 

@@ -114,8 +114,7 @@ class Connection:
             # RFC 2920 §3.1: a host may ask for the content of a message that nobody gets; it gets a lone dot.
             await self._end_for_nobody(clock)
             return answers
-        await self._write_content(clock, content)
-        final = await self._reply(clock, self._timeouts.final)
+        final = await self._deliver(clock, content)
         return [final if answer.accepted else answer for answer in answers]
 
     async def _envelope(self, clock: asyncio.Timeout, commands: Sequence[str]) -> tuple[list[Answer], Answer | None]:
@@ -196,6 +195,34 @@ class Connection:
         if self._writer.is_closing():
             raise EOFError
         self._writer.write(data)
+
+    async def _deliver(self, clock: asyncio.Timeout, content: bytes) -> Answer:
+        """The content, and what the host says to it."""
+        if len(content) <= BLOCK:
+            await self._write_content(clock, content)
+            return await self._reply(clock, self._timeouts.final)
+        # A host that has had enough of a large message says so in the middle of it and hangs up. Who does not listen
+        # meanwhile hears of a lost connection alone, and sends it all again for days.
+        listening = asyncio.create_task(_read_reply(self._reader))
+        writing = asyncio.create_task(self._write_content(clock, content))
+        try:
+            await asyncio.wait({listening, writing}, return_when=asyncio.FIRST_COMPLETED)
+            if writing.done() and writing.exception() is None:
+                _wait(clock, self._timeouts.final)
+            elif not listening.done():
+                # What it said may still be on its way.
+                _wait(clock, self._timeouts.quit)
+            final, _ = await listening
+            if not writing.done() or writing.exception() is not None:
+                self.broken = True
+                if final.accepted:
+                    raise ConnectionFailed("not_smtp")
+            self.broken = self.broken or final.code == 421
+            return final
+        finally:
+            for task in (listening, writing):
+                task.cancel()
+            await asyncio.gather(listening, writing, return_exceptions=True)
 
     async def _write_content(self, clock: asyncio.Timeout, content: bytes) -> None:
         # RFC 5321 §4.5.2: a period that begins a line is doubled.
@@ -325,7 +352,8 @@ async def _read_reply(reader: asyncio.StreamReader) -> tuple[Answer, list[str]]:
         lines.append(found[3].decode("ascii", "replace"))
         if found[2] != b"-":
             break
-    enhanced = _ENHANCED.match(lines[-1])
+    # RFC 2034 §4 wants it on every line; some hosts write it on the first alone.
+    enhanced = next(filter(None, map(_ENHANCED.match, lines)), None)
     code = int(found[1])
     words = " ".join(_ENHANCED.sub("", text, count=1) for text in lines)
     status = enhanced[1] if enhanced and enhanced[1][0] == str(code)[0] else ""

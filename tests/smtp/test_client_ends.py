@@ -1,0 +1,85 @@
+"""Transactions that end early: a host that closes, or has had enough in the middle of a large message."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mailhost.mxwalk import Target
+from mailhost.smtp.client import BLOCK, connect
+from mailhost.transport import ConnectionFailed
+from tests.smtp.test_client import ANY, LETTER, QUICK, Script, talk, transaction
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
+async def test_a_host_that_closes_says_so_at_any_moment_and_refuses_nothing(stage: str) -> None:
+    script = Script(**{stage: "421 4.3.2 going down\r\n"})
+    link, server = await talk(script)
+    answers = await link.send(transaction("cleo@other.test", "mo@other.test"), LETTER)
+    assert [(one.code, one.permanent) for one in answers] == [(421, False)] * 2
+    assert link.broken, "the next message needs another connection"
+    await link.close()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "permanent"), [("552 5.3.4 too large\r\n", True), ("452 4.3.1 full\r\n", False), ("250 kept\r\n", None)]
+)
+async def test_a_host_that_has_had_enough_of_a_large_message_is_heard(said: str, *, permanent: bool | None) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        for answer in ("250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"):
+            await reader.readline()
+            writer.write(answer.encode())
+        await reader.readexactly(100_000)
+        writer.write(said.encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = Target("mx.other.test", "127.0.0.1", server.sockets[0].getsockname()[1])
+    link = await connect(target, ANY, helo="x", tls=None, timeouts=QUICK)
+    if permanent is None:
+        with pytest.raises(ConnectionFailed):
+            await link.send(transaction(), b"x" * 9_000_000)
+    else:
+        [answer] = await link.send(transaction(), b"x" * 9_000_000)
+        assert answer.permanent is permanent
+    assert link.broken
+    await link.close()
+    server.close()
+
+
+async def test_large_content_arrives_whole_and_the_next_message_goes_over_the_same_connection() -> None:
+    script = Script(EHLO="250 mx.other.test\r\n")
+    link, server = await talk(script)
+    for size in (BLOCK, BLOCK + 1, 3 * BLOCK):
+        [answer] = await link.send(transaction(), b"x" * size)
+        assert answer.accepted
+        assert len(script.content) == size + len(b"\r\n.\r\n")
+    assert not link.broken
+    await link.close()
+    server.close()
+
+
+async def test_a_host_that_dies_in_the_middle_of_the_content_says_nothing_about_the_message() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        for answer in (b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readexactly(10)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = Target("mx.other.test", "127.0.0.1", server.sockets[0].getsockname()[1])
+    link = await connect(target, ANY, helo="x", tls=None, timeouts=QUICK)
+    with pytest.raises(ConnectionFailed) as failed:
+        await link.send(transaction(), LETTER + b"x" * 4_000_000)
+    assert failed.value.reason in {"closed", "unreachable"}
+    assert link.broken
+    await link.close()
+    server.close()
