@@ -21,6 +21,10 @@ from typing import Final
 
 from mailhost.deliver import Envelope
 from mailhost.forwarding import Arrived, ErrandLimits
+from mailhost.mailauth.dkim import passes
+from mailhost.mailauth.dkim_signature import at_or_below
+from mailhost.mailauth.spf import SpfResult
+from mailhost.mailauth.verdict import Findings
 from mailhost.message.address import Address
 from mailhost.message.charsets import visible
 from mailhost.message.dates import format_date
@@ -38,6 +42,7 @@ MAX_REFERENCES: Final = 20
 class Silent(StrEnum):
     """Why an answer that should be given is not; the value is also the label of a metric."""
 
+    SENDER_DENIED = "sender_denied"  # by the domain in its name: the answer would go to somebody else
     ANSWERED_LATELY = "answered_lately"
     OVER_LIMIT = "answers_over_limit"
     NO_MEMORY = "no_memory"
@@ -74,6 +79,8 @@ class Answerer:
         why = answers(wish, sender, headers, own, junk=junk, today=now.astimezone(UTC).date())
         if why is not Why.ANSWER or sender is None:
             return why
+        if message.found is not None and _is_denied(message.found, sender):
+            return Silent.SENDER_DENIED
         try:
             silent = await self._silent(route, sender, wish, now)
             if silent is not None:
@@ -121,6 +128,18 @@ class Answerer:
             ),
             now=now,
         )
+
+
+def _is_denied(found: Findings, sender: Address) -> bool:
+    """Whether the domain of the envelope sender says that this was not sent by it, and did not sign it either.
+
+    An answer to a name that somebody else took is mail that nobody asked for, and we are its sender.
+    """
+    if found.spf.result not in {SpfResult.FAIL, SpfResult.SOFTFAIL}:
+        return False
+    # Mail that was forwarded comes from another host, and is signed by the domain it began at.
+    signers = [one.domain for one in passes(found.dkim)]
+    return not any(at_or_below(sender.domain, signer) or at_or_below(signer, sender.domain) for signer in signers)
 
 
 def written(wish: Away, name: Address, sender: Address, headers: Headers, *, message_id: str, now: datetime) -> bytes:

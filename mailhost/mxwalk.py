@@ -26,6 +26,9 @@ from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, DnsFailure, Mx, NoDat
 MAX_EXCHANGERS: Final = 10
 MAX_ADDRESSES: Final = 20
 
+# RFC 6052 §2.1: the well-known prefix; the last four octets are an IPv4 address.
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -158,6 +161,14 @@ def by_relay(relay: tuple[Target, ...], found: Walk) -> Walk:
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether another host on the internet can have this address."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_global and not address.is_multicast
+    """Whether another host on the internet can have this address; what stands for an IPv4 address counts as that."""
+    inner = _inner(address) if isinstance(address, ipaddress.IPv6Address) else None
+    found = inner or address
+    return found.is_global and not found.is_multicast
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a translator would go to: mapped, behind 6to4 (RFC 3056 §2), or behind NAT64."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour

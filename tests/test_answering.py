@@ -13,14 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhost.answering import written
+from mailhost.answering import Answerer, written
 from mailhost.deliver import Client, Envelope, Recipient
-from mailhost.forwarding import ErrandLimits
+from mailhost.forwarding import Arrived, ErrandLimits
+from mailhost.mailauth.arc import NO_CHAIN
+from mailhost.mailauth.dkim import DkimResult, DkimStatus
+from mailhost.mailauth.dmarc import DmarcResult, DmarcStatus
+from mailhost.mailauth.spf import SpfOutcome, SpfResult
+from mailhost.mailauth.verdict import Findings
 from mailhost.message.address import parse_address
 from mailhost.message.headers import Headers
 from mailhost.outbox import TlsNeed
 from mailhost.ports import StoreUnavailable
-from mailhost.rules.away import Away
+from mailhost.rules.away import Away, Why
 from mailhost.rules.rule import Rule, action, condition
 from mailhost.rules.standing import Standing, from_text, to_text
 from tests.people import ADA, NOW
@@ -67,6 +72,33 @@ async def test_an_answer_travels_as_safely_as_what_it_answers() -> None:
     envelope = Envelope(parse_address("cleo@example.no"), client, recipients=to, requiretls=True)
     assert (await at.talk.house.receiver.message(envelope, bytearray(MAIL))).code == 250
     assert at.waiting()[0][0].tls is TlsNeed.REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("spf", "signers", "answered"),
+    [
+        (SpfResult.PASS, [], True),
+        (SpfResult.NONE, [], True),
+        (SpfResult.FAIL, [], False),
+        (SpfResult.SOFTFAIL, ["bank.example"], False),
+        (SpfResult.FAIL, ["example.no"], True),
+        (SpfResult.FAIL, ["mail.example.no"], True),
+    ],
+)
+async def test_a_name_that_somebody_took_is_not_answered(spf: SpfResult, signers: list[str], *, answered: bool) -> None:
+    at = post()
+    made = Answerer(queue=at.outbox, memory=at.memory, counts=at.counts, limits=ErrandLimits(), key=b"a" * 32)
+    sender = parse_address("cleo@example.no")
+    found = Findings(
+        SpfOutcome(spf, "example.no"),
+        tuple(DkimResult(DkimStatus.PASS, signer) for signer in signers),
+        NO_CHAIN,
+        DmarcResult(DmarcStatus.NONE, "example.no"),
+    )
+    message = Arrived(Envelope(sender, Client("192.0.2.25", "mail.example.no", "ESMTPS")), MAIL, found)
+    why = await made.answer(ADA, parse_address(ADA.address), message, AWAY, junk=False, now=at.now)
+    assert (why is Why.ANSWER) is answered
+    assert bool(at.waiting()) is answered
 
 
 async def test_after_its_days_and_for_a_new_answer_somebody_is_answered_again() -> None:

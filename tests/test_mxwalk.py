@@ -121,10 +121,16 @@ async def test_a_zone_of_many_hosts_is_bounded() -> None:
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "100.64.0.1", "::1", "::",
-     "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"],
+     "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+     "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::1", "2002:a00:1::"],
 )  # fmt: skip
 def test_addresses_that_are_no_other_host(address: str) -> None:
     assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1", "64:ff9b::5db8:d70e", "2002:5db8:d70e::1"])
+def test_addresses_that_may_be_another_host(address: str) -> None:
+    assert is_public(ip_address(address))
 
 
 RELAY, HOST = Target("relay.test", "93.184.215.99", 587), Target("mx.other.test", "93.184.215.14")
