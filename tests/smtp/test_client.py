@@ -305,9 +305,9 @@ STARTTLS = EHLO.replace("250 SMTPUTF8", "250 STARTTLS")
 class Authority:
     """A host certificate for mx.other.test, and clients that trust its authority, or not."""
 
-    def __init__(self, name: str = "mx.other.test") -> None:
+    def __init__(self, name: str = "mx.other.test", key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
         self._authority = trustme.CA()
-        issued = self._authority.issue_cert(name)
+        issued = self._authority.issue_cert(name, key_type=key_type)
         self.server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         issued.configure_cert(self.server)
         pems = [*issued.cert_chain_pems, self._authority.cert_pem]

@@ -1,15 +1,17 @@
-"""Transactions that end early: a host that closes, or has had enough in the middle of a large message."""
+"""Hosts as they are: that close early, have had enough in the middle of a large message, or know only old ciphers."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
+import trustme
 
 from mailhost.mxwalk import Target
 from mailhost.smtp.client import BLOCK, connect
 from mailhost.transport import ConnectionFailed
-from tests.smtp.test_client import ANY, LETTER, QUICK, Script, talk, transaction
+from tests.smtp.test_client import ANY, BY_AUTHORITIES, LETTER, QUICK, Authority, Script, talk, transaction
 
 pytestmark = pytest.mark.journey
 
@@ -83,3 +85,16 @@ async def test_a_host_that_dies_in_the_middle_of_the_content_says_nothing_about_
     assert link.broken
     await link.close()
     server.close()
+
+
+async def test_an_old_host_gets_mail_by_what_it_knows_and_no_policy_is_kept_so() -> None:
+    authority = Authority("mx.other.test", key_type=trustme.KeyType.RSA)
+    authority.server.maximum_version = ssl.TLSVersion.TLSv1_2
+    authority.server.set_ciphers("ECDHE-RSA-AES256-SHA")
+    link, server = await talk(authority.script(), authority.client())
+    assert link.secure
+    await link.close()
+    server.close()
+    with pytest.raises(ConnectionFailed) as failed:
+        await talk(authority.script(), authority.client(), BY_AUTHORITIES)
+    assert failed.value.result is not None
