@@ -22,7 +22,7 @@ from mailhost.imap.sequence import (
 from mailhost.imap.store import SYSTEM_FLAGS, Copied, FlagOp, NoSuchFolder
 from mailhost.imap.tokens import BadCommand
 
-# Messages whose flags are changed in one transaction; larger sets let others have a turn in between.
+# Messages whose flags are changed and told at a time; larger sets let others have a turn in between.
 STORE_BATCH = 10_000
 # A keyword travels in every FLAGS response of the folder.
 MAX_KEYWORD = 100

@@ -298,16 +298,16 @@ class Folder(Protocol):
         unchanged_since: int | None,
         now: datetime,
     ) -> StoreResult:
-        """Change flags in one transaction; unknown keywords are created. Raises TooMany, TryLater."""
+        """Change flags, of very many messages in turns; unknown keywords are created. Raises TooMany, TryLater."""
 
     async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
         """Remove \\Deleted messages (only of `uids` when given): uids removed, new HIGHESTMODSEQ."""
 
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
-        """Copy in one transaction, all or nothing. Raises NoSuchFolder (answered TRYCREATE), OverQuota."""
+        """Copy, all or nothing. Raises NoSuchFolder (answered TRYCREATE), OverQuota."""
 
     async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
-        """Move in one transaction; second value is the source's new HIGHESTMODSEQ (RFC 6851)."""
+        """Move, each message in one step; second value is the source's new HIGHESTMODSEQ (RFC 6851)."""
 
     def watch(self, notify: Callable[[], None]) -> Callable[[], None]:
         """Call `notify` (on the event loop) soon after anyone changes this folder; returns the off switch."""

@@ -42,7 +42,11 @@ async def test_many_messages_are_copied_moved_and_expunged_in_turns(cell: Cell, 
     assert highest == modseq + 3
     assert list(await folder.vanished_since(modseq)) == [(2, 2), (4, 4), (6, 10)]
     trash = await ada.open("Trash")
-    await trash.store_flags(list(range(2, 9)), FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
+    stored = await trash.store_flags(
+        list(range(2, 9)), FlagOp.ADD, ["\\Deleted", "work"], unchanged_since=None, now=NOW
+    )
+    assert [uid for uid, *_ in stored.changed] == list(range(2, 9))
+    assert stored.keywords == ("work",)
     assert (await trash.expunge([2, 3, 4, 5], now=NOW))[0] == [2, 3, 4, 5]
     assert (await trash.expunge(None, now=NOW))[0] == [6, 7, 8]
     assert (await trash.expunge(None, now=NOW))[0] == []

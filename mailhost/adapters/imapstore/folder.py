@@ -154,17 +154,14 @@ class DatabaseFolder:
         unchanged_since: int | None,
         now: datetime,  # noqa: ARG002  # part of the interface; flags carry no time here
     ) -> StoreResult:
-        work = partial(
-            changing.store_flags,
-            folder_id=self._id,
-            uids=uids,
-            op=op,
-            flags=flags,
-            unchanged_since=unchanged_since,
-        )
-        result = await self._change(work)
-        self._keywords = result.keywords
-        return result
+        work = partial(changing.store_flags, folder_id=self._id, op=op, flags=flags, unchanged_since=unchanged_since)
+        changed: list[tuple[int, int, int]] = []
+        modified: list[int] = []
+        async for result in turns(self._change, [partial(work, uids=lot) for lot in lots_of(uids)]):
+            changed += result.changed
+            modified += result.modified
+            self._keywords = result.keywords
+        return StoreResult(changed, modified, self._keywords)
 
     async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
         return await self._remove(partial(changing.expunge, folder_id=self._id, today=now), uids)
