@@ -57,8 +57,14 @@ def _get(tokens: Tokens) -> GetMetadata:
 
 def _entries(tokens: Tokens) -> list[str]:
     if tokens.peek(b"("):
-        return tokens.listed(lambda: _entry(tokens), empty=False)
-    return [_entry(tokens)]
+        return tokens.listed(lambda: _asked(tokens), empty=False)
+    return [_asked(tokens)]
+
+
+def _asked(tokens: Tokens) -> str:
+    """An entry, or one of the two that all others lie below: with DEPTH that asks for everything."""
+    name = _path(tokens)
+    return name if name in ("/private", "/shared") else _checked(name)
 
 
 def _option(tokens: Tokens) -> tuple[str, int]:
@@ -78,7 +84,14 @@ def _option(tokens: Tokens) -> tuple[str, int]:
 
 def _entry(tokens: Tokens) -> str:
     """RFC 5464 §3.2: a path below /private or /shared, the same in any case."""
-    name = tokens.astring().decode("latin-1").lower()
+    return _checked(_path(tokens))
+
+
+def _path(tokens: Tokens) -> str:
+    return tokens.astring().decode("latin-1").lower()
+
+
+def _checked(name: str) -> str:
     if len(name) > MAX_ENTRY_NAME or _ENTRY.fullmatch(name) is None:
         raise BadCommand("An entry is a path below /private or /shared without * and %")
     return name

@@ -7,6 +7,7 @@ return a `Reply`, the tagged answer. They write untagged responses to `out` on t
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -126,8 +127,8 @@ class Conversation:
     compressed: bool = False
     ended: bool = False
     tag: bytes = b""  # of the running command
-    # SEARCHRES: UIDs of the last saved search (RFC 5182).
-    saved: list[int] = field(default_factory=list)
+    # SEARCHRES: UIDs of the last saved search (RFC 5182), four octets each: it may be a whole folder.
+    saved: array[int] = field(default_factory=lambda: array("I"))
     notifier: Notifier | None = None
     # Folders made in this connection; see session_folders.
     made: set[str] = field(default_factory=set)
@@ -303,7 +304,7 @@ class Conversation:
     async def unselect(self) -> None:
         """Leave the selected folder, if there is one."""
         selected, self.selected = self.selected, None
-        self.saved = []
+        self.saved = array("I")
         if selected is not None:
             self.pieces.forget(selected)
             await selected.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -214,7 +215,7 @@ class Session:
             return bad(error.text, code)
         if error.saves:
             # RFC 5182 §2.1: a search that is answered NO leaves nothing saved.
-            self.conv.saved = []
+            self.conv.saved = array("I")
         # RFC 9051 §6.4.4: the command is right, only its charset is not known.
         return no(error.text, code)
 

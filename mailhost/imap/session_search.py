@@ -5,6 +5,7 @@ RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 5256, RFC 5267 §3.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from mailhost.imap import commands_messages as commands
@@ -29,7 +30,7 @@ async def search(conv: Conversation, command: commands.Search) -> Reply:
     except StoreError:
         if program.returns is not None and "SAVE" in program.returns:
             # RFC 5182 §2.1: a search that fails leaves nothing saved.
-            conv.saved = []
+            conv.saved = array("I")
         raise
     returns = program.returns
     if returns is None and not conv.rev2:
@@ -76,7 +77,7 @@ def _extended(conv: Conversation, found: Sequence[int], returns: frozenset[str],
         # RFC 4731 §3.2 and RFC 5182 §2.4: only the ends are looked at, for MODSEQ and for SAVE.
         told = sorted({found[0] if "MIN" in returns else found[-1], found[-1] if "MAX" in returns else found[0]})
     if "SAVE" in returns:
-        conv.saved = [conv.folder.uids[index] for index in told]
+        conv.saved = array("I", [conv.folder.uids[index] for index in told])
         if returns == {"SAVE"}:
             return
     items = extended_items(numbers_of(conv, found, uid=uid), returns)
@@ -117,7 +118,7 @@ async def sort(conv: Conversation, command: Sort) -> Reply:
         conv.untagged(b" ".join([b"SORT", *(b"%d" % number for number in numbers)]))
     else:
         if "SAVE" in command.returns:
-            conv.saved = sorted(conv.folder.uids[index] for index in found)
+            conv.saved = array("I", sorted(conv.folder.uids[index] for index in found))
         # RFC 5182 §2.1: who asks for SAVE alone is told nothing.
         if command.returns != {"SAVE"}:
             items = extended_items(numbers, command.returns or frozenset({"ALL"}))
