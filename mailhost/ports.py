@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -243,15 +243,23 @@ class WishCounts(Protocol):
         """Count one. Raises StoreUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """One message to count: who sends, its recipients as digests, each once, the usual limits, the day (UTC)."""
+
+    account: Account
+    digests: Collection[bytes]
+    allowed: Allowance
+    day: date
+
+
 class Tally(Protocol):
     """How many recipients were written to today. Recipients are known as keyed hashes only, and for a time.
 
     An operator's own limit of a mailbox or a tenant goes before the usual ones that `count` is given.
     """
 
-    async def count(
-        self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
-    ) -> Tallied:
+    async def count(self, counting: Counting) -> Tallied:
         """Count all of them, or none when that would pass a limit. Raises StoreUnavailable."""
 
 

@@ -1,6 +1,6 @@
 """Signing what leaves: the last step before the queue, whoever puts mail into it (RFC 6376 §5).
 
-`SigningQueue` is a `Queue` in front of another. It signs with every key of the author's domain, so that DMARC finds a
+`SigningQueue` is a queue in front of another. It signs with every key of the author's domain, so that DMARC finds a
 signature of the domain that the reader sees; where the author is elsewhere (mail that somebody here passes on), with
 those of the envelope sender's. A domain's keys sign for its own tenant and for nobody else, and a domain that is not
 hosted here has none. Without keys a message leaves unsigned: signatures are a proof, not a condition.
@@ -24,6 +24,7 @@ from mailhost.message.address import BadAddress, parse_address
 from mailhost.message.headers import read_headers
 from mailhost.message.submitted import authors
 from mailhost.outbox import Outgoing, Queue
+from mailhost.ports import Counting, Tallied
 
 # Above this the hash of the body would keep other sessions waiting.
 LARGE = 128 * 1024
@@ -36,19 +37,31 @@ class SigningKeys(Protocol):
         """Those of a domain of this tenant, () for every other domain. Raises StoreUnavailable."""
 
 
-class SigningQueue:
-    """`outbox.Queue` that signs what it passes on."""
+class Entrance(Queue, Protocol):
+    """The queue as whoever hands in for a login sees it."""
 
-    def __init__(self, queue: Queue, keys: SigningKeys) -> None:
+    async def put_counted(self, message: Outgoing, counting: Counting, *, now: datetime) -> Tallied:
+        """As `put`, and count it, in one step: both or, where that would pass a limit, neither."""
+
+
+class SigningQueue:
+    """`Entrance` that signs what it passes on."""
+
+    def __init__(self, queue: Entrance, keys: SigningKeys) -> None:
         self._queue = queue
         self._keys = keys
 
     async def put(self, message: Outgoing, *, now: datetime) -> None:
+        await self._queue.put(await self._signed(message, now), now=now)
+
+    async def put_counted(self, message: Outgoing, counting: Counting, *, now: datetime) -> Tallied:
+        return await self._queue.put_counted(await self._signed(message, now), counting, now=now)
+
+    async def _signed(self, message: Outgoing, now: datetime) -> Outgoing:
         for domain in _domains(message):
             if keys := await self._keys.signing(message.tenant_id, domain):
-                message = replace(message, content=await _signed(message.content, keys, now))
-                break
-        await self._queue.put(message, now=now)
+                return replace(message, content=await _signed(message.content, keys, now))
+        return message
 
 
 async def _signed(content: bytes, keys: Sequence[SigningKey], now: datetime) -> bytes:

@@ -23,7 +23,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mailhost.deliver import LARGE, Envelope, Recipient
 from mailhost.limits import SmtpLimits
@@ -33,11 +33,12 @@ from mailhost.message.headers import Headers, read_headers, with_fields
 from mailhost.message.sealedform import is_sealed
 from mailhost.message.submitted import authors, prepared
 from mailhost.message.trace import received
-from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
+from mailhost.outbox import Forward, Outgoing, TlsNeed
 from mailhost.outcomes import Outcome, Reason, outcome
 from mailhost.ports import (
     Account,
     Allowance,
+    Counting,
     Grants,
     LostAnswers,
     MailboxState,
@@ -50,6 +51,7 @@ from mailhost.ports import (
 from mailhost.receive import Receiver, check_header
 from mailhost.reputation.memory import written_digest
 from mailhost.routing import NotLocal, RouteCache, Routes
+from mailhost.signing import Entrance
 
 _TALLIED = {
     Tallied.OK: Reason.OK,
@@ -67,7 +69,7 @@ class Submitter:
         hostname: str,
         routes: RouteCache,
         receiver: Receiver,
-        queue: Queue,
+        queue: Entrance,
         tally: Tally,
         grants: Grants,
         lost_answers: LostAnswers,
@@ -160,9 +162,6 @@ class Submission:
             if await self._came_before(envelope, content):
                 return outcome(Reason.QUEUED)
             reason = await self._may_write(read_headers(content))
-            if reason is Reason.OK:
-                digests = {at.digest(self._account, recipient.address) for recipient in envelope.recipients}
-                reason = _TALLIED[await at.tally.count(self._account, digests, at.allowance, now=now)]
             if reason is not Reason.OK:
                 return outcome(reason)
             text, wishes = without_wishes(prepared(content, message_id=f"{opaque_id}@{self.domain}", date=now))
@@ -170,7 +169,7 @@ class Submission:
             outgoing = self._outgoing(envelope, text, opaque_id, now)
             consent, link = Wish.CONSENT in wishes, Wish.LINK in wishes
             outgoing = replace(outgoing, sealed=sealed, consent=consent, link=link)
-            return await self._hand_over(envelope, text, outgoing)
+            return outcome(await self._hand_over(envelope, text, outgoing))
         except StoreFull:
             return outcome(Reason.STORE_FULL)
         except StoreUnavailable:
@@ -195,20 +194,25 @@ class Submission:
             return await asyncio.to_thread(self._with.submitted, self._account, envelope, content)
         return self._with.submitted(self._account, envelope, content)
 
-    async def _hand_over(self, envelope: Envelope, text: bytes, outgoing: Outgoing) -> Outcome:
+    async def _hand_over(self, envelope: Envelope, text: bytes, outgoing: Outgoing) -> Reason:
         at, local = self._with, _local(envelope)
-        if local.recipients:
-            found = await at.receiver.message(local, bytearray(text))
-            if found.reason is not Reason.OK:
-                return found
-        if outgoing.recipients:
-            try:
-                await at.queue.put(outgoing, now=at.now())
-            except (StoreFull, StoreUnavailable):
-                if local.recipients:
-                    await at.receiver.answer_lost(local, bytearray(text))
-                raise
-        return outcome(Reason.OK if local.recipients and not outgoing.recipients else Reason.QUEUED)
+        now = at.now()
+        digests = {at.digest(self._account, recipient.address) for recipient in envelope.recipients}
+        counting = Counting(self._account, digests, at.allowance, now.astimezone(UTC).date())
+        if not local.recipients:
+            reason = _TALLIED[await at.queue.put_counted(outgoing, counting, now=now)]
+            return Reason.QUEUED if reason is Reason.OK else reason
+        reason = _TALLIED[await at.tally.count(counting)]
+        if reason is Reason.OK:
+            reason = (await at.receiver.message(local, bytearray(text))).reason
+        if reason is not Reason.OK or not outgoing.recipients:
+            return reason
+        try:
+            await at.queue.put(outgoing, now=at.now())
+        except (StoreFull, StoreUnavailable):
+            await at.receiver.answer_lost(local, bytearray(text))
+            raise
+        return Reason.QUEUED
 
     def _outgoing(self, envelope: Envelope, text: bytes, opaque_id: str, now: datetime) -> Outgoing:
         client = envelope.client

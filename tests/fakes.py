@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing
 from mailhost.ports import (
     Account,
-    Allowance,
+    Counting,
     Delivery,
     Found,
     HostedDomain,
@@ -191,11 +191,10 @@ class MemoryTally:
         self.known: set[tuple[int, bytes]] = set()
         self.young_until: dict[int, date] = {}  # by tenant
 
-    async def count(
-        self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
-    ) -> Tallied:
-        box, tenant = (account.mailbox_id, now.date()), (account.tenant_id, now.date())
-        if allowed.young is not None and self.young_until.get(account.tenant_id, date.min) >= now.date():
+    async def count(self, counting: Counting) -> Tallied:
+        account, digests, allowed, day = counting.account, counting.digests, counting.allowed, counting.day
+        box, tenant = (account.mailbox_id, day), (account.tenant_id, day)
+        if allowed.young is not None and self.young_until.get(account.tenant_id, date.min) >= day:
             allowed = allowed.young
         new = {(account.mailbox_id, digest) for digest in digests} - self.known
         if self.counts[box] + len(digests) > allowed.mailbox or self.tenants[tenant] + len(digests) > allowed.tenant:
@@ -225,7 +224,8 @@ class _Queued:
 class MemoryOutbox:
     """The queue in dictionaries. `failure` is raised by `put` when set."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: MemoryTally | None = None) -> None:
+        self.tally = tally or MemoryTally()
         self.items: dict[int, _Queued] = {}
         self.claims: dict[bytes, datetime] = {}
         self.failures: Counter[bytes] = Counter()
@@ -267,6 +267,14 @@ class MemoryOutbox:
                 seed=f"{self._next:064x}",
             )
             self.items[item.id] = _Queued(item, message.content, now)
+
+    async def put_counted(self, message: Outgoing, counting: Counting, *, now: datetime) -> Tallied:
+        if self.failure is not None:
+            raise self.failure
+        found = await self.tally.count(counting)
+        if found is Tallied.OK:
+            await self.put(message, now=now)
+        return found
 
     async def claim(
         self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True

@@ -13,6 +13,7 @@ from mailhost.mailauth.dkim_key import Algorithm, key_record, new_key
 from mailhost.mailauth.dkim_signing import SigningKey
 from mailhost.mailauth.resolver import Txt
 from mailhost.outbox import Forward, Outgoing
+from mailhost.ports import Account, Allowance, Counting, Tallied
 from mailhost.signing import LARGE, SigningQueue
 from tests.fakedns import FakeDns
 
@@ -42,6 +43,10 @@ class Put:
     async def put(self, message: Outgoing, *, now: datetime) -> None:
         self.got.append(message)
 
+    async def put_counted(self, message: Outgoing, counting: Counting, *, now: datetime) -> Tallied:
+        self.got.append(message)
+        return Tallied.TOO_MANY
+
 
 async def signed(content: bytes, *, sender: str = "ada@example.is", tenant: int = 7) -> bytes:
     queue = Put()
@@ -54,6 +59,15 @@ async def signed(content: bytes, *, sender: str = "ada@example.is", tenant: int 
 
 def mail(author: str = "Ada <ada@example.is>", body: bytes = b"High at noon.\r\n") -> bytes:
     return f"From: {author}\r\nTo: cleo@other.test\r\nSubject: Tides\r\n\r\n".encode() + body
+
+
+async def test_what_is_counted_on_its_way_is_signed_as_well() -> None:
+    queue = Put()
+    message = Outgoing("0" * 32, 7, 1, "ada@example.is", (Forward("cleo@other.test", "other.test"),), mail())
+    counting = Counting(Account(1, 7, "ada@example.is", 1), [b"c" * 16], Allowance(), NOW.date())
+    found = await SigningQueue(queue, MemoryKeys((7, "example.is"))).put_counted(message, counting, now=NOW)
+    assert found is Tallied.TOO_MANY
+    assert queue.got[0].content.startswith(b"DKIM-Signature:")
 
 
 @pytest.mark.parametrize("body", [b"High at noon.\r\n", b"High at noon.\r\n" * (LARGE // 10)])

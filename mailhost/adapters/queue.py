@@ -44,9 +44,10 @@ from mailhost.adapters.queuerows import (
     overdue_items,
 )
 from mailhost.adapters.sweep import remove_strays
+from mailhost.adapters.tally import count_all
 from mailhost.adapters.writer import Writer
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing, Passing, TlsNeed
-from mailhost.ports import StoreUnavailable
+from mailhost.ports import Counting, StoreUnavailable, Tallied
 from mailhost.seal import CannotOpen, CellBox
 
 # A destination without items is looked at when something is put into the queue for it.
@@ -84,6 +85,17 @@ class DatabaseQueue:
         return destination_digest(domain, self._key)
 
     async def put(self, message: Outgoing, *, now: datetime) -> None:
+        arrival = await self._arrival(message, now)
+        await self._writer.together(insert, arrival, weight=len(arrival.content))
+
+    async def put_counted(self, message: Outgoing, counting: Counting, *, now: datetime) -> Tallied:
+        arrival = await self._arrival(message, now)
+        found = await self._writer.together(_insert_counted, (arrival, counting), weight=len(arrival.content))
+        if found is not Tallied.OK and arrival.blob:
+            await asyncio.to_thread(self._blobs.remove, arrival.blob)
+        return found
+
+    async def _arrival(self, message: Outgoing, now: datetime) -> Arrival:
         # What is to leave later counts as queued then: its end and its key are five and six days from there.
         now = max(now, message.hold_until or now)
         domains: dict[str, list[Forward]] = {}
@@ -96,22 +108,18 @@ class DatabaseQueue:
         blob = ""
         if len(content) >= BLOB_FROM:
             blob, content = await self._put_aside(content, now), b""
-        await self._writer.together(
-            insert,
-            Arrival(
-                self._cell,
-                message.tenant_id,
-                message.mailbox_id,
-                message.opaque_id,
-                now,
-                content,
-                blob,
-                tuple(
-                    (self.digest(domain), seal_envelope(box, message, forwards, now, secrets.token_hex(SEED_SIZE)))
-                    for domain, forwards in domains.items()
-                ),
+        return Arrival(
+            self._cell,
+            message.tenant_id,
+            message.mailbox_id,
+            message.opaque_id,
+            now,
+            content,
+            blob,
+            tuple(
+                (self.digest(domain), seal_envelope(box, message, forwards, now, secrets.token_hex(SEED_SIZE)))
+                for domain, forwards in domains.items()
             ),
-            weight=len(content),
         )
 
     async def _put_aside(self, content: bytes, now: datetime) -> str:
@@ -301,6 +309,13 @@ class DatabaseQueue:
             cursor.execute(sql, adapted)
 
         await self._writer.change(work)
+
+
+def _insert_counted(cursor: Cursor, calls: Sequence[tuple[Arrival, Counting]]) -> list[Tallied]:
+    """Put those messages into the queue that pass no limit."""
+    answers = count_all(cursor, [counting for _, counting in calls])
+    insert(cursor, [one for (one, _), answer in zip(calls, answers, strict=True) if answer is Tallied.OK])
+    return answers
 
 
 async def _aside[T](size: int, work: Callable[[CellBox, str, bytes], T], box: CellBox, about: str, data: bytes) -> T:

@@ -7,14 +7,14 @@ is read at once, each message is counted in turn, and what came of it is written
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, NamedTuple, Self
 
 from mailhost.adapters.database import ROWS_TOGETHER, Cursor, change_together, listed, one_of
 from mailhost.adapters.writer import Writer
-from mailhost.ports import Account, Allowance, Tallied
+from mailhost.ports import Counting, Tallied
 
 # Somebody not written to for half a year is new again.
 KEPT: Final = timedelta(days=180)
@@ -28,20 +28,8 @@ class DatabaseTally:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def count(
-        self, account: Account, digests: Collection[bytes], allowed: Allowance, *, now: datetime
-    ) -> Tallied:
-        return await self._writer.together(count_all, Counting(account, digests, allowed, now.astimezone(UTC).date()))
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """One message to count: its recipients as digests, each once, and the usual limits."""
-
-    account: Account
-    digests: Collection[bytes]
-    allowed: Allowance
-    day: date
+    async def count(self, counting: Counting) -> Tallied:
+        return await self._writer.together(count_all, counting)
 
 
 class _Sums(NamedTuple):

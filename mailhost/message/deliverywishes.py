@@ -44,12 +44,13 @@ def without_wishes(message: bytes) -> tuple[bytes, frozenset[Wish]]:
         message = without_fields(message, _FIELDS)
     # In either order, each once: a subject of nothing but such words costs no more than two looks.
     for _ in Wish if own else ():
-        subject = (read_headers(message).text(b"subject") or "").lower()
-        for wish in Wish:
-            if subject.startswith(wish.word):
-                found.add(wish)
-                message = _shortened(message, wish.word)
-                break
+        subject = (headers.text(b"subject") or "").lower()
+        wish = next((wish for wish in Wish if subject.startswith(wish.word)), None)
+        if wish is None:
+            break
+        found.add(wish)
+        message = _shortened(message, wish.word)
+        headers = read_headers(message)
     return message, frozenset(found)
 
 

@@ -40,8 +40,8 @@ _HAS_ID = re.compile(rb"<[^<>\s]+>")
 
 def prepared(content: bytes | bytearray, *, message_id: str, date: datetime) -> bytes:
     """The message as it leaves; `message_id` (without brackets) and `date` are used where it has none."""
-    cleaned = without_fields(content, REMOVED)
-    headers = read_headers(cleaned)
+    headers = read_headers(content)
+    cleaned = without_fields(content, REMOVED) if headers.has_any(REMOVED) else bytes(content)
     missing = []
     if not headers.has_any({b"date"}):
         missing.append(b"Date: %b\r\n" % format_date(date).encode())

@@ -22,7 +22,7 @@ from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.writer import Writer
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Forward, Outbox, Outgoing, TlsNeed
-from mailhost.ports import StoreFull
+from mailhost.ports import Account, Allowance, Counting, StoreFull, Tallied
 from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
 from tests.adapters.conftest import NOW, Cell
@@ -83,6 +83,29 @@ async def test_a_message_has_an_item_for_each_destination(outbox: tuple[Outbox, 
         await queue.done(claim.due[0])
         await queue.release(claim.destination, failures=0, not_before=None)
     assert await claimed(queue, NOW + timedelta(days=1)) == []
+
+
+async def test_a_message_is_counted_and_queued_or_neither(
+    outbox: tuple[Outbox, Callable[..., Outgoing]], cell: Cell, blobs: FileBlobs
+) -> None:
+    queue, write = outbox
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
+    assert isinstance(queue, DatabaseQueue | MemoryOutbox)
+
+    async def put(number: int, digest: bytes, content: bytes) -> Tallied:
+        counting = Counting(ada, [digest.ljust(16)], Allowance(mailbox=3, mailbox_new=1), NOW.date())
+        message = replace(write(number, "cleo@other.test"), content=content)
+        return await queue.put_counted(message, counting, now=NOW)
+
+    large = b"Subject: tides\r\n\r\n" + b"noon\r\n" * (BLOB_FROM // 6)
+    assert await put(1, b"cleo", b"Subject: tides\r\n\r\n") is Tallied.OK
+    assert await put(2, b"mo", large) is Tallied.TOO_MANY_NEW
+    together = await asyncio.gather(*(put(number, b"cleo", large) for number in (3, 4, 5)))
+    assert sorted(together) == [Tallied.OK, Tallied.OK, Tallied.TOO_MANY]
+    [claim] = await claimed(queue)
+    assert len(claim.due) == 3
+    if isinstance(queue, DatabaseQueue):
+        assert len(list(blobs.names())) == 2, "what was not queued left no file"
 
 
 async def test_messages_that_come_and_go_together_share_destinations_and_files(

@@ -11,7 +11,7 @@ from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.tally import DatabaseTally
 from mailhost.models import AppPassword, Domain, SenderGrant, SendingLimit, Tenant, WrittenTo
-from mailhost.ports import Account, Allowance, Tallied, Tally
+from mailhost.ports import Account, Allowance, Counting, Tallied, Tally
 from mailhost.seal.apppassword import app_password_hash, new_app_password, parse_app_password
 from tests.adapters.conftest import NOW, Cell
 from tests.fakes import MemoryTally
@@ -28,7 +28,7 @@ async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, 
     allowed = Allowance(mailbox=4, mailbox_new=2, tenant=6, tenant_new=3)
 
     async def count(account: Account, *names: str, now: datetime = NOW) -> Tallied:
-        return await tally.count(account, {name.encode().ljust(16) for name in names}, allowed, now=now)
+        return await tally.count(Counting(account, {name.encode().ljust(16) for name in names}, allowed, now.date()))
 
     assert await count(ada, "a", "b") is Tallied.OK
     assert await count(ada, "c") is Tallied.TOO_MANY_NEW
@@ -49,7 +49,7 @@ async def test_messages_that_are_counted_together_share_the_days_allowance(tally
     tomorrow = NOW + timedelta(days=1)
 
     async def count(account: Account, name: str, now: datetime = NOW) -> Tallied:
-        return await tally.count(account, {name.encode().ljust(16)}, allowed, now=now)
+        return await tally.count(Counting(account, {name.encode().ljust(16)}, allowed, now.date()))
 
     found = await asyncio.gather(*(count(account, str(n)) for n in range(5) for account in (ada, ben)))
     assert found.count(Tallied.OK) == 6, "of the tenant"
@@ -70,7 +70,7 @@ async def test_a_young_tenant_may_write_to_fewer_people_until_it_is_grown(tally:
 
     async def count(*names: str, after: int = 0) -> Tallied:
         digests = {name.encode().ljust(16) for name in names}
-        return await tally.count(ada, digests, allowed, now=NOW + timedelta(days=after))
+        return await tally.count(Counting(ada, digests, allowed, NOW.date() + timedelta(days=after)))
 
     assert await count("a") is Tallied.OK
     assert await count("b") is Tallied.TOO_MANY_NEW
@@ -84,10 +84,10 @@ async def test_whom_a_mailbox_wrote_to_is_forgotten_after_half_a_year(cell: Cell
     tally = DatabaseTally(cell.shop.writer)
     ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
     for months in (0, 5):
-        await tally.count(ada, {b"x" * 16}, Allowance(), now=NOW + timedelta(days=30 * months))
-    await tally.count(ada, {b"y" * 16}, Allowance(), now=NOW + timedelta(days=300))
+        await tally.count(Counting(ada, {b"x" * 16}, Allowance(), NOW.date() + timedelta(days=30 * months)))
+    await tally.count(Counting(ada, {b"y" * 16}, Allowance(), NOW.date() + timedelta(days=300)))
     assert await cell.shop.readers.run(WrittenTo.objects.count) == 2
-    await tally.count(ada, {b"y" * 16}, Allowance(), now=NOW + timedelta(days=400))
+    await tally.count(Counting(ada, {b"y" * 16}, Allowance(), NOW.date() + timedelta(days=400)))
     assert await cell.shop.readers.run(WrittenTo.objects.count) == 1
 
 
@@ -141,11 +141,11 @@ async def test_an_operators_own_limits_go_before_the_usual_ones(cell: Cell) -> N
 
     await cell.shop.readers.run(limit, box.pk, 2, 1)
     usual = Allowance()
-    assert await tally.count(account, [b"a" * 16, b"b" * 16], usual, now=NOW) is Tallied.TOO_MANY_NEW
-    assert await tally.count(account, [b"a" * 16], usual, now=NOW) is Tallied.OK
-    assert await tally.count(account, [b"a" * 16, b"b" * 16], usual, now=NOW) is Tallied.TOO_MANY
+    assert await tally.count(Counting(account, [b"a" * 16, b"b" * 16], usual, NOW.date())) is Tallied.TOO_MANY_NEW
+    assert await tally.count(Counting(account, [b"a" * 16], usual, NOW.date())) is Tallied.OK
+    assert await tally.count(Counting(account, [b"a" * 16, b"b" * 16], usual, NOW.date())) is Tallied.TOO_MANY
     await cell.shop.readers.run(limit, None, 1, 1)
-    assert await tally.count(account, [b"a" * 16], usual, now=NOW) is Tallied.TOO_MANY
+    assert await tally.count(Counting(account, [b"a" * 16], usual, NOW.date())) is Tallied.TOO_MANY
 
 
 async def test_a_grant_holds_while_the_domain_is_the_tenants_own(cell: Cell) -> None:

@@ -1,11 +1,13 @@
 """Mail out, from a user's login to the next host: our submission and dispatch against Postfix's, in one run.
 
-    .venv/bin/python -m tests.bench.bench_sending [--messages 1500] [--size 4096] [--connections 20] [--each 1]
+    .venv/bin/python -m tests.bench.bench_sending [--messages 500] [--size 4096] [--connections 20] [--each 1] [--rounds 3]
 
 Both take the same messages from the same client (TLS, AUTH PLAIN, `--each` messages a session) and hand them to Debian's
-smtp-sink over loopback; the clock runs from the first connection until the sink has the last message. Printed are
-messages a second and processor milliseconds a message of each side's own processes: on a machine that does other work
-too the second is the figure to compare. We seal what waits and write it durably, Postfix writes it in clear.
+smtp-sink over loopback; the clock runs from the first connection until the sink has the last message. They take turns,
+so that what else the machine does falls on both. Printed are messages a second and processor milliseconds a message of
+each side's own processes, whole and by process, and what client and sink took beside them: on a machine that does
+other work too the milliseconds are the figure to compare. We sign twice, seal what waits and write it durably; Postfix
+does not sign, and writes it in clear.
 
 Needs root (a network namespace for Postfix), postfix and dovecot (its logins).
 """
@@ -19,14 +21,18 @@ import json
 import os
 import re
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import uvloop
 
 from tests.bench import target
 from tests.servers.ports import free_port
@@ -66,13 +72,13 @@ SUBMISSIONS = """
 
 @dataclass(frozen=True)
 class Side:
-    """Who is measured: where it takes mail, who logs in, and the process that all others descend from."""
+    """Who is measured: where it takes mail, who logs in, and the processes that all others descend from."""
 
     name: str
     host: str
     port: int
     users: list[tuple[str, str]]
-    root: int
+    roots: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -85,28 +91,43 @@ class Load:
     each: int
 
 
+@dataclass(frozen=True)
+class Found:
+    """One turn: messages a second, and processor milliseconds a message by who took them."""
+
+    rate: float
+    parts: dict[str, float]
+    client: float
+    sink: float
+
+    @property
+    def own(self) -> float:
+        return sum(self.parts.values())
+
+
 class Sink:
     """smtp-sink, and how many messages it has."""
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.had = 0
         words = ["smtp-sink", "-c", "-u", "nobody", f"127.0.0.1:{port}", "500"]
-        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, bufsize=0)
-        assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, bufsize=0)
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
         self._text = b""
 
     def count(self) -> int:
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         with suppress(BlockingIOError):
-            while more := os.read(self._process.stdout.fileno(), 1 << 16):
+            while more := os.read(self.process.stdout.fileno(), 1 << 16):
                 self._text = (self._text + more)[-4096:]
         found = re.findall(rb"mesg=(\d+)", self._text)
         return int(found[-1]) if found else 0
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self.process.terminate()
+        self.process.wait()
 
 
 def client_tls() -> ssl.SSLContext:
@@ -152,39 +173,69 @@ async def drive(side: Side, load: Load) -> None:
     await asyncio.gather(*(lane() for _ in range(load.connections)))
 
 
-def processor(root: int) -> float:
-    """Seconds of processor that a process and all below it have used, those that ended included."""
-    stats = {}
+def processor(roots: tuple[int, ...]) -> dict[str, float]:
+    """Seconds of processor by name of process that some and all below them have used; those that ended are counted
+    with their parent."""
+    stats: dict[int, tuple[int, str, int]] = {}
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             if entry.name.isdigit():
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                stats[int(entry.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
-    family, before = {root}, 0
-    while len(family) != before:
-        before = len(family)
-        family |= {pid for pid, (parent, _) in stats.items() if parent in family}
-    return sum(stats[pid][1] for pid in family if pid in stats) / TICKS
+                before, _, after = (entry / "stat").read_text().rpartition(")")
+                fields = after.split()
+                title = (entry / "cmdline").read_bytes().rstrip(b"\0 ").decode()
+                name = title.removeprefix("skerry: ").rstrip("-0123456789")
+                stats[int(entry.name)] = (
+                    int(fields[1]),
+                    name if title.startswith("skerry: ") else before.partition("(")[2],
+                    sum(map(int, fields[11:15])),
+                )
+    family, size = set(roots), 0
+    while len(family) != size:
+        size = len(family)
+        family |= {pid for pid, (parent, _, _) in stats.items() if parent in family}
+    found: Counter[str] = Counter()
+    for pid in family & stats.keys():
+        found[stats[pid][1]] += stats[pid][2]
+    return {name: ticks / TICKS for name, ticks in found.items()}
 
 
-def measure(side: Side, sink: Sink, load: Load) -> tuple[float, float]:
-    """Messages a second and processor milliseconds a message."""
-    asyncio.run(drive(side, Load(load.connections, load.size, load.connections, 1)))
-    wait(lambda: sink.count() >= load.connections, "the first messages")
-    # What the side costs when nobody sends (ours is a whole cell: web, worker, IMAP) is not the price of a message.
-    used, begin = processor(side.root), time.monotonic()
+def warm_up(side: Side, sink: Sink, load: Load) -> dict[str, float]:
+    """What the side costs a second when nobody sends (ours is a whole cell: web, worker, IMAP), by process."""
+    uvloop.run(drive(side, replace(load, messages=load.connections, each=1)))
+    sink.had += load.connections
+    wait(lambda: sink.count() >= sink.had, "the first messages")
+    used, begin = processor(side.roots), time.monotonic()
     time.sleep(IDLE)
-    idle = (processor(side.root) - used) / (time.monotonic() - begin)
-    used, begin, had = processor(side.root), time.monotonic(), sink.count()
-    asyncio.run(drive(side, load))
-    taken = time.monotonic() - begin
-    wait(lambda: sink.count() - had >= load.messages, "all messages")
     passed = time.monotonic() - begin
-    used = max(0.0, processor(side.root) - used - idle * passed)
-    print(f"{side.name:8} taken {load.messages / taken:8.0f}/s   delivered {load.messages / passed:8.0f}/s"
-          f"   {1000 * used / load.messages:6.2f} ms of processor a message"
-          f"   (idle {100 * idle:.1f} % of a core)", flush=True)  # fmt: skip
-    return load.messages / passed, 1000 * used / load.messages
+    return {name: (now - used.get(name, 0)) / passed for name, now in processor(side.roots).items()}
+
+
+def measure(side: Side, sink: Sink, load: Load, idle: dict[str, float]) -> Found:
+    """One turn. What an idle cell costs is not the price of a message."""
+    used, begin = processor(side.roots), time.monotonic()
+    others = (time.process_time(), sum(processor((sink.process.pid,)).values()))
+    uvloop.run(drive(side, load))
+    client = time.process_time() - others[0]
+    sink.had += load.messages
+    wait(lambda: sink.count() >= sink.had, "all messages")
+    passed = time.monotonic() - begin
+    price = 1000 / load.messages
+    parts = {
+        name: max(0.0, now - used.get(name, 0) - idle.get(name, 0) * passed) * price
+        for name, now in processor(side.roots).items()
+    }
+    sunk = sum(processor((sink.process.pid,)).values()) - others[1]
+    return Found(load.messages / passed, parts, client * price, sunk * price)
+
+
+def middle(name: str, turns: list[Found]) -> Found:
+    """The turn whose price is in the middle, printed."""
+    found = sorted(turns, key=lambda turn: turn.own)[len(turns) // 2]
+    rate = statistics.median(turn.rate for turn in turns)
+    parts = ", ".join(f"{part} {price:.2f}" for part, price in sorted(found.parts.items()) if price >= 0.01)
+    print(f"{name:8} {rate:6.0f}/s   {found.own:6.2f} ms of processor a message ({parts};"
+          f" beside it the client {found.client:.2f}, the sink {found.sink:.2f})", flush=True)  # fmt: skip
+    return replace(found, rate=rate)
 
 
 def wait(true: Callable[[], bool], what: str, seconds: float = 300) -> None:
@@ -203,7 +254,7 @@ def skerry(sink: Sink) -> Iterator[Side]:
         try:
             about = json.loads(Path(name, "target.json").read_text())
             port = json.loads(Path(name, "ports.json").read_text())[target.PORTS.index("SUBMISSIONS")]
-            yield Side("skerry", "127.0.0.1", port, [tuple(user) for user in about["users"]], about["pids"][0])
+            yield Side("skerry", "127.0.0.1", port, [tuple(user) for user in about["users"]], (about["pids"][0],))
         finally:
             subprocess.run([*words, "stop", name], env=environment, check=True, cwd=target.ROOT)
 
@@ -227,7 +278,7 @@ def peer(host: Postfix, sink: Sink) -> Iterator[Side]:
     host.start()
     try:
         master = int((queue / "pid" / "master.pid").read_text())
-        yield Side("postfix", host.address, 465, [("ada@post.test", "right")], master)
+        yield Side("postfix", host.address, 465, [("ada@post.test", "right")], (master, logins.pid))
     finally:
         logins.terminate()
         logins.wait()
@@ -235,17 +286,27 @@ def peer(host: Postfix, sink: Sink) -> Iterator[Side]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("messages", 1500), ("size", 4096), ("connections", 20), ("each", 1)):
+    for name, default in (("messages", 500), ("size", 4096), ("connections", 20), ("each", 1), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    load = Load(**vars(parser.parse_args()))
-    with private_network() as network, postfix(network) as host:
-        for side_of in (skerry, lambda sink: peer(host, sink)):
-            sink = Sink(free_port())
-            try:
-                with side_of(sink) as side:
-                    measure(side, sink, load)
-            finally:
-                sink.stop()
+    given = vars(parser.parse_args())
+    rounds = given.pop("rounds")
+    load = Load(**given)
+    with private_network() as network, postfix(network) as host, sunk() as ours, sunk() as theirs:
+        with skerry(ours) as we, peer(host, theirs) as they:
+            sides = [(we, ours, warm_up(we, ours, load)), (they, theirs, warm_up(they, theirs, load))]
+            turns = [[measure(side, sink, load, idle) for side, sink, idle in sides] for _ in range(rounds)]
+        mine, other = (middle(side.name, [turn[at] for turn in turns]) for at, (side, *_) in enumerate(sides))
+        print(f"ours to Postfix's: {mine.rate / other.rate:.2f} in messages a second, {other.own / mine.own:.2f} in"
+              " messages a second of processor")  # fmt: skip
+
+
+@contextmanager
+def sunk() -> Iterator[Sink]:
+    sink = Sink(free_port())
+    try:
+        yield sink
+    finally:
+        sink.stop()
 
 
 if __name__ == "__main__":
