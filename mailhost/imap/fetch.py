@@ -84,11 +84,15 @@ def plan(items: Sequence[Item], *, uid: bool, modseq: bool) -> Plan:
         else:
             result.content.append(item)
             result.labels.append(item.label)
-    result.in_pieces = any(item.partial is not None for item in result.content)
+    result.in_pieces = any(item.partial is not None or _part_of(item) for item in result.content)
     result.sets_seen = any(
         not item.peek if isinstance(item, Section) else not (item.peek or item.size_only) for item in result.content
     )
     return result
+
+
+def _part_of(item: Section | Binary) -> tuple[int, ...]:
+    return item.section.part if isinstance(item, Section) else item.part
 
 
 @dataclass(slots=True)

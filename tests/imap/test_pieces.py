@@ -56,6 +56,13 @@ async def test_the_pieces_of_a_large_message_cost_one_opening(openings: list[int
     assert openings == [1, 2, 1]
 
 
+async def test_one_part_after_the_other_costs_one_opening(openings: list[int]) -> None:
+    client = await reader()
+    for item in ("BODY.PEEK[1.MIME]", "BODY.PEEK[1]", "BINARY.PEEK[1]", "BINARY.SIZE[1]"):
+        assert b"a OK" in await client.ask(f"a UID FETCH 1 ({item})")
+    assert openings == [1]
+
+
 async def test_nothing_is_kept_of_small_messages_or_of_whole_ones(openings: list[int]) -> None:
     client = await reader()
     for _time in range(2):
