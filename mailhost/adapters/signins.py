@@ -2,7 +2,8 @@
 
 A daemon hears of every login, and programs log in all day: what it has noted stands in a small memory, and the same
 program from the same country is not written down again for some hours. Nobody's login waits for its note, and one that
-cannot be kept costs nobody their login: notes are made a moment later, those of many logins together.
+cannot be kept costs nobody their login: notes are made a moment later, those of many logins together, because a commit
+and three changes of thread cost more than a note does.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 MEMORY: Final = 50_000  # what one process remembers having noted; the oldest half is forgotten at once
 # Notes made in one go: some milliseconds of a thread that seals, and one commit.
 TOGETHER: Final = 16
+# Seconds in which so many may come; what a crash can cost of notes, and the owner does not look sooner.
+GATHER: Final = 1.0
 
 type Country = Callable[[str, date], str]
 
@@ -72,6 +75,8 @@ class SignInBook:
         self._covered: dict[bytes, datetime] = {}
         self._noted: dict[tuple[int, Program, str], datetime] = {}
         self._waiting: dict[_Heard, datetime] = {}
+        self._enough = asyncio.Event()
+        self._hurry = False
         self._writing: asyncio.Task[None] | None = None
 
     def note(self, mailbox: int, program: Program, source: str = "") -> None:
@@ -82,13 +87,18 @@ class SignInBook:
             return
         if len(self._waiting) < MEMORY:
             self._waiting.setdefault(heard, now)
+        if len(self._waiting) >= TOGETHER:
+            self._enough.set()
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def settled(self) -> None:
         """Wait until what was heard is kept, or cannot be."""
         if self._writing is not None:
+            self._hurry = True
+            self._enough.set()
             await self._writing
+            self._hurry = False
 
     def _hash(self, heard: _Heard) -> bytes:
         text = f"{heard.mailbox} {heard.program} {heard.source}"
@@ -97,6 +107,10 @@ class SignInBook:
     async def _write(self) -> None:
         try:
             while self._waiting:
+                if len(self._waiting) < TOGETHER and not self._hurry:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._enough.wait(), GATHER)
+                self._enough.clear()
                 some = dict(itertools.islice(self._waiting.items(), TOGETHER))
                 for heard in some:
                     del self._waiting[heard]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 
@@ -116,6 +117,31 @@ async def test_logins_that_come_together_are_noted_together_and_each_once(cell: 
     assert await count() == 0, "no login waits for its note"
     await book.settled()
     assert await count() == 4
+
+
+async def test_a_lone_login_is_noted_without_anybody_waiting_for_it(
+    cell: Cell, book: SignInBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signins, "GATHER", 0.0)
+    book.note(cell.ada.mailbox.pk, Program.SESSION, "a")
+    assert book._writing is not None
+    await asyncio.wait_for(asyncio.shield(book._writing), 5)
+    assert await count() == 1
+
+
+async def test_enough_logins_are_noted_before_the_moment_is_over(
+    cell: Cell, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signins, "GATHER", 3600.0)
+    monkeypatch.setattr(signins, "TOGETHER", 3)
+    book = SignInBook(cell.shop.writer, cell.shop.readers, country=lambda address, _today: address, now=clock)
+    for country in ("IS", "NO"):
+        book.note(cell.ada.mailbox.pk, Program.SESSION, country)
+    await asyncio.sleep(0)
+    book.note(cell.ada.mailbox.pk, Program.SESSION, "CH")
+    assert book._writing is not None
+    await asyncio.wait_for(asyncio.shield(book._writing), 5)
+    assert await count() == 3
 
 
 async def test_more_logins_than_fit_in_one_go_are_all_noted(cell: Cell, clock: Clock) -> None:
