@@ -1,10 +1,11 @@
 """Fixtures that every test may use: a database that knows which cell it is, and no sockets outside journeys."""
 
 import gc
+import inspect
 import os
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -42,10 +43,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     On PostgreSQL only what asks the database: the rest is the same there as here.
     """
     items.sort(key=lambda item: item.get_closest_marker("journey") is None)
+    for item in items:
+        _spare(item)
     if connection.vendor == "postgresql":
         left_out = [item for item in items if not _asks_the_database(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _asks_the_database(item)]
+
+
+# What pytest-django does around every test, and for most of ours took longer than the test, with the marker that asks
+# for it. We have no mail and no sites of Django's, no live server and no classes of unittest: nothing asks for those.
+_AROUND_EVERY_TEST = {
+    "_dj_autoclear_mailbox": "",
+    "_django_clear_site_cache": "",
+    "_django_db_marker": "django_db",
+    "_django_isolate_apps": "django_isolate_apps",
+    "_django_set_urlconf": "urls",
+    "_django_setup_unittest": "",
+    "_live_server_helper": "",
+    "_template_string_if_invalid_marker": "ignore_template_errors",
+}
+
+
+def _spare(item: pytest.Item) -> None:
+    """Leave out the fixtures that do nothing for this test. (What other fixtures ask for they get when they ask.)"""
+    if isinstance(item, pytest.Function):
+        marks = {mark.name for mark in item.iter_markers()}
+        idle = {name for name, mark in _AROUND_EVERY_TEST.items() if mark not in marks}
+        if "monkeypatch" not in inspect.signature(item.function).parameters:
+            idle.add("monkeypatch")
+        item.fixturenames = [name for name in item.fixturenames if name not in idle]
 
 
 def _asks_the_database(item: pytest.Item) -> bool:
@@ -98,20 +125,38 @@ def django_db_setup(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A unit test that opens a socket fails, and its secrets cost nothing; journeys and database servers are in earnest."""
-    if item.get_closest_marker("journey"):
-        return (yield)
-    with _no_sockets(), _cheap_secrets(item):
-        return (yield)
+    unit = item.get_closest_marker("journey") is None
+    AROUND.want(sockets=not unit or connection.vendor == "postgresql", price=not unit or item.nodeid.startswith(DEAR))
+    return (yield)
 
 
-@contextmanager
-def _no_sockets() -> Iterator[None]:
-    if connection.vendor == "postgresql":
-        yield
-        return
-    pytest_socket.disable_socket(allow_unix_socket=True)
-    yield
-    pytest_socket.enable_socket()
+class Around:
+    """What is the same for most tests: changed only where one wants it otherwise than the one before."""
+
+    def __init__(self) -> None:
+        self._sockets = self._price = True
+        self._end = ExitStack()
+        self._keys = count()
+
+    def want(self, *, sockets: bool, price: bool) -> None:
+        """Whether the next test may open sockets, and whether secrets cost what they cost thieves."""
+        self._keys = count()
+        if (sockets, price) == (self._sockets, self._price):
+            return
+        self._end.close()
+        self._sockets, self._price = sockets, price
+        if not sockets:
+            pytest_socket.disable_socket(allow_unix_socket=True)
+            self._end.callback(pytest_socket.enable_socket)
+        if not price:
+            self._end.enter_context(_cheap_secrets(lambda: next(self._keys)))
+
+
+AROUND = Around()
+
+
+def pytest_unconfigure() -> None:
+    AROUND.want(sockets=True, price=True)
 
 
 def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, *_: int, **__: int) -> bytes:
@@ -119,7 +164,7 @@ def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, *_: int, **__: i
 
 
 # Where the price itself is tested.
-_AT_FULL_PRICE = ("tests/seal/", "tests/jurisdiction/ledger/", "tests/mailauth/")
+DEAR = ("tests/seal/", "tests/jurisdiction/ledger/", "tests/mailauth/")
 _CHEAP = SimpleNamespace(kdf=_argon2_at_no_cost)
 
 
@@ -129,17 +174,13 @@ def _rsa_key(number: int) -> RSAPrivateKey:
 
 
 @contextmanager
-def _cheap_secrets(item: pytest.Item) -> Iterator[None]:
+def _cheap_secrets(number: Callable[[], int]) -> Iterator[None]:
     """A fifth of a second a password is for thieves, and an RSA key takes as long.
 
     A test gets keys that differ from each other, and that other tests had before.
     """
-    if item.nodeid.startswith(_AT_FULL_PRICE):
-        yield
-        return
-    number = count()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mailhost.seal.password.argon2id", _CHEAP)
         patched.setattr("jurisdiction.ledger.keylog.nacl_argon2id", _CHEAP)
-        patched.setattr("mailhost.mailauth.dkim_key.generate_private_key", lambda **_: _rsa_key(next(number)))
+        patched.setattr("mailhost.mailauth.dkim_key.generate_private_key", lambda **_: _rsa_key(number()))
         yield

@@ -12,13 +12,13 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from webadmin.limitsettings import LimitSettings
 
+PREFIX: Final = "SKERRY_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -29,8 +29,6 @@ class SettingsProblem(Exception):
 
 class Environ(LimitSettings):
     """The settings of one process. Field descriptions are the reference that operators read."""
-
-    model_config = SettingsConfigDict(env_prefix="SKERRY_", extra="ignore", env_ignore_empty=True, frozen=True)
 
     home: Path = Field(CHECKOUT / "var", description="Folder of data, keys and sockets of all cells on this machine.")
     cell: str = Field("is-1", description="The cell this process belongs to: country code, dash, number.")
@@ -488,13 +486,15 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 def read(values: dict[str, object] | None = None) -> Environ:
-    """The settings from the environment, or from `values` in tests. Raises SettingsProblem with all problems."""
+    """The settings from the environment, `values` of tests before them. Raises SettingsProblem with all problems."""
     try:
-        return Environ(**(values or {}))  # type: ignore[arg-type]  # values are validated by pydantic
+        # A variable that is empty says nothing.
+        told = {name.upper(): value for name, value in os.environ.items() if value}
+        here = {name: told[key] for name in Environ.model_fields if (key := PREFIX + name.upper()) in told}
+        return Environ.model_validate(here | (values or {}))
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            name = "SKERRY_" + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else ""
-            text = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"  {name}: {text}" if name else f"  {text}")
+            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else ""
+            lines.append("  " + ": ".join(filter(None, (name, problem["msg"].removeprefix("Value error, ")))))
         raise SettingsProblem("These settings need a correction:\n" + "\n".join(lines)) from None

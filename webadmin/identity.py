@@ -9,7 +9,7 @@ witness once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from django.apps import apps
@@ -131,14 +131,20 @@ def pending_migrations() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT app, name FROM django_migrations")
         applied = set(cursor.fetchall())
-    return not applied.issuperset(_migrations())
+    return not applied >= _migrations()
 
 
-def _migrations() -> Iterator[tuple[str, str]]:
+@cache
+def _migrations() -> frozenset[tuple[str, str]]:
     """App and name of every migration that comes with this program and with what it is built of."""
-    for config in apps.get_app_configs():
-        for file in Path(config.path, "migrations").glob("[!_~]*.py"):
-            yield config.label, file.stem
+    folders = [(config.label, Path(config.path, "migrations")) for config in apps.get_app_configs()]
+    return frozenset(
+        (label, file.stem)
+        for label, folder in folders
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.suffix == ".py" and not file.name.startswith(("_", "~"))
+    )
 
 
 EXPECTED = (RestoreUnfinished, NotPrepared, WrongCell, OldSchema, KeyFileDamaged, KeyFilesOpen, DatabaseError)

@@ -6,8 +6,7 @@ other settings.
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, ConfigDict, Field
 
 from mailhost.limits import DispatchLimits, JudgingLimits, RateLimits, SmtpLimits
 from mailhost.ports import Allowance
@@ -16,8 +15,10 @@ _SMTP, _RATES, _JUDGING = SmtpLimits(), RateLimits(), JudgingLimits()
 _ALLOWED, _DISPATCH = Allowance(), DispatchLimits()
 
 
-class LimitSettings(BaseSettings):
+class LimitSettings(BaseModel):
     """Field descriptions are the reference that operators read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_default=True)
 
     max_message_size: int = Field(
         _SMTP.message,

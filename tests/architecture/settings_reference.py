@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from webadmin.environ import CHECKOUT, Environ
+from webadmin.environ import CHECKOUT, PREFIX, Environ
 from webadmin.limitsettings import LimitSettings
 
 HEAD = """\
@@ -25,10 +25,9 @@ Written from webadmin/environ.py by 'python -m tests.architecture.settings_refer
 def reference() -> str:
     """The whole file."""
     blocks = [_comment(HEAD)]
-    prefix = Environ.model_config["env_prefix"]
     # Those of the cell first, then the limits, which few ever touch.
     for name, field in sorted(Environ.model_fields.items(), key=lambda one: one[0] in LimitSettings.model_fields):
-        blocks.append(f"{_comment(_sentence(field))}\n#{prefix}{name.upper()}={_value(field.default)}")
+        blocks.append(f"{_comment(_sentence(field))}\n#{PREFIX}{name.upper()}={_value(field.default)}")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from typer.testing import CliRunner
 
 from mailhost.models import CellIdentity
+from tests import photograph
 from tests.notaries import keys_of
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
@@ -69,4 +70,7 @@ def cell(certified: None) -> None:
 def ada(skerry: Skerry, cell: None) -> Any:
     """Ada's mailbox, as `mailbox add --json` told it."""
     typed = house.ADAS_PASSWORD + "\n"
-    return skerry("mailbox", "add", "ada@example.is", "--password-stdin", "--json", typed=typed).json
+    return photograph.once(
+        "Ada's mailbox",
+        lambda: skerry("mailbox", "add", "ada@example.is", "--password-stdin", "--json", typed=typed).json,
+    )

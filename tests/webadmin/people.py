@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.test import Client
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from tests.provision.fakes import FakeDirectory
 from webadmin import gate, notarial
 from webadmin.accounts import entry, signin
 from webadmin.accounts.models import Account
+from webadmin.accounts.sessions import SessionStore
 
 MOS_PASSWORD: Final = "granite under heather"
 ADAS_PASSWORD: Final = house.ADAS_PASSWORD
@@ -33,19 +35,20 @@ def web() -> Client:
     return Client(headers={"host": "localhost"}, enforce_csrf_checks=False)
 
 
-def found() -> None:
-    """Both tenants, with mailboxes ada@, ben@ (harbour) and cleo@ (fjord). Only Ada has keys."""
+def found() -> mailboxes.NewMailbox:
+    """Both tenants, with mailboxes ada@, ben@ (harbour) and cleo@ (fjord). Only Ada has keys, which are told."""
     lay_keys()
-    photograph.once("the cast before a browser", _found)
+    return photograph.once("the cast before a browser", _found)
 
 
-def _found() -> None:
+def _found() -> mailboxes.NewMailbox:
     house.found(FakeDirectory().of(house.CELL))
-    house.add_ada()
+    ada = house.add_ada()
     for address in ("ben@example.is", "cleo@example.no"):
         box = house.invite(address)
         box.state = Mailbox.State.ACTIVE
         box.save()
+    return ada
 
 
 def lay_keys() -> None:
@@ -81,12 +84,15 @@ def state(account: Account) -> None:
 
 def signed_in(account: Account, *, verified: bool = True, sudo: bool = False) -> Client:
     """A browser with a session of this account."""
-    client = web()
-    client.force_login(account, backend=entry.BACKEND)
-    session = client.session
+    session = SessionStore()
+    session[SESSION_KEY] = account._meta.pk.value_to_string(account)
+    session[BACKEND_SESSION_KEY] = entry.BACKEND
+    session[HASH_SESSION_KEY] = account.get_session_auth_hash()
     if verified:
         session[gate.VERIFIED] = True
     if sudo:
         session[gate.SUDO_UNTIL] = int(timezone.now().timestamp()) + entry.SUDO
     session.save()
+    client = web()
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
     return client

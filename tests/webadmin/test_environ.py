@@ -65,3 +65,14 @@ def test_workers_are_as_many_as_asked_or_as_cores() -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read().mx_port = 25
+
+
+def test_the_environment_is_read_and_what_is_empty_there_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKERRY_MX_PORT", "25")
+    monkeypatch.setenv("SKERRY_CELL", "")
+    monkeypatch.setenv("MX_PORT", "26")
+    assert (read().mx_port, read().cell) == (25, "is-1")
+    assert read({"mx_port": 27}).mx_port == 27
+    monkeypatch.setenv("SKERRY_MX_PORT", "many")
+    with pytest.raises(SettingsProblem, match="SKERRY_MX_PORT"):
+        read()

@@ -11,6 +11,7 @@ neither do the commands of `WITHOUT_CELL`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -105,6 +106,8 @@ def _options(
 
 def main() -> None:
     """The program `skerry`."""
+    # What a command loads stays until it ends, a second later: nobody needs to look again and again what is garbage.
+    gc.set_threshold(200_000, 50, 100)
     arguments = sys.argv[1:]
     if without_cell(arguments) is None and any(argument in NOUNS for argument in arguments):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated
 
 import typer
@@ -48,7 +49,7 @@ class Failed(Exception):
     """An expected failure of a command itself: exit code 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cell:
     """The cell of this process, as the use-cases want it."""
 
@@ -57,9 +58,9 @@ class Cell:
     claims: Claims
     blobs: Blobs
 
-    @property
+    @cached_property
     def notary(self) -> Notary:
-        """The cell's facts, keys and log."""
+        """The cell's facts, keys and log, read once: a list asks for each of its tenants."""
         return notarial.notary(self.environ, today=self.now.date())
 
     def act(self, tenant: str, what: str, *, dangerous: bool = False) -> None:

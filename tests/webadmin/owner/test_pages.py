@@ -19,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries
 from jurisdiction.ledger.notes import parse_key
 from jurisdiction.models import LedgerEntry
 from jurisdiction.records import ledger
-from mailhost.models import AppPassword, KeyringWrap, Mailbox, MailboxKey, SignIn
+from mailhost.models import AppPassword, KeyringWrap, MailboxKey, SignIn
 from mailhost.provision import apppasswords, mailboxes, passwords
 from mailhost.provision.errors import NotFound
 from mailhost.seal.apppassword import app_password_hash, app_password_wrap_key
@@ -31,7 +31,6 @@ from mailhost.seal.registration import recovery_message
 from mailhost.seal.sealed import open_file
 from mailhost.signins import Result
 from tests.provision import house
-from tests.provision.fakes import FakeDirectory
 from tests.seal import owners
 from tests.webadmin import people
 from webadmin import notarial
@@ -49,14 +48,7 @@ SECRET = bytes(range(16))
 @pytest.fixture
 def made() -> mailboxes.NewMailbox:
     """Ada with keys; Ben and Cleo without."""
-    people.lay_keys()
-    house.found(FakeDirectory().of(house.CELL))
-    ada = house.add_ada()
-    for address in ("ben@example.is", "cleo@example.no"):
-        box = house.invite(address)
-        box.state = Mailbox.State.ACTIVE
-        box.save()
-    return ada
+    return people.found()
 
 
 @pytest.fixture
