@@ -42,11 +42,11 @@ class Selected:
         "_dirty",
         "_first_new",
         "_gone",
-        "_new",
         "_packed",
         "_rest",
         "_texts",
         "_told_keywords",
+        "_untold",
         "_unwatch",
         "flags",
         "folder",
@@ -82,7 +82,7 @@ class Selected:
         self._texts: dict[int, bytes] = {}
         self._gone: set[int] = set()  # expunged by someone, not told
         self._dirty: set[int] = set()  # flags or modseq changed, not told
-        self._new = False  # messages arrived, not told
+        self._untold = 0  # the first UID that arrived and was not told
         self._first_new = 0  # the first UID that was told as new and not yet looked at by `take_new`
         self.own: set[int] = set()  # UIDs that this client put here itself
         self._packed: tuple[bytes, bytes, bytes] | None = None
@@ -216,7 +216,7 @@ class Selected:
             recent = self.knows_recent and (uid >= recent_from or uid in self.own)
             self.flags.append(word | RECENT if recent else word)
             self.modseqs.append(modseq)
-            self._new = True
+            self._untold = self._untold or uid
             self._first_new = self._first_new or uid
             return
         index = self.index_of(uid)
@@ -263,16 +263,22 @@ class Selected:
         self.unpack()
         yield from self.tell_keywords()
         if expunges and self._gone:
+            if self._untold and max(self._gone) >= self._untold:
+                # What came and went since is still counted here, so the client has to count it as well.
+                yield from self._tell_exists()
             yield from self._tell_expunged(vanished=vanished)
-        if self._new:
-            self._new = False
-            yield b"* %d EXISTS\r\n" % self.exists
-            if self.knows_recent:
-                yield b"* %d RECENT\r\n" % self.recent
+        if self._untold:
+            yield from self._tell_exists()
         if not flags:
             self._dirty = set()
         if self._dirty:
             yield from self._tell_flags(modseq=modseq, uid=uid or vanished)
+
+    def _tell_exists(self) -> Iterator[bytes]:
+        self._untold = 0
+        yield b"* %d EXISTS\r\n" % self.exists
+        if self.knows_recent:
+            yield b"* %d RECENT\r\n" % self.recent
 
     def tell_keywords(self) -> Iterator[bytes]:
         """New keywords, which have to be known before the first message that has them."""

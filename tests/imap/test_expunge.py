@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.imap.dialogue import Dialogue, ada_with, message
+from mailhost.imap.selected import Selected
+from mailhost.imap.store import NewMessage
+from tests.imap.dialogue import ADA, NOW, PASSWORD, Dialogue, ada_with, message
 
 
 def two(count: int) -> Dialogue:
@@ -193,3 +195,18 @@ async def test_three_connections_agree() -> None:
         S3: * 1 EXPUNGE
         S3: b OK ...
     """)
+
+
+async def test_a_message_that_came_and_went_before_it_was_told_is_counted_first() -> None:
+    store = ada_with(2)
+    account = await store.login(ADA, PASSWORD, source="")
+    selected = await Selected.select(await account.open("INBOX"), read_only=False)
+    for number in (1, 2):
+        await account.append("INBOX", [NewMessage(message(f"New {number}"))], now=NOW)
+    await selected.refresh()
+    account.box("INBOX").remove([1, 3])
+    await selected.refresh()
+    told = b"".join(selected.tell(expunges=True, vanished=False, modseq=False, uid=False))
+    assert told == b"* 4 EXISTS\r\n* 4 RECENT\r\n* 1 EXPUNGE\r\n* 2 EXPUNGE\r\n"
+    assert list(selected.uids) == [2, 4]
+    assert b"".join(selected.tell(expunges=True, vanished=False, modseq=False, uid=False)) == b""
