@@ -224,9 +224,13 @@ from mailhost.adapters.imapstore.views import StoredMessage
 from datetime import datetime, UTC
 now = datetime.now(UTC)
 header = seal(ada.recipient, b"", Summary(size=7, internaldate=0)).header
-rows = [StoredMessage(1, "0", now, now, len(header), 0, header)]
+headers = [header, b"damaged", header[:-2] + b"A\\n", header[:200] + header[300:]]
+odd = Summary(size=8, internaldate=2**62, envelope="(", body="(" * 900, bodystructure="\\ud800", preview="\\ud800")
+headers += [seal(ada.recipient, b"", odd).header]
+rows = [StoredMessage(uid, "0", now, now, len(each), 0, each) for uid, each in enumerate(headers, 1)]
 async def ask(opener):
-    return answered([1], await opener.ask(question(rows)))[0].size
+    found = answered([1, 2, 3, 4, 5], await opener.ask(question(rows)))
+    return [getattr(each, "size", None) for each in found]
 def children(pid):
     return [int(each) for each in Path(f"/proc/{{pid}}/task/{{pid}}/children").read_text().split()]
 [mother] = children(os.getpid())
@@ -277,7 +281,7 @@ def test_an_opener_has_one_descriptor_opens_no_file_and_ends_with_its_batch() ->
     )
     assert isinstance(found, list)
     sizes, born, held, limits, none, ended = found
-    assert sizes == [7, 7, 7]
+    assert sizes == [[7, None, None, None, 8]] * 3
     assert (born, none, ended) == (2, True, 0)
     [session] = [each for each in held if each != "/dev/null"]
     assert session.startswith("socket:")
@@ -306,7 +310,7 @@ def test_an_opener_that_is_killed_is_gone_for_its_session_and_another_one_is_bor
         "print(json.dumps([said, await ask(another)]))\n"
         "another.close(); some.close()"
     )
-    assert found == ["gone", 7]
+    assert found == ["gone", [7, None, None, None, 8]]
 
 
 @linux

@@ -1,10 +1,10 @@
 """What IMAP costs over a real cell's database, without a socket: where the microseconds of a session go.
 
-    python -m tests.bench.bench_imap_store DIR [--messages N] [--parts envelopes,append]
+    python -m tests.bench.bench_imap_store DIR [--messages N] [--parts envelopes,append] [--openers N]
 
 DIR keeps the cell between runs, so that a second run measures at once. Prints for each command the wall clock, the
 processor time of this process and the latter per message; the processor's time is the figure to compare, because other
-programs disturb it least. `python -X perf` under `perf record -e cpu-clock` shows where it goes, threads included.
+programs disturb it least. What processes that open headers for this one take is not in it. `python -X perf` under `perf record -e cpu-clock` shows where it goes, threads included.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tests.bench import target
 
 if TYPE_CHECKING:
     from mailhost.adapters.imapstore.accounts import DatabaseAccounts
+    from mailhost.adapters.imapstore.openers import Openers
     from mailhost.adapters.workshop import Workshop
     from mailhost.imap.store import Accounts
 
@@ -83,7 +84,7 @@ class Person:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[Workshop, DatabaseAccounts]]:
+async def opened(openers: Openers | None = None) -> AsyncIterator[tuple[Workshop, DatabaseAccounts]]:
     """The store of this process."""
     from django.conf import settings
 
@@ -112,6 +113,7 @@ async def opened() -> AsyncIterator[tuple[Workshop, DatabaseAccounts]]:
                 seal_to=sealing_on(threads),
                 append_limit=10**8,
                 now=lambda: datetime.now(UTC),
+                openers=openers,
             ),
         )
     writer.stop()
@@ -284,9 +286,9 @@ def show(name: str, wall: float, cpu: float, messages: int, octets: int = 0) -> 
     )
 
 
-async def measure(users: list[list[str]], count: int, parts: list[str]) -> None:
+async def measure(users: list[list[str]], count: int, parts: list[str], openers: Openers | None) -> None:
     """Print the table."""
-    async with opened() as (shop, accounts):
+    async with opened(openers) as (shop, accounts):
         await fill(accounts, users[0], count)
         # As a daemon does once everything is loaded.
         gc.collect()
@@ -307,6 +309,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--parts", default=",".join(PARTS), help="some of: %(default)s")
+    parser.add_argument("--openers", type=int, default=0, help="processes that open headers too, as imapd has them")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -322,7 +325,10 @@ def main() -> None:
 
     call_command("migrate", verbosity=0, interactive=False)
     users = json.loads(known.read_text())
-    asyncio.run(measure(users, arguments.messages, arguments.parts.split(",")))
+    from mailhost.adapters.imapstore import openers
+
+    helping = openers.start(arguments.openers)
+    asyncio.run(measure(users, arguments.messages, arguments.parts.split(","), helping))
 
 
 if __name__ == "__main__":
