@@ -51,7 +51,8 @@ run-cells: venv ## start cells is-1 and no-1 (ports + 10000) beside one director
 # The fast tests are two processes that share the folders, each with one core: who hands out single tests to workers has
 # every worker read all of them, and takes a fifth of the time for itself.
 FAST := $(BIN)/pytest -q -p no:xdist -p no:schemathesis -p no:cacheprovider -m 'not journey and not slow and not postgres' --hypothesis-profile quick
-OF_THE_WEB := tests/webadmin tests/cli tests/architecture tests/guards
+# (Those that read the house's own text are together, so that it is read once.)
+OF_THE_WEB := tests/webadmin tests/cli tests/architecture tests/guards tests/infra
 
 check: venv ## format, lint, types, layers and the fast tests without sockets, with few examples a property
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-code check-web check-host

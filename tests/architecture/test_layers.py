@@ -26,6 +26,7 @@ def lint_imports(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, "--no-logo", *words], cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow  # starts programs
 def test_every_contract_is_kept() -> None:
     done = lint_imports(house.ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,6 +49,7 @@ def broken_house(tmp_path: Path) -> Path:
     return config
 
 
+@pytest.mark.slow  # starts programs
 def test_a_broken_contract_is_reported(broken_house: Path) -> None:
     done = lint_imports(broken_house.parent, "--config", broken_house.name, "--no-cache")
     assert done.returncode == 1

@@ -102,6 +102,7 @@ class TestTenant:
 
 
 class TestErrors:
+    @pytest.mark.slow
     def test_a_refusal_is_one_sentence_and_exit_1(self, skerry: Skerry, cell: None) -> None:
         for arguments in (
             ("tenant", "show", "nobody"),

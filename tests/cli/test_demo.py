@@ -62,6 +62,7 @@ def test_every_reason_to_wait_and_every_state_of_dns_is_there(skerry: Skerry) ->
     assert Domain.objects.filter(verified=None).exists()
 
 
+@pytest.mark.slow
 def test_a_cell_with_tenants_of_its_own_is_left_alone(skerry: Skerry, cell: None) -> None:
     refused = skerry(*SMALL[:-1])
     assert refused.code == 1

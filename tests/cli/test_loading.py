@@ -38,6 +38,7 @@ print(json.dumps(sorted(sys.modules)))
 
 
 @pytest.mark.parametrize(("nouns", "heavy"), [(LISTS, HEAVY), (("tenant",), (*HEAVY, "mailhost.seal"))])
+@pytest.mark.slow  # starts programs
 def test_a_list_does_not_load_what_only_mail_needs(
     tmp_path: Path, nouns: tuple[str, ...], heavy: tuple[str, ...]
 ) -> None:

@@ -68,6 +68,7 @@ def test_where_there_is_one_operator_an_hour_passes_first(skerry: Skerry, cell: 
     assert skerry("tenant", "suspend", "harbour", "--yes").code == 0
 
 
+@pytest.mark.slow
 def test_from_a_country_the_tenant_does_not_allow_it_is_neither_shown_nor_touched(
     skerry: Skerry, cell: None, host: Setting
 ) -> None:

@@ -321,6 +321,7 @@ async def test_a_user_who_talks_nonsense_is_slowed_down() -> None:
 # COMPRESS
 
 
+@pytest.mark.slow
 async def test_both_directions_are_compressed() -> None:
     client = await logged_in(50)
     assert (await client.ask("a COMPRESS DEFLATE")) == b"a OK Compressing from here\r\n"
@@ -372,6 +373,7 @@ async def test_nonsense_in_place_of_deflate_ends_the_connection() -> None:
     assert b"BYE" in zlib.decompressobj(-15).decompress(client.take())
 
 
+@pytest.mark.slow
 async def test_a_bomb_is_inflated_only_as_far_as_somebody_reads() -> None:
     client = await logged_in()
     await client.ask("a COMPRESS DEFLATE")

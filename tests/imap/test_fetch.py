@@ -310,6 +310,7 @@ async def test_a_large_body_is_written_in_slices_of_itself() -> None:
     assert max(sizes) <= 300_000
 
 
+@pytest.mark.slow
 async def test_many_pieces_of_one_part_cost_one_decoding() -> None:
     body = base64.encodebytes(bytes(12_000_000)).replace(b"\n", b"\r\n")
     client = Client(make_endpoint(ada_with([b"Content-Transfer-Encoding: base64\r\n\r\n" + body])))

@@ -301,6 +301,7 @@ async def test_what_is_shown_of_new_messages_has_the_limit_of_fetch() -> None:
     """)
 
 
+@pytest.mark.slow
 async def test_many_names_cost_little_at_each_look() -> None:
     made = dialogue()
     account = await made.store.login(ADA, PASSWORD, source="")

@@ -315,6 +315,7 @@ async def test_a_search_beyond_all_measure_is_refused(monkeypatch: pytest.Monkey
     """)
 
 
+@pytest.mark.slow
 async def test_many_keys_cost_one_decoding() -> None:
     made = ada_with()
     _password, mailbox = made._people[ADA]

@@ -178,6 +178,7 @@ def test_one_subject_joins_threads() -> None:
     assert threads(first, card(1, "b", subject="Hello"), card(2, "c", subject="Re: Hello")) == b"((1)(2)(3))"
 
 
+@pytest.mark.slow
 def test_a_very_deep_conversation_is_cut_and_answered_quickly() -> None:
     cards = [card(0, "m0")] + [card(n, f"m{n}", f"<m{n - 1}@x>") for n in range(1, 5 * MAX_DEPTH)]
     started = time.perf_counter()

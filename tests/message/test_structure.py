@@ -329,6 +329,7 @@ def compare(ours: Part, theirs: Message, message: bytes) -> None:
 
 @settings(max_examples=60)
 @given(well_formed())
+@pytest.mark.slow
 def test_well_formed_messages_are_taken_apart_as_the_standard_library_does(built: EmailMessage) -> None:
     message = built.as_bytes()
     compare(scan(message), email.message_from_bytes(message), message)

@@ -116,6 +116,7 @@ JSON = st.recursive(
 
 
 @given(name=st.sampled_from(sorted(MADE.form)), value=JSON)
+@pytest.mark.slow
 def test_no_json_gets_past_with_another_error(name: str, value: object) -> None:
     text = json.dumps(MADE.form | {name: value})
     try:

@@ -82,6 +82,7 @@ def test_two_seals_of_one_message_have_nothing_in_common() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
+@pytest.mark.slow
 def test_any_flipped_bit_anywhere_is_found(bit: int) -> None:
     damaged = bytearray(WHOLE)
     damaged[bit // 8] ^= 1 << bit % 8

@@ -146,6 +146,7 @@ def test_segments(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", vectors("links"), ids=lambda vector: vector["parameters"])
+@pytest.mark.slow
 def test_links(vector: Vector) -> None:
     _, memory, passes, _ = vector["parameters"].split(",")
     parameters = Argon2Parameters.insecure_for_tests(int(memory[2:]), int(passes[2:]))

@@ -368,6 +368,7 @@ WORDS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(blocks=st.lists(WORDS, max_size=25), leave=st.sampled_from([Client.half_close, Client.vanish]))
+@pytest.mark.slow
 def test_no_bytes_break_a_session(blocks: list[bytes], leave: Callable[[Client], None]) -> None:
     async def run() -> None:
         talk = Talk(SmtpLimits(message=500, command_line=200))

@@ -67,6 +67,7 @@ def test_a_flood_of_labels_is_bounded(tmp_path: Path) -> None:
     assert page.count("skerry_smtp_refused_total{") == metrics.MAX_LABELS + 1
 
 
+@pytest.mark.slow  # starts programs
 def test_an_undeclared_name_is_a_mistake_in_the_code(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         run(COUNT, str(tmp_path), "undeclared=x")

@@ -48,6 +48,7 @@ def test_a_label_is_found_by_who_knows_the_address() -> None:
         label("ada@example.is", b"short", cheap)
 
 
+@pytest.mark.slow
 def test_the_real_label_function_is_argon2id_of_thirty_two_bytes() -> None:
     assert len(bytes.fromhex(label("ada@example.is", SALT))) == 32
     assert label("ada@example.is", SALT, argon2id) != ADA

@@ -45,6 +45,7 @@ def ask(path: str) -> int:
     return sum(buckets.take(7, time.time()) == 0 for _ in range(40))
 
 
+@pytest.mark.slow  # starts programs
 def test_processes_share_one_bucket(tmp_path: Path) -> None:
     with Pool(3, context=multiprocessing.get_context("spawn")) as pool:
         passed = pool.map(ask, [str(tmp_path / "api-rates")] * 3)

@@ -8,6 +8,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.webadmin.api.conftest import ROOT, Program
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "api.md"
@@ -59,6 +61,7 @@ def agrees(shown: Any, real: Any) -> bool:
     return bool(shown == real)
 
 
+@pytest.mark.slow
 def test_the_session_happens_as_it_is_written(ada: Program) -> None:
     commands = session()
     assert len(commands) >= 10

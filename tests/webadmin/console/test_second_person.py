@@ -128,6 +128,7 @@ def test_where_there_is_one_operator_an_hour_has_to_pass_and_it_is_shown(
     assert "done alone, after an hour" in text(mo.get("/console/waiting/"))
 
 
+@pytest.mark.slow
 def test_dropping_mail_and_deleting_a_tenant_wait_too(operator: Operator) -> None:
     mo, ben, item = operator("mo"), operator("ben"), waits(1)
     mo.post(f"/console/queue/{item.pk}/drop/", {"why": "a loop"})

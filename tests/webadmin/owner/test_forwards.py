@@ -56,6 +56,7 @@ def aged() -> None:
     ForwardAgreement.objects.update(asked=timezone.now() - timedelta(hours=2))
 
 
+@pytest.mark.slow
 def test_an_address_elsewhere_is_asked_by_a_letter_and_agrees_by_a_button(ada: Client) -> None:
     answer = ada.post(NEW, sent(folder="", forward="mo@elsewhere.test, ben@example.is"), follow=True)
     text = answer.content.decode()
@@ -112,6 +113,7 @@ def test_who_was_asked_says_no_at_once(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("failure", [StoreFull("x"), StoreUnavailable("x")])
+@pytest.mark.slow
 def test_a_letter_that_cannot_be_written_leaves_the_link_before_it_as_it_was(
     ada: Client, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
@@ -143,6 +145,7 @@ def test_an_address_that_has_agreed_or_was_asked_gets_no_letter_for_another_filt
     assert len(letters()) == 1
 
 
+@pytest.mark.slow
 def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_filters(ada: Client) -> None:
     ada.post(NEW, sent(forward="mo@elsewhere.test"))
     assert "a short while ago" in ada.post(ASK, {"address": "mo@elsewhere.test"}, follow=True).content.decode()
@@ -162,6 +165,7 @@ def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_
     assert len(letters()) == 3
 
 
+@pytest.mark.slow
 def test_of_more_addresses_than_a_day_has_letters_those_before_are_asked(ada: Client) -> None:
     many = [action("forward", f"a{number:02}@elsewhere.test") for number in range(LETTERS_A_DAY + 2)]
     rules = tuple(Rule("on", (condition("subject", "contains", "tides"),), (one,)) for one in many)

@@ -212,6 +212,7 @@ def test_a_mailbox_without_room_is_tried_again_later_and_the_answer_does_not_cou
     assert SecureLink.objects.get().answers == 0
 
 
+@pytest.mark.slow
 def test_no_file_of_an_answer_is_written_down(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.NamedTemporaryFile", lambda *_a, **_k: pytest.fail("a temporary file"))
     big = SimpleUploadedFile("big.bin", secrets.token_bytes(4_000_000))

@@ -177,6 +177,7 @@ def test_the_name_of_a_tenant_that_is_gone_is_nobody_elses(browser: Client) -> N
 
 
 @pytest.mark.parametrize("meanwhile", ["pau1", "paul"])
+@pytest.mark.slow
 def test_answers_kept_since_a_reservation_ended_found_no_look_alike(browser: Client, meanwhile: str) -> None:
     named(browser, local="paul")
     kept = browser.cookies[steps.COOKIE].value
@@ -374,6 +375,7 @@ def test_an_invitation_is_accepted_once_and_ends(browser: Client) -> None:
     assert inviting.invited(link.split("/")[2], timezone.now() + inviting.GOOD_FOR + timedelta(hours=1)) is None
 
 
+@pytest.mark.slow
 def test_a_form_sent_again_signs_in_only_while_its_password_is_in_force(browser: Client) -> None:
     people.found()
     box = house.invite("dora@example.is")

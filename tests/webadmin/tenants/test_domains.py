@@ -189,6 +189,7 @@ def test_another_tenants_domain_does_not_exist(ada: Client, cleo: Client, rest: 
     assert Domain.objects.filter(pk=number).exists()
 
 
+@pytest.mark.slow
 def test_more_domains_cost_no_more_queries(ada: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     ada.get(HOME)
     with django_assert_num_queries(QUERIES):

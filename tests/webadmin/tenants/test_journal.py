@@ -135,6 +135,7 @@ def test_a_longer_list_takes_no_more_queries(ada: Client) -> None:
     assert len(many) <= len(few)
 
 
+@pytest.mark.slow
 def test_the_logs_entries_are_cut_in_the_database(ada: Client, read: Counter[str]) -> None:
     policy = policies.in_force("harbour", house.NOTARY.key.verify_key)
     for days in range(60):
