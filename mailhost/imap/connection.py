@@ -412,9 +412,10 @@ class Connection(asyncio.Protocol):
             if conv.notifier is not None and conv.notifier.due(now):
                 self._news = self._look = True
                 self._go()
-            resting = not self._working and now - self._last_read > limits.rest_time
-            if conv.selected is not None and resting:
-                conv.pieces.forget(conv.selected)
+            quiet = 0.0 if self._working else now - self._last_read
+            if conv.selected is not None and quiet > limits.rest_time:
+                if quiet > limits.kept_time:
+                    conv.pieces.forget(conv.selected)
                 return conv.selected.rest()
         return False
 

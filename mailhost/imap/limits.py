@@ -45,6 +45,9 @@ class Limits:
     stop_time: float = 1.0
     # After so long without a word an idle picture is packed.
     rest_time: float = 2
+    # A large message that is read in pieces stays opened so long after the last of them was asked for: a slow line
+    # carries a piece of half a megabyte in that time.
+    kept_time: float = 30
     connections: int = 20_000
     per_source: int = 200
     per_user: int = 50
@@ -184,7 +187,8 @@ class MemoryBudget:
 
     `shares`: the part of it that one holder may have, for each of a connection's holders (its user, its tenant), so
     that those who announce much and send it slowly do not keep everybody else's messages out. A first literal is
-    taken whatever its size. Who is over the share waits for their own to go, and others go before them.
+    taken whatever its size. Who is over the share waits for their own to go, and others go before them; their own
+    later ones do not, or a large one would wait for ever.
     """
 
     def __init__(self, octets: int, shares: tuple[float, ...] = ()) -> None:
@@ -213,7 +217,7 @@ class MemoryBudget:
 
     def take_now(self, octets: int, holders: tuple[object, ...] = ()) -> bool:
         """For who holds some already, and so must not wait: whether there was room."""
-        room = octets <= self._free and self._within_shares(octets, holders)
+        room = octets <= self._free and not self._beyond_share(octets, holders)
         if room:
             self._hold(octets, holders)
         return room
@@ -223,12 +227,14 @@ class MemoryBudget:
         self._hold(-octets, holders)
         self._serve()
 
-    def _within_shares(self, octets: int, holders: tuple[object, ...]) -> bool:
+    def _beyond_share(self, octets: int, holders: tuple[object, ...]) -> list[object]:
+        """The holders that would have more than their share."""
         held = self._held
-        return all(
-            not held[holder] or held[holder] + octets <= share
+        return [
+            holder
             for holder, share in zip(holders, self._shares, strict=False)
-        )
+            if held[holder] and held[holder] + octets > share
+        ]
 
     def _hold(self, octets: int, holders: tuple[object, ...]) -> None:
         self._free -= octets
@@ -239,9 +245,13 @@ class MemoryBudget:
 
     def _serve(self) -> None:
         passed: list[_Waiting] = []
+        over: set[object] = set()  # holders with one that was passed over
         while self._waiting:
             entry = self._waiting.popleft()
-            if not self._within_shares(entry.octets, entry.holders):
+            if over.intersection(entry.holders):
+                passed.append(entry)
+            elif beyond := self._beyond_share(entry.octets, entry.holders):
+                over.update(beyond)
                 passed.append(entry)
             elif entry.octets > self._free:
                 # It waits in front of all who came later, or a large one would wait for ever.

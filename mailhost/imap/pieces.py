@@ -4,7 +4,7 @@ Thunderbird and the programs of phones read a large part as `BODY[2]<0.65536>`, 
 others part by part (RFC 9051 §6.4.5). A sealed message is opened as a whole, so that each piece would cost as much as
 all together: twenty megabytes in pieces of 64 KiB took a core for more than half a minute. So the last message that a
 connection read in pieces is kept, in memory and within a limit for all connections, whose oldest goes first. It is
-forgotten when its client pauses, reads another one in pieces, or leaves the folder.
+forgotten when its client pauses for long, reads another one in pieces, or leaves the folder.
 """
 
 from __future__ import annotations

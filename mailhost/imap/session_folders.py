@@ -117,9 +117,11 @@ def _special_use(uses: tuple[str, ...]) -> str | None:
 
 async def delete(conv: Conversation, command: commands.Delete) -> Reply:
     """DELETE."""
-    name = conv.name(command.mailbox)
+    name, selected = conv.name(command.mailbox), conv.selected
+    # Somebody may have renamed the selected folder, and made another one of its name.
+    gone = (await conv.here.folder(name)).folder_id if selected is not None else None
     await conv.here.delete(name, now=conv.clock())
-    if conv.selected is not None and conv.selected.folder.name == name:
+    if selected is not None and selected.folder.folder_id == gone:
         await conv.unselect()
         conv.untagged(b"OK [CLOSED] The selected mailbox was deleted")
     return ok("Deleted")

@@ -6,6 +6,7 @@ Most tests play the nursery in threads. The last ones fork, each in a program of
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 import subprocess
@@ -172,6 +173,20 @@ async def test_without_a_nursery_nobody_gets_one() -> None:
     assert some.borrow([ADA], 1) == []
     assert some.borrow([ADA], 1) == []
     some.close()
+
+
+async def test_too_many_open_descriptors_cost_no_opener(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> tuple[socket.socket, socket.socket]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with nursery(honest, at_once=2) as some:
+        with monkeypatch.context() as crowded:
+            crowded.setattr(socket, "socketpair", none_left)
+            assert some.borrow([ADA], 2) == []
+        found = some.borrow([ADA], 2)
+        assert len(found) == 2
+        for opener in found:
+            opener.close()
 
 
 async def test_a_nursery_that_is_busy_keeps_nobody_waiting() -> None:

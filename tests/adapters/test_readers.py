@@ -121,9 +121,11 @@ async def test_what_cannot_be_read_on_the_spot_is_read_by_a_thread(cell: Cell, r
 
 
 async def test_nothing_is_written_on_the_spot(cell: Cell, readers: Readers) -> None:
+    number = cell.ada.mailbox.pk
+
     def write(cursor: Cursor) -> bool:
         if threading.get_ident() == here:
-            cursor.execute("UPDATE mailhost_mailbox SET address = 'eve@example.is'")
+            cursor.execute("UPDATE mailhost_mailbox SET address = 'eve@example.is' WHERE id = %s", [number])
         return True
 
     here = threading.get_ident()

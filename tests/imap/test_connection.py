@@ -194,6 +194,21 @@ async def test_a_message_larger_than_the_share_is_taken_when_its_user_has_no_oth
     assert not budget._held
 
 
+async def test_a_large_message_does_not_wait_for_all_later_ones_of_its_user() -> None:
+    budget = MemoryBudget(100, (0.3,))
+    assert await budget.take(10, ("ada",)) == 10
+    large = asyncio.create_task(budget.take(25, ("ada",)))
+    await asyncio.sleep(0)
+    small = asyncio.create_task(budget.take(10, ("ada",)))
+    await asyncio.sleep(0)
+    assert await budget.take(10, ("ben",)) == 10
+    budget.give(10, ("ada",))
+    assert await large == 25
+    assert not small.done()
+    budget.give(25, ("ada",))
+    assert await small == 10
+
+
 async def test_the_memory_budget_serves_in_order_and_forgets_who_left() -> None:
     budget = MemoryBudget(100)
     assert await budget.take(70) == 70

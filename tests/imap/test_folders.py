@@ -159,6 +159,27 @@ async def test_the_selected_mailbox_is_known_by_its_new_name() -> None:
     """)
 
 
+async def test_a_folder_that_took_the_name_of_the_selected_one_is_another() -> None:
+    await Dialogue(ada_with(), connections=2).play(r"""
+        C1: a CREATE Work
+        S1: a OK ...
+        C1: b SELECT Work
+        S1: ...
+        S1: b OK ...
+        C2: c RENAME Work Old
+        S2: c OK ...
+        C2: d CREATE Work
+        S2: d OK ...
+        C1: e DELETE Work
+        S1: e OK Deleted
+        C1: f CHECK
+        S1: f OK ...
+        C1: g DELETE Old
+        S1: * OK [CLOSED] ...
+        S1: g OK ...
+    """)
+
+
 async def test_subscriptions() -> None:
     await Dialogue(ada_with()).play(r"""
         C: a UNSUBSCRIBE Junk

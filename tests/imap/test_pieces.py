@@ -85,10 +85,14 @@ async def test_what_was_kept_goes_with_the_folder(openings: list[int], line: str
     assert not client.connection._endpoint.pieces._kept
 
 
-async def test_a_pause_of_the_client_forgets_it(openings: list[int]) -> None:
+async def test_a_long_pause_of_the_client_forgets_it_and_a_slow_line_does_not(openings: list[int]) -> None:
     client = await reader()
     await piece(client, 1, 0)
-    client.connection.tick(client.connection._loop.time() + Limits().rest_time + 1)
+    now = client.connection._loop.time
+    client.connection.tick(now() + Limits().kept_time - 1)
+    await piece(client, 1, 50_000)
+    assert openings == [1]
+    client.connection.tick(now() + Limits().kept_time + 1)
     await piece(client, 1, 0)
     assert openings == [1, 1]
 

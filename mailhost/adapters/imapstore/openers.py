@@ -96,7 +96,11 @@ class ForkedOpeners:
     def _fork(self, seeds: bytes) -> _Forked | None:
         if self._ended:
             return None
-        here, there = socket.socketpair()
+        try:
+            here, there = socket.socketpair()
+        except OSError:
+            # Too many descriptors are open: a moment that passes.
+            return None
         with there:
             try:
                 socket.send_fds(self._nursery, [b"!"], [there.fileno()])
