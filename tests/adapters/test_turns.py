@@ -56,7 +56,7 @@ async def test_many_messages_are_copied_moved_and_expunged_in_turns(cell: Cell, 
 
 
 @pytest.mark.usefixtures("short_turns")
-async def test_a_copy_that_fails_at_a_later_turn_leaves_the_target_as_it_was(
+async def test_a_copy_that_fails_at_a_later_turn_is_taken_back_and_a_move_says_that_a_part_is_done(
     cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(ada, 8)
@@ -73,10 +73,15 @@ async def test_a_copy_that_fails_at_a_later_turn_leaves_the_target_as_it_was(
         return await change(work)
 
     monkeypatch.setattr(cell.shop.writer, "change", failing)
-    with pytest.raises(TryLater):
+    with pytest.raises(TryLater, match="nothing was changed"):
         await folder.copy(list(range(1, 9)), "Trash", now=NOW)
     assert list((await trash.snapshot(claim_recent=False)).uids) == [1]
     assert await ada.quota() == used
+    calls = 0
+    with pytest.raises(TryLater, match="a part is done"):
+        await folder.move(list(range(1, 9)), "Trash", now=NOW)
+    assert list((await folder.snapshot(claim_recent=False)).uids) == [7, 8]
+    assert len((await trash.snapshot(claim_recent=False)).uids) == 7
     assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
 
 

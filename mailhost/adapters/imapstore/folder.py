@@ -183,7 +183,7 @@ class DatabaseFolder:
         works = [partial(changing.copy, source=self._id, uids=lot, target=to, now=now) for lot in lots_of(uids)]
         pairs: list[tuple[int, int]] = []
         try:
-            async for copied in turns(self._change, works):
+            async for copied in turns(self._change, works, undone=True):
                 pairs += copied.pairs
         except StoreError:
             # RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. What made it fail may forbid this as well.

@@ -13,6 +13,7 @@ from itertools import batched, repeat
 from typing import Final
 
 from mailhost.adapters.database import on_sqlite
+from mailhost.imap.store import TryLater
 
 # Messages of one transaction: a tenth of a second or two. What most people ever do at once is in one.
 TURN: Final = 1000
@@ -25,15 +26,27 @@ def lots_of(uids: Sequence[int]) -> list[tuple[int, ...]]:
     return list(batched(uids, TURN)) or [()]
 
 
-async def turns[W, T](run: Callable[[W], Awaitable[T]], works: Iterable[W]) -> AsyncIterator[T]:
-    """What each work came to, one after the other; a single work rests never."""
+async def turns[W, T](
+    run: Callable[[W], Awaitable[T]], works: Iterable[W], *, undone: bool = False
+) -> AsyncIterator[T]:
+    """What each work came to, one after the other; a single work rests never.
+
+    Where the store fails on the way, the error says that a part is done, unless the caller sees that it is `undone`.
+    """
     loop = asyncio.get_running_loop()
     rest = 0.0
-    for work in works:
+    for turn, work in enumerate(works):
         if rest:
             await asyncio.sleep(rest)
         started = loop.time()
-        result = await run(work)
+        try:
+            result = await run(work)
+        except TryLater:
+            if turn and not undone:
+                raise TryLater(
+                    "The mail store is not available; a part is done, try again later for the rest"
+                ) from None
+            raise
         rest = min((loop.time() - started) / 2, LONGEST_REST) if on_sqlite() else 0.0
         yield result
 
