@@ -7,7 +7,8 @@ some hours, and of the end after five days).
 
 A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
 destination and not one a message. Each end is written down before the next message goes over the same connection:
-a crash repeats at most what was in flight on each, and loses nothing (RFC 5321 §6.1).
+a crash repeats at most what was in flight on each, a power cut what one claim has delivered, and neither loses anything
+(RFC 5321 §6.1).
 """
 
 from __future__ import annotations

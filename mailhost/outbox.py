@@ -135,7 +135,9 @@ class Claim:
 
 
 class Outbox(Queue, Protocol):
-    """The queue as dispatch sees it. Every call is durable on return and raises StoreFull, StoreUnavailable."""
+    """The queue as dispatch sees it. Every call raises StoreFull, StoreUnavailable and is durable on return; a power
+    cut may undo a claim, and what was `done` under it until it is released.
+    """
 
     async def claim(
         self, *, now: datetime, lease: timedelta, destinations: int, items: int, overdue: bool = True

@@ -158,7 +158,7 @@ class DatabaseQueue:
         # A look without writing first: an idle queue costs no transaction.
         if not await self._readers.run(any_work):
             return []
-        claimed = await self._writer.change(work)
+        claimed = await self._writer.change(work, lasting=False)
         return [await self._opened(rows, now + lease) for rows in claimed]
 
     async def _opened(self, rows: Rows, until: datetime) -> Claim:
@@ -256,10 +256,11 @@ class DatabaseQueue:
             raise StoreUnavailable("queue") from None
 
     async def done(self, item: Item) -> None:
-        await self._remove([item.id])
+        # A file goes for good, so its row goes first. What a power cut brings back otherwise is sent once more.
+        await self._remove([item.id], lasting=item.content is None)
 
-    async def _remove(self, items: Collection[int]) -> None:
-        for blob in await self._writer.together(delete, items):
+    async def _remove(self, items: Collection[int], *, lasting: bool = True) -> None:
+        for blob in await self._writer.together(delete, items, lasting=lasting):
             await asyncio.to_thread(self._blobs.remove, blob)
 
     async def defer(self, item: Item, recipients: Sequence[Forward], *, due: datetime, reason: str) -> None:

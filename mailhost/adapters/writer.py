@@ -14,6 +14,10 @@ Two kinds of work. What comes often is done for all who wait at once, in as many
 placing sealed messages, queueing, counting). Any other change is a function of a cursor that runs in a savepoint of
 its own. One bad piece harms only itself: a batch that fails as a whole is done again piece by piece, each in its own
 transaction.
+
+What a power cut may undo without harm (`lasting=False`: a claim, the end of what has been delivered) does not wait for
+the disk. It is there for every process at once, survives the death of any of them, and reaches the disk with the next
+transaction that waits.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
@@ -61,6 +66,7 @@ class _Piece:
     call: Any  # of `together`
     shared: bool
     weight: int
+    lasting: bool
     result: Any = None
     error: BaseException | None = None
 
@@ -91,21 +97,21 @@ class Writer:
         weight = sum(len(item.header) + len(item.payload or b"") for item in placements)
         return await self.together(place, placements, weight=weight)
 
-    async def change[T](self, work: Change[T]) -> T:
+    async def change[T](self, work: Change[T], *, lasting: bool = True) -> T:
         """Run `work(cursor)` in a transaction, durable on return. Raises what it raised, or a StoreError."""
-        return cast("T", await self._submit(work, None, shared=False, weight=0))
+        return cast("T", await self._submit(work, None, shared=False, weight=0, lasting=lasting))
 
-    async def together[P, R](self, work: Together[P, R], call: P, *, weight: int = 0) -> R:
+    async def together[P, R](self, work: Together[P, R], call: P, *, weight: int = 0, lasting: bool = True) -> R:
         """Run `work(cursor, calls)` once for all who wait for the same `work`, durable on return; `weight` is the
         octets of the call. Raises the StoreError that answers this call.
         """
-        return cast("R", await self._submit(work, call, shared=True, weight=weight))
+        return cast("R", await self._submit(work, call, shared=True, weight=weight, lasting=lasting))
 
-    async def _submit(self, work: Callable[..., Any], call: Any, *, shared: bool, weight: int) -> Any:
+    async def _submit(self, work: Callable[..., Any], call: Any, *, shared: bool, weight: int, lasting: bool) -> Any:
         if self._stopping:
             raise StoreUnavailable("stopping")
         loop = asyncio.get_running_loop()
-        piece = _Piece(loop, loop.create_future(), work, call, shared, weight)
+        piece = _Piece(loop, loop.create_future(), work, call, shared, weight, lasting)
         self._queue.append(piece)
         if len(self._queue) >= self._enough:
             self._bell.put(None)
@@ -183,11 +189,14 @@ class Writer:
 
 def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None = None) -> None:
     """The whole batch in one transaction; what a piece raises is kept with the piece."""
+    lasting = any(piece.lasting for piece in batch)
     for attempt in range(1, TRIES + 1):
         try:
-            with transaction.atomic(), statements() as cursor:
+            with _disk(wait=lasting), transaction.atomic(), statements() as cursor:
+                if not lasting and connection.vendor == "postgresql":
+                    cursor.execute("SET LOCAL synchronous_commit TO OFF")
                 # SQLite has one writer at a time: what came while another process wrote goes along.
-                if take is not None:
+                if take is not None and lasting:
                     take(batch)
                 for piece in batch:
                     piece.result = piece.error = None  # of the try before this one
@@ -202,6 +211,26 @@ def _transact(batch: list[_Piece], take: Callable[[list[_Piece]], None] | None =
             raise
         else:
             return
+
+
+@contextmanager
+def _disk(*, wait: bool) -> Iterator[None]:
+    """Whether COMMIT on SQLite waits for the disk; it does again behind this."""
+    if wait or connection.vendor != "sqlite":
+        yield
+        return
+    with statements() as cursor:
+        cursor.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        try:
+            with statements() as cursor:
+                cursor.execute("PRAGMA synchronous=FULL")
+        except broken():
+            # A new one begins as the settings say.
+            connection.close()
+            raise
 
 
 def _together(cursor: Cursor, batch: Sequence[_Piece]) -> None:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 
 from mailhost.adapters import writer as writing
 from mailhost.adapters.writer import GATHER, Writer
@@ -75,6 +76,34 @@ async def test_calls_that_wait_together_are_done_together_and_answered_each(cell
     assert sum(isinstance(answer, StoreFull) for answer in answers) == 10
     assert sorted(call for batch in batches for call in batch) == list(range(20))
     assert len(batches) < 20
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_only_what_must_outlast_a_power_cut_waits_for_the_disk(cell: Cell) -> None:
+    """And what comes together with it waits too; whatever happens in between, the next one waits again."""
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL forgets the setting with its transaction")
+    writer = cell.shop.writer
+
+    def how(cursor: Cursor) -> int:
+        cursor.execute("PRAGMA synchronous")
+        return int(cursor.fetchone()[0])
+
+    def all_of(cursor: Cursor, calls: Sequence[object]) -> list[int]:
+        return [how(cursor)] * len(calls)
+
+    def broken(_cursor: Cursor) -> None:
+        raise ZeroDivisionError
+
+    full, normal = 2, 1
+    assert await writer.change(how) == full
+    assert await writer.together(all_of, None, lasting=False) == normal
+    assert await writer.change(how) == full
+    with pytest.raises(ZeroDivisionError):
+        await writer.change(broken, lasting=False)
+    assert await writer.change(how) == full
+    _, lasting = await asyncio.gather(writer.change(how, lasting=False), writer.change(how))
+    assert lasting == full
 
 
 @pytest.mark.django_db(transaction=True)
