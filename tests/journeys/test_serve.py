@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mailhost.adapters.imapstore.openers import spare_cores
 from tests.journeys.house import START, House, house, neighbour, prepared
 from tests.journeys.test_kill import _unverified
 
@@ -28,6 +29,11 @@ def wait_for(text: str, cell: House, seconds: float = START) -> None:
     while text not in cell.log:
         assert time.monotonic() < deadline, cell.log[-3000:]
         time.sleep(0.05)
+
+
+def forked_by(pid: int) -> list[int]:
+    """Processes that this one has forked and that live."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def gone(pids: list[int], seconds: float) -> bool:
@@ -82,6 +88,9 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
         children = list(lines)
         assert cell.process is not None
         assert {os.getpgid(pid) for pid in children} == {cell.process.pid}
+        # Each imapd has the process beside it from which those are forked that open headers for it.
+        nurseries = [nursery for pid, line in lines.items() if "imapd" in line for nursery in forked_by(pid)]
+        assert len(nurseries) == (sum("imapd" in line for line in lines.values()) if spare_cores() else 0)
         # A fork copies one thread; what another thread held would be held in the child for ever.
         assert len(list(Path(f"/proc/{cell.process.pid}/task").iterdir())) == 1
 
@@ -89,7 +98,7 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
         os.kill(cell.process.pid, signal.SIGTERM)
         assert cell.process.wait(timeout=5) == 0
         assert time.monotonic() - began < 2
-        assert gone(children, 0.1)
+        assert gone([*children, *nurseries], 0.1)
 
         before = len(cell.log)
         cell.start("--demo")
