@@ -11,7 +11,7 @@ itself (`Conversation.made`); every other answer and every other connection sees
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from mailhost.imap.commands_folders import List, Lsub
@@ -23,6 +23,8 @@ from mailhost.message.foldernames import DELIMITER, BadName
 # Characters of names that are matched before others have a turn: a millisecond for an honest pattern, twenty for
 # the worst that a line can hold.
 TURN = 1000
+# Items of STATUS that cost a look at every message, or at every \Deleted one.
+SIZES = frozenset({"SIZE", "DELETED-STORAGE"})
 
 
 def status_line(conv: Conversation, info: FolderInfo, items: Iterable[str]) -> bytes:
@@ -123,18 +125,22 @@ async def list_folders(conv: Conversation, command: List) -> Iterator[bytes]:
     subscribed: frozenset[str] = frozenset()
     if "SUBSCRIBED" in command.selection:
         subscribed = frozenset(await conv.here.subscriptions())
-    sizes = "SIZE" in command.status
-    if sizes or "DELETED-STORAGE" in command.status:
+    if not SIZES.isdisjoint(command.status):
         # Sizes cost a look at every message: only of folders that the pattern shows.
         shown = await matching((info.name for info in folders), matches)
-        folders = [await _sized(conv, info, sizes=sizes) if info.name in shown else info for info in folders]
+        folders = [await _sized(conv, info, command.status) if info.name in shown else info for info in folders]
     tree = Tree.of(folders, subscribed)
     return _Lister(conv, command, tree, subscribed, await matching(tree.names, matches)).lines()
 
 
-async def _sized(conv: Conversation, info: FolderInfo, *, sizes: bool) -> FolderInfo:
+async def counted(conv: Conversation, name: str, items: Collection[str]) -> FolderInfo:
+    """The folder with what these items of STATUS tell. Raises NoSuchFolder."""
+    return await conv.here.folder(name, sizes="SIZE" in items, reclaimable="DELETED-STORAGE" in items)
+
+
+async def _sized(conv: Conversation, info: FolderInfo, items: Collection[str]) -> FolderInfo:
     try:
-        return await conv.here.folder(info.name, sizes=sizes)
+        return await counted(conv, info.name, items)
     except NoSuchFolder:
         return info  # deleted by another client just now; its line is still true of the moment asked about
 

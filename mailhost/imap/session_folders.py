@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailhost.imap import commands_folders as commands
 from mailhost.imap.conversation import Conversation, Reply, no, ok
-from mailhost.imap.listing import list_folders, lsub_folders, parents, status_line
+from mailhost.imap.listing import counted, list_folders, lsub_folders, parents, status_line
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import indexes, with_uids
 from mailhost.imap.session_messages import flag_lines, tell_vanished
@@ -170,7 +170,7 @@ async def status(conv: Conversation, command: commands.Status) -> Reply:
     if "HIGHESTMODSEQ" in command.items:
         # RFC 7162 §3.1.7.
         conv.enable_condstore()
-    info = await conv.here.folder(conv.name(command.mailbox), sizes="SIZE" in command.items)
+    info = await counted(conv, conv.name(command.mailbox), command.items)
     conv.out.write(status_line(conv, info, command.items))
     return ok("Told")
 

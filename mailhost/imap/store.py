@@ -325,9 +325,9 @@ class Account(Protocol):
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         """Every folder, INBOX first, then by name; counts (but no sizes) only when `counts`."""
 
-    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
-        """One folder with its counts and what is `reclaimable`, and its `size` when `sizes` (costly: it may open every
-        header).
+    async def folder(self, name: str, *, sizes: bool = False, reclaimable: bool = False) -> FolderInfo:
+        """One folder with its counts; its `size` when `sizes` (costly: it may open every header), and what is
+        `reclaimable` when that (it looks for a second place of every \\Deleted message).
 
         Raises NoSuchFolder.
         """

@@ -150,11 +150,13 @@ class FolderContract:
         folder = await account.open("INBOX")
         await add_flags(folder, uids[:2], "\\Seen")
         await add_flags(folder, uids[1:2], "\\Deleted")
-        info = await account.folder("INBOX", sizes=True)
+        info = await account.folder("INBOX", sizes=True, reclaimable=True)
         assert (info.messages, info.unseen, info.deleted, info.recent) == (4, 2, 1, 4)
         assert info.uidnext == uids[-1] + 1
         metas = await folder.meta(uids)
         assert info.size == sum(meta.size for meta in metas if not isinstance(meta, Damaged))
+        plain = await account.folder("INBOX")
+        assert (plain.deleted, plain.size, plain.reclaimable) == (1, 0, 0), "what is costly is told who asks for it"
         listed = {each.name: each for each in await account.folders(counts=True)}
         assert (listed["INBOX"].messages, listed["INBOX"].unseen) == (4, 2)
         used = (await account.quota()).storage_used

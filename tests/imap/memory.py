@@ -228,9 +228,7 @@ class MemoryAccount:
 
     def __init__(self, store: MemoryStore, mailbox: Mailbox, tenant: str) -> None:
         self._store, self.tenant, self.login_id = store, tenant, store.logins
-        self.mailbox = mailbox
-        self.view = mailbox.view
-        self.closed = False
+        self.mailbox, self.view, self.closed = mailbox, mailbox.view, False
 
     def box(self, name: str) -> Box:
         """Raises NoSuchFolder."""
@@ -259,8 +257,9 @@ class MemoryAccount:
     async def folders(self, *, counts: bool = False) -> Sequence[FolderInfo]:
         return [self._info(b) for b in sorted(self.mailbox.boxes.values(), key=lambda b: (b.name != "INBOX", b.name))]
 
-    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
-        return self._info(self.box(name))
+    async def folder(self, name: str, *, sizes: bool = False, reclaimable: bool = False) -> FolderInfo:
+        info = self._info(self.box(name))
+        return replace(info, size=info.size if sizes else 0, reclaimable=info.reclaimable if reclaimable else 0)
 
     async def subscriptions(self) -> Sequence[str]:
         return sorted(self.mailbox.subscriptions)

@@ -104,16 +104,16 @@ class DatabaseAccount:
             found = await self._shop.readers.run(self._read_folders, None, counts)
         return sorted(found, key=lambda info: (info.name != "INBOX", info.name))
 
-    async def folder(self, name: str, *, sizes: bool = False) -> FolderInfo:
+    async def folder(self, name: str, *, sizes: bool = False, reclaimable: bool = False) -> FolderInfo:
         with imap_answers():
-            return await self._shop.readers.run(self._read_folder, canonical(name), sizes)
+            return await self._shop.readers.run(self._read_folder, canonical(name), sizes, reclaimable)
 
-    def _read_folder(self, name: str, sizes: bool) -> FolderInfo:
+    def _read_folder(self, name: str, sizes: bool, reclaimable: bool) -> FolderInfo:
         found = self._read_folders(name, True)
         if not found:
             raise NoSuchFolder("There is no such folder")
         info = found[0]
-        if info.deleted:
+        if reclaimable and info.deleted:
             info = replace(info, reclaimable=reading.reclaimable(self._resolve(name).row_id))
         if sizes:
             info = replace(info, size=reading.total_size(self._view, self._resolve(name).row_id))
