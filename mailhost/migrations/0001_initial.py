@@ -19,7 +19,6 @@ class Migration(migrations.Migration):
                 ("verified", models.DateField(null=True)),
                 ("brought", models.DateField(null=True)),
                 ("sends_dmarc_reports", models.BooleanField(db_default=False, default=False)),
-                ("sends_tls_reports", models.BooleanField(db_default=False, default=False)),
             ],
         ),
         migrations.CreateModel(
