@@ -30,27 +30,38 @@ _VERIFY: Final = {
     62: ResultType.CERTIFICATE_HOST_MISMATCH,  # X509_V_ERR_HOSTNAME_MISMATCH
 }
 _DER: Final = 2  # _ssl.ENCODING_DER
-# Where no authority is asked: what older mail hosts need beside Python's own list, all of it with forward secrecy. A
-# host that finds nothing here gets no mail at all, and weak encryption is worth more than none (RFC 7435 §3).
+# Where mail would go in clear as well: what older mail hosts need beside Python's own list, all of it with forward
+# secrecy. A host that finds nothing here gets no mail at all, and weak encryption is worth more than none
+# (RFC 7435 §3).
 _OPPORTUNISTIC: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:DHE+AES:!aNULL:!eNULL:@SECLEVEL=1"
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What handshakes need: a context that takes any certificate, one that asks the authorities, and the clock."""
+    """What handshakes need: the clock and three contexts. `anyone` and `demanded` take any certificate, `demanded`
+    with the ciphers of today alone; `authorities` asks the authorities about it.
+    """
 
     anyone: ssl.SSLContext
+    demanded: ssl.SSLContext
     authorities: ssl.SSLContext
     now: Callable[[], datetime]
+
+    def context(self, requirement: Requirement) -> ssl.SSLContext:
+        """Old ciphers are for where nobody asked for TLS; whoever did is not served with what can be broken."""
+        if requirement.check is Check.AUTHORITIES:
+            return self.authorities
+        return self.demanded if requirement.tls else self.anyone
 
 
 def tls(now: Callable[[], datetime]) -> Tls:
     """The contexts of this machine; its own store says which authorities there are."""
-    anyone = ssl.create_default_context()
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
+    anyone, demanded = ssl.create_default_context(), ssl.create_default_context()
+    for context in (anyone, demanded):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     anyone.set_ciphers(_OPPORTUNISTIC)
-    return Tls(anyone, ssl.create_default_context(), now)
+    return Tls(anyone, demanded, ssl.create_default_context(), now)
 
 
 async def shake_hands(
@@ -63,9 +74,10 @@ async def shake_hands(
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    context = with_.authorities if requirement.check is Check.AUTHORITIES else with_.anyone
     try:
-        wire = await loop.start_tls(transport, protocol, context, server_hostname=requirement.server_name)
+        wire = await loop.start_tls(
+            transport, protocol, with_.context(requirement), server_hostname=requirement.server_name
+        )
     except ssl.SSLError as error:
         reason = "tls_certificate" if requirement.check is Check.AUTHORITIES else "tls_failed"
         raise ConnectionFailed(reason, result=_result(error)) from None

@@ -10,8 +10,22 @@ import trustme
 
 from mailhost.mxwalk import Target
 from mailhost.smtp.client import BLOCK, connect
+from mailhost.tlspolicy.dane import record_for
+from mailhost.tlspolicy.requirement import Requirement
+from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import ConnectionFailed
-from tests.smtp.test_client import ANY, BY_AUTHORITIES, LETTER, QUICK, Authority, Script, talk, transaction
+from tests.smtp.test_client import (
+    ANY,
+    BY_AUTHORITIES,
+    LETTER,
+    QUICK,
+    Authority,
+    Script,
+    by_dane,
+    reached,
+    talk,
+    transaction,
+)
 
 pytestmark = pytest.mark.journey
 
@@ -95,6 +109,11 @@ async def test_an_old_host_gets_mail_by_what_it_knows_and_no_policy_is_kept_so()
     assert link.secure
     await link.close()
     server.close()
-    with pytest.raises(ConnectionFailed) as failed:
-        await talk(authority.script(), authority.client(), BY_AUTHORITIES)
-    assert failed.value.result is not None
+    kept = by_dane(record_for(authority.certificate))
+    for policy in (BY_AUTHORITIES, kept, Requirement("mx.other.test", tls=True)):
+        with pytest.raises(ConnectionFailed) as failed:
+            await talk(authority.script(), authority.client(), policy)
+        assert failed.value.reason in {"tls_failed", "tls_certificate"}
+        assert failed.value.result is ResultType.VALIDATION_FAILURE
+    # One that is tried out, or that the author waives, is none.
+    assert (await reached(authority.script(), authority.client(), kept.relaxed())).secure
