@@ -17,6 +17,7 @@ import pytest
 from tests.journeys.house import ROOT
 from webadmin import supervisor
 
+pytestmark = pytest.mark.slow  # starts programs
 # Serves at once; notes its process id; ends at SIGTERM.
 GOOD = """
 import os, signal, sys, time
