@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from mailhost.adapters.imapstore import changing, turns
 from mailhost.adapters.imapstore import folder as folder_module
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.verify import verify
-from mailhost.imap.store import FlagOp, NewMessage, TryLater
+from mailhost.imap.store import CannotDo, FlagOp, FolderExists, NewMessage, TryLater
 from mailhost.ports import StoreUnavailable
 from tests.adapters.conftest import NOW, Cell
 from tests.adapters.test_folders import account_of, fill
@@ -83,6 +85,100 @@ async def test_a_copy_that_fails_at_a_later_turn_is_taken_back_and_a_move_says_t
     assert list((await folder.snapshot(claim_recent=False)).uids) == [7, 8]
     assert len((await trash.snapshot(claim_recent=False)).uids) == 7
     assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
+
+
+def between_turns(cell: Cell, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Awaitable[object]]) -> None:
+    """Something that happens once, after the first turn of the next change."""
+    change, waiting = cell.shop.writer.change, [meanwhile]
+
+    async def interrupted(work: Any) -> Any:
+        result = await change(work)
+        if waiting:
+            await waiting.pop()()
+        return result
+
+    monkeypatch.setattr(cell.shop.writer, "change", interrupted)
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_folder_that_takes_the_name_of_one_being_deleted_keeps_its_mail(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = account_of(cell, cell.ada)
+    await ada.create("Work")
+    await fill(ada, 8, "Work")
+
+    async def give_the_name_away() -> None:
+        await other.rename("Work", "Old", now=NOW)
+        await other.create("Work")
+        await fill(other, 4, "Work")
+
+    between_turns(cell, monkeypatch, give_the_name_away)
+    await ada.delete("Work", now=NOW)
+    names = [info.name for info in await ada.folders()]
+    assert "Work" in names
+    assert "Old" not in names
+    assert (await ada.folder("Work")).messages == 4
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_folder_that_gets_one_below_it_while_it_is_deleted_stays(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.create("Work")
+    await fill(ada, 8, "Work")
+    between_turns(cell, monkeypatch, partial(account_of(cell, cell.ada).create, "Work/New"))
+    with pytest.raises(CannotDo, match="below it"):
+        await ada.delete("Work", now=NOW)
+    assert (await ada.folder("Work")).messages == 5
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_folder_that_another_deletes_meanwhile_is_deleted(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.create("Work")
+    await fill(ada, 8, "Work")
+    between_turns(cell, monkeypatch, partial(account_of(cell, cell.ada).delete, "Work", now=NOW))
+    await ada.delete("Work", now=NOW)
+    assert "Work" not in [info.name for info in await ada.folders()]
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_mail_that_arrives_while_inbox_is_renamed_stays_in_it(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ada, 8)
+    between_turns(cell, monkeypatch, partial(fill, account_of(cell, cell.ada), 5))
+    await ada.rename("INBOX", "Old", now=NOW)
+    assert (await ada.folder("Old")).messages == 8
+    inbox = await ada.open("INBOX")
+    assert list((await inbox.snapshot(claim_recent=False)).uids) == [9, 10, 11, 12, 13]
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_rename_of_inbox_that_was_cut_short_says_how_to_go_on(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ada, 8)
+    change, calls = cell.shop.writer.change, 0
+
+    async def failing(work: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise StoreUnavailable("the disk is gone for a moment")
+        return await change(work)
+
+    monkeypatch.setattr(cell.shop.writer, "change", failing)
+    with pytest.raises(TryLater, match="move the rest into the new folder"):
+        await ada.rename("INBOX", "Old", now=NOW)
+    with pytest.raises(FolderExists, match="cut short, move the rest"):
+        await ada.rename("INBOX", "Old", now=NOW)
+    inbox = await ada.open("INBOX")
+    await inbox.move([4, 5, 6, 7, 8], "Old", now=NOW)
+    assert (await ada.folder("Old")).messages == 8
 
 
 @pytest.mark.usefixtures("short_turns")

@@ -44,6 +44,13 @@ from mailhost.seal import Sealed
 
 # Makes sealed messages durable, all or none.
 type Commit = Callable[[Sequence[Placement]], Awaitable[Sequence[Placed]]]
+# Does one more turn of a change that was begun; whether that was the last.
+type Rest = Callable[[Cursor], bool]
+
+# The server may have been stopped in the middle of it.
+_TAKEN_FOR_INBOX = (
+    "There is a folder of the new name already; if a rename of INBOX was cut short, move the rest of its messages there"
+)
 
 
 class Seal(Protocol):
@@ -242,36 +249,54 @@ class DatabaseAccount:
         wanted = canonical(name)
         if wanted == "INBOX":
             raise CannotDo("INBOX cannot be deleted")
-        await until_done(self._change, partial(self._delete, name=wanted, now=now))
+        rest = await self._change(partial(self._delete, name=wanted, now=now))
+        if rest is not None:
+            await until_done(self._change, rest)
 
-    def _delete(self, cursor: Cursor, name: str, now: datetime) -> bool:
-        """Whether the folder went, or only its first messages."""
+    def _delete(self, cursor: Cursor, name: str, now: datetime) -> Rest | None:
+        """Delete it, or its first messages only: then what deletes the rest."""
         have = self._names(cursor)
         if name not in have:
             raise NoSuchFolder("There is no such folder")
+        rest = partial(self._delete_found, folder_id=have[name][0], now=now)
+        return None if rest(cursor) else rest
+
+    def _delete_found(self, cursor: Cursor, folder_id: int, now: datetime) -> bool:
+        """Whether the folder went. Known by its id: between two turns another connection may have given its name away,
+        or put a folder below it.
+        """
+        have = self._names(cursor)
+        name = next((name for name, (each, _use) in have.items() if each == folder_id), None)
+        if name is None:
+            return True
         if any(other.startswith(name + "/") for other in have):
             raise CannotDo("The folder has folders below it; delete those first", code="HASCHILDREN")
-        return changing.remove_folder(cursor, have[name][0], now)
+        return changing.remove_folder(cursor, folder_id, now)
 
     async def rename(self, old: str, new: str, *, now: datetime) -> None:
-        unfinished = await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
-        if unfinished is not None:
-            inbox, made = unfinished
-            await until_done(self._change, partial(changing.empty_into, source=inbox, target=made, now=now))
+        rest = await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
+        if rest is not None:
+            try:
+                await until_done(self._change, rest)
+            except TryLater:
+                raise TryLater("Only a part of INBOX was moved: move the rest into the new folder") from None
 
-    def _rename(self, cursor: Cursor, old: str, new: str, now: datetime) -> tuple[int, int] | None:
-        """Folders between which messages are still to be moved, None where all is done."""
+    def _rename(self, cursor: Cursor, old: str, new: str, now: datetime) -> Rest | None:
+        """Rename it; where messages are still to be moved, what moves the rest."""
         have = self._names(cursor)
         if old not in have:
             raise NoSuchFolder("There is no such folder")
         if new in have:
-            raise FolderExists("There is a folder of the new name already")
+            raise FolderExists(_TAKEN_FOR_INBOX if old == "INBOX" else "There is a folder of the new name already")
         if new.startswith(old + "/"):
             raise CannotDo("A folder cannot be moved below itself")
         if old == "INBOX":
-            # RFC 9051 §6.3.6: INBOX stays, its messages go.
+            # RFC 9051 §6.3.6: INBOX stays, its messages go; what arrives meanwhile stays too.
             inbox, made = have[old][0], self._create(cursor, new, "")
-            return None if changing.empty_into(cursor, inbox, made, now) else (inbox, made)
+            rest = partial(
+                changing.empty_into, source=inbox, target=made, below=changing.uidnext(cursor, inbox), now=now
+            )
+            return None if rest(cursor) else rest
         parent = new.rpartition("/")[0]
         if parent and parent not in have:
             self._create(cursor, parent, "")

@@ -250,9 +250,20 @@ def _put(
     return [(row[1], uidnext + position) for position, row in enumerate(rows)]
 
 
-def empty_into(cursor: Cursor, source: int, target: int, now: datetime) -> bool:
-    """Move the first TURN messages: RENAME of INBOX (RFC 9051 §6.3.6). Whether that was all of them."""
-    cursor.execute(f"SELECT uid FROM mailhost_message WHERE folder_id = %s ORDER BY uid LIMIT {TURN}", [source])
+def uidnext(cursor: Cursor, folder_id: int) -> int:
+    """The UID that the folder's next message gets."""
+    cursor.execute("SELECT uidnext FROM mailhost_folder WHERE id = %s", [folder_id])
+    return int(cursor.fetchone()[0])
+
+
+def empty_into(cursor: Cursor, source: int, target: int, below: int, now: datetime) -> bool:
+    """Move the first TURN messages with UIDs under `below`: RENAME of INBOX (RFC 9051 §6.3.6). Whether those were all.
+
+    Raises NoSuchFolder.
+    """
+    cursor.execute(
+        f"SELECT uid FROM mailhost_message WHERE folder_id = %s AND uid < %s ORDER BY uid LIMIT {TURN}", [source, below]
+    )
     uids = [row[0] for row in cursor.fetchall()]
     move(cursor, source, uids, (target, 0), now)
     return len(uids) < TURN
