@@ -6,9 +6,9 @@ delivered, refused or held (the author gets a notice), or not now (tried again l
 some hours, and of the end after five days).
 
 A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
-destination and not one a message. Each end is written down before the next message goes over the same connection:
-a crash repeats at most what was in flight on each, a power cut what one claim has delivered, and neither loses anything
-(RFC 5321 §6.1).
+destination and not one a message; a message that trips us waits alone. Each end is written down before the next message
+goes over the same connection: a crash repeats at most what was in flight on each, a power cut what one claim has
+delivered, and neither loses anything (RFC 5321 §6.1).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -131,13 +131,30 @@ class Dispatcher:
             # The claim runs out by itself, and somebody tries again.
             self._metrics.count("queue_attempts", "store_unavailable")
         except Exception as error:  # noqa: BLE001 - one destination must not stop the others
-            # No text of the exception: it may quote an address.
-            log.error("fault in dispatch: %s", type(error).__name__)  # noqa: TRY400
-            self._metrics.count("queue_attempts", "fault")
+            self._fault(error)
             # What it met it would meet again as soon as the claim has run out, and never come to what is overdue.
             pause = self._now() + backoff(claim.failures)
             with suppress(StoreError):
                 await self._outbox.release(claim.destination, failures=claim.failures + 1, not_before=pause)
+
+    def _fault(self, error: Exception) -> None:
+        # No text of the exception: it may quote an address.
+        log.error("fault in dispatch: %s", type(error).__name__)
+        self._metrics.count("queue_attempts", "fault")
+
+    @asynccontextmanager
+    async def _alone(self, work: _Work, item: Item) -> AsyncIterator[None]:
+        """What one item trips over is a matter of that item: it waits, and the others for its destination go on."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one item must not stop the others
+            self._fault(error)
+            left = work.left.get(item.id)
+            if left is not None:
+                await self._outbox.postpone([left], due=self._now() + backoff(left.attempts), reason="fault")
+                work.left[item.id] = replace(left, reason="fault", attempts=left.attempts + 1)
 
     async def work(self, claim: Claim) -> None:
         """Everything that is due for one claimed destination."""
@@ -148,7 +165,8 @@ class Dispatcher:
                 await self._deliver(work)
             for item in claim.old:
                 if item.id in work.left and not self._stopping:
-                    await self._overdue(work, work.left[item.id])
+                    async with self._alone(work, item):
+                        await self._overdue(work, work.left[item.id])
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
@@ -178,17 +196,18 @@ class Dispatcher:
 
     async def _permitted(self, work: _Work, item: Item, targets: Sequence[Target]) -> bool:
         """Whether the whole item may go now. What may not is settled; what is left of it comes up again by itself."""
-        shares = await self._leaving.shares(item, targets, work.asked)
-        if all(share.goes for share in shares):
-            return True
-        later: dict[Forward, str] = {}
-        fates: list[Fate] = []
-        for share in shares:
-            if share.goes or share.waits:
-                later |= dict.fromkeys(share.recipients, share.reason or "parted")
-            elif share.reason:
-                fates += [fate(each, "failed", share.reason, more=share.more) for each in share.recipients]
-        await self._settle(work, item, later, fates)
+        async with self._alone(work, item):
+            shares = await self._leaving.shares(item, targets, work.asked)
+            if all(share.goes for share in shares):
+                return True
+            later: dict[Forward, str] = {}
+            fates: list[Fate] = []
+            for share in shares:
+                if share.goes or share.waits:
+                    later |= dict.fromkeys(share.recipients, share.reason or "parted")
+                elif share.reason:
+                    fates += [fate(each, "failed", share.reason, more=share.more) for each in share.recipients]
+            await self._settle(work, item, later, fates)
         return False
 
     # Connections.
@@ -219,7 +238,8 @@ class Dispatcher:
         # Other mail found its way, so the destination is not down.
         for group, reason in away:
             for item in group.ready:
-                await self._settle(work, item, dict.fromkeys(item.recipients, reason), [])
+                async with self._alone(work, item):
+                    await self._settle(work, item, dict.fromkeys(item.recipients, reason), [])
 
     async def _lane(self, work: _Work, group: _Group, targets: Sequence[Target] | None) -> None:
         """Messages over one connection, and over a new one when that broke, until none is left."""
@@ -234,7 +254,8 @@ class Dispatcher:
                         return
                 item = group.ready.popleft()
                 group.in_flight.add(item.id)
-                await self._send(work, item, link)
+                async with self._alone(work, item):
+                    await self._send(work, item, link)
                 group.in_flight.discard(item.id)
         finally:
             if link is not None:
@@ -270,6 +291,10 @@ class Dispatcher:
             link.broken = True
             await self._settle(work, item, dict.fromkeys(item.recipients, failed.reason), [])
             return
+        except Exception:
+            # Nobody knows what is still to come over it.
+            link.broken = True
+            raise
         work.failures = 0
         await self._answered(work, item, link, answers)
 
@@ -302,7 +327,8 @@ class Dispatcher:
         await self._settle(work, item, later, fates)
 
     async def _fail(self, work: _Work, item: Item, reason: str) -> None:
-        await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
+        async with self._alone(work, item):
+            await self._settle(work, item, {}, [fate(each, "failed", reason) for each in item.recipients])
 
     async def _settle(self, work: _Work, item: Item, later: dict[Forward, str], fates: Sequence[Fate]) -> None:
         """Write down one attempt: notices first, so that a crash repeats one and never swallows it."""
@@ -326,9 +352,15 @@ class Dispatcher:
 
     async def _tell(self, item: Item, fates: Sequence[Fate]) -> bool:
         """False: not now. What a mailbox passes on is that mailbox's affair, and its first sender hears nothing."""
-        if item.passing is Passing.NO:
-            return await self._notices.send(item, fates)
-        return await self._stayed.ended(item, fates)
+        try:
+            if item.passing is Passing.NO:
+                return await self._notices.send(item, fates)
+            return await self._stayed.ended(item, fates)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever has the message must not get it again for that
+            self._fault(error)
+            return False
 
     async def _all_later(self, work: _Work, reason: str) -> None:
         """The destination cannot be reached: everything for it waits, whatever is in the queue beyond this claim."""

@@ -22,7 +22,7 @@ from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.tlspolicy.requirement import Barred
 from mailhost.tlspolicy.tlsrpt import ResultType
 from mailhost.transport import Answer, Verdict
-from tests.office import BACKUP, MX, Office
+from tests.office import BACKUP, LETTER, MX, Office
 from tests.people import ADA, NOW
 
 
@@ -270,6 +270,74 @@ async def test_a_fault_waits_ever_longer_and_its_author_hears_in_the_end() -> No
             assert office.outbox.failures[b"other.test"] == 1
     assert [("delayed" in one, "not delivered" in one) for one in office.notices()] == [(True, False), (False, True)]
     assert not office.outbox.items
+
+
+@pytest.mark.parametrize("where", ["policy", "content", "answers", "end"])
+async def test_a_message_that_trips_dispatch_waits_alone(where: str) -> None:
+    office = Office()
+    for _ in range(3):
+        await office.put("cleo@other.test")
+    bad = min(office.outbox.items)
+    sent, meets = office.network.sent, {"policy": office.dispatcher._leaving, "answers": office.dispatcher}
+    owner, name = (
+        meets.get(where, office.outbox),
+        {"policy": "shares", "answers": "_answered", "end": "done"}.get(where, where),
+    )
+    before = getattr(owner, name)
+
+    async def trips(*given: Any) -> Any:
+        if any(isinstance(one, Item) and one.id == bad for one in given):
+            raise RuntimeError
+        return await before(*given)
+
+    setattr(owner, name, trips)
+    await office.dispatcher._safely(*await _claimed(office))
+    [row] = office.outbox.items.values()
+    assert (row.item.id, row.item.attempts, row.item.reason, row.due) == (bad, 1, "fault", NOW + BACKOFF[0])
+    assert len(sent) == (2 if where in {"policy", "content"} else 3)
+    assert office.talk.metrics.counts["queue_attempts", "fault"] == 1
+    assert office.outbox.failures[b"other.test"] == 0, "its destination is well"
+    assert not office.outbox.claims
+
+
+async def test_a_connection_that_somebody_tripped_on_serves_nobody_else() -> None:
+    office = Office()
+    for content in (b"Subject: bad\r\n\r\n", LETTER, LETTER):
+        await office.put("cleo@other.test", content=content)
+
+    def heard(content: bytes) -> None:
+        if b"bad" in content:
+            raise RuntimeError
+
+    office.network.heard = heard
+    await office.work()
+    assert len(office.network.sent) == 2
+    assert len(office.network.connected) == office.network.closed == 2
+    assert [row.item.reason for row in office.outbox.items.values()] == ["fault"]
+
+
+async def test_a_notice_that_trips_dispatch_sends_nothing_twice() -> None:
+    office = Office()
+    office.network.answers = {"gone@other.test": Answer(550, "5.1.1", "no such user")}
+
+    async def trips(mailbox_id: int) -> str:
+        raise RuntimeError
+
+    tongue, office.links.language = office.links.language, trips  # type: ignore[method-assign]
+    await office.put("cleo@other.test", "gone@other.test")
+    await office.work()
+    [row] = office.outbox.items.values()
+    assert [forward.address for forward in row.item.recipients] == ["gone@other.test"]
+    office.links.language = tongue  # type: ignore[method-assign]
+    office.later(minutes=1)
+    await office.work()
+    assert [recipients for _, _, recipients, _ in office.network.sent][1:] == [("gone@other.test",)]
+    assert len(office.notices()) == 1
+    assert not office.outbox.items
+
+
+async def _claimed(office: Office) -> Sequence[Claim]:
+    return await office.outbox.claim(now=office.now, lease=timedelta(seconds=30), destinations=9, items=9)
 
 
 def test_the_pauses_grow_and_the_last_one_stays() -> None:
