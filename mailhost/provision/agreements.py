@@ -89,17 +89,14 @@ def ask(box: Mailbox, address: str, *, key: bytes, now: datetime) -> Letter:
     with transaction.atomic():
         # Two windows at once are counted one after the other.
         Mailbox.objects.select_for_update().get(pk=box.pk)
-        row = _row(box, target, key)
+        row = _held(box, target, key, (now + LIFE).date())
         if why := _why_not(box, row, now):
             raise AskedEnough(why)
-        if row is None or _state(row, today) is State.NONE:
-            fresh = {"mailbox": box, "token": None, "ended": None, "expires": (now + LIFE).date(), "letters": 0}
-            row, _ = ForwardAgreement.objects.update_or_create(
-                digest=agreement_digest(key, box.pk, target), defaults=fresh
-            )
+        if _state(row, today) is State.NONE:
+            row.token, row.ended, row.letters, row.expires = None, None, 0, (now + LIFE).date()
         letter = Letter(row.pk, (now + LIFE).date(), row.letters, row.asked)
         row.letters, row.asked = row.letters + 1, counted_from(now)
-        row.save(update_fields=["letters", "asked"])
+        row.save(update_fields=["token", "ended", "expires", "letters", "asked"])
     return letter
 
 
@@ -124,16 +121,15 @@ def asked_by(token: str, *, key: bytes, today: date) -> Asked:
 def answered(token: str, step: Step, *, key: bytes, today: date) -> Asked:
     """The holder of the link says yes or no. Raises NotFound."""
     with transaction.atomic():
-        row = _take(_of(token, key, today), step, today)
+        row = _take(_of(token, key, today, hold=True), step, today)
     return Asked(row.mailbox, row.agreed, row.ended)
 
 
 def end(box: Mailbox, address: str, *, key: bytes, today: date) -> None:
     """The operator says for a reader who wants no forwards of this mailbox; it makes no difference whether any went."""
-    digest = agreement_digest(key, box.pk, parse_address(address))
+    target = parse_address(address)
     with transaction.atomic():
-        row, _ = ForwardAgreement.objects.get_or_create(digest=digest, defaults={"mailbox": box, "expires": today})
-        _take(row, Step.NO, today)
+        _take(_held(box, target, key, today), Step.NO, today)
 
 
 def vouch(box: Mailbox, rules: Rules, *, key: bytes, today: date) -> int:
@@ -141,8 +137,7 @@ def vouch(box: Mailbox, rules: Rules, *, key: bytes, today: date) -> int:
     ended = 0
     for target in _elsewhere(box, targets(rules)):
         with transaction.atomic():
-            digest = agreement_digest(key, box.pk, target)
-            row, _ = ForwardAgreement.objects.get_or_create(digest=digest, defaults={"mailbox": box, "expires": today})
+            row = _held(box, target, key, today)
             if (_state(row, today), Step.VOUCHED) in NEXT:
                 _take(row, Step.VOUCHED, today)
             else:
@@ -167,8 +162,18 @@ def _row(box: Mailbox, target: Address, key: bytes) -> ForwardAgreement | None:
     return ForwardAgreement.objects.filter(digest=agreement_digest(key, box.pk, target)).first()
 
 
-def _of(token: str, key: bytes, today: date) -> ForwardAgreement:
+def _held(box: Mailbox, target: Address, key: bytes, expires: date) -> ForwardAgreement:
+    """The row, made where there is none, for this transaction alone: what somebody else says waits until its end."""
+    digest, rows = agreement_digest(key, box.pk, target), ForwardAgreement.objects.select_for_update()
+    row, _ = rows.get_or_create(digest=digest, defaults={"mailbox": box, "expires": expires})
+    return row
+
+
+def _of(token: str, key: bytes, today: date, *, hold: bool = False) -> ForwardAgreement:
+    """The row of a link; `hold` as in `_held`. Raises NotFound."""
     rows = ForwardAgreement.objects.select_related("mailbox", "mailbox__tenant")
+    if hold:
+        rows = rows.select_for_update(of=("self",))
     # An agreement has no last day, nor has the link that ends it.
     lasting = Q(agreed__isnull=False) | Q(expires__gte=today)
     row = rows.filter(lasting, token=link_digest(key, token)).first()

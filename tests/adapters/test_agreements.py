@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from mailhost.adapters.agreements import DatabaseAgreements
 from mailhost.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, PEACE, Step, new_token
@@ -181,3 +185,47 @@ async def test_no_row_names_an_address_or_holds_a_link(cell: Cell) -> None:
     whole = b" ".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row.values())
     for secret in (b"elsewhere", b"ada", token.encode()):
         assert secret not in whole.lower()
+
+
+class Meanwhile:
+    """Somebody else who speaks right after the first look at the row; who has to wait for its end is waited for then."""
+
+    def __init__(self, speak: Callable[[], object]) -> None:
+        self._speak = speak
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        answer = execute(sql, params, many, context)
+        if self._thread is None and sql.startswith("SELECT") and ForwardAgreement._meta.db_table in sql:
+            self._thread = threading.Thread(target=self._and_leave)
+            self._thread.start()
+            self._thread.join(0.2)
+        return answer
+
+    def _and_leave(self) -> None:
+        try:
+            self._speak()
+        finally:
+            connection.close()
+
+    def during(self, act: Callable[[], object]) -> None:
+        with connection.execute_wrapper(self):
+            act()
+        assert self._thread is not None
+        self._thread.join()
+
+
+@pytest.mark.parametrize("act", ["yes", "vouch", "ask"])
+async def test_a_no_said_at_the_same_moment_is_not_overwritten(cell: Cell, act: str) -> None:
+    box, token, later = cell.ada.mailbox, await ask(cell), NOW + 2 * PAUSE
+    if act == "ask":
+        later = NOW + LIFE + timedelta(days=1)  # the row is there, and nothing in it counts any more
+    acts: dict[str, Callable[[], object]] = {
+        "yes": lambda: agreements.answered(token, Step.YES, key=KEY, today=TODAY),
+        "vouch": lambda: agreements.vouch(box, (rule(ELSEWHERE),), key=KEY, today=TODAY),
+        "ask": lambda: agreements.ask(box, ELSEWHERE, key=KEY, now=later),
+    }
+    no = Meanwhile(lambda: agreements.end(box, ELSEWHERE, key=KEY, today=later.date()))
+    await cell.shop.readers.run(no.during, acts[act])
+    row = await cell.shop.readers.run(ForwardAgreement.objects.get)
+    assert (row.agreed, row.ended) == (None, later.date())
