@@ -460,11 +460,11 @@ class Connection(asyncio.Protocol):
                 self._go()
             return
         # A client that does not read, or a command that waits its turn, must not keep the keys any longer.
+        await self.cut_off()
+
+    async def cut_off(self) -> None:
+        """Close without another word; a change of very many messages ends before its next turn."""
         self._transport.abort()
         account = self._session.conv.account
         if account is not None:
             await account.close()
-
-    def abort(self) -> None:
-        """Close without another word."""
-        self._transport.abort()

@@ -43,6 +43,9 @@ class Limits:
     login_look: float = 5
     # Running commands may finish when the server stops.
     stop_time: float = 1.0
+    # …then a change of very many messages ends before its next turn, and a COPY takes back what it made. With the
+    # above less than the ten seconds after which a supervisor kills.
+    undo_time: float = 6.0
     # After so long without a word an idle picture is packed.
     rest_time: float = 2
     # A large message that is read in pieces stays opened so long after the last of them was asked for: a slow line

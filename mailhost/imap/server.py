@@ -95,7 +95,7 @@ async def serve(
         logins.cancel()
         for server in servers:
             server.close()
-        await _say_goodbye(connections, limits.stop_time)
+        await _say_goodbye(connections, limits)
 
 
 async def _listen(loop: asyncio.AbstractEventLoop, listener: Listener, endpoint: Endpoint) -> asyncio.Server:
@@ -139,10 +139,11 @@ def _find_trim() -> Callable[[int], int]:
     return found
 
 
-async def _say_goodbye(connections: Roster, seconds: float) -> None:
+async def _say_goodbye(connections: Roster, limits: Limits) -> None:
     for connection in connections:
         connection.stop()
-    await connections.gone(seconds)
+    await connections.gone(limits.stop_time)
     for connection in connections:
-        connection.abort()
-    await connections.gone(seconds / 2)
+        await connection.cut_off()
+    # Whoever stops the process ends the store behind this.
+    await connections.gone(limits.undo_time)

@@ -87,7 +87,7 @@ class TooMany(StoreError):
 
 
 class TryLater(StoreError):
-    """The store cannot do it now (database locked or gone, disk full); nothing was changed."""
+    """The store cannot do it now (database locked or gone, disk full); nothing was changed, or the text says what."""
 
     code = "UNAVAILABLE"
 
@@ -304,7 +304,10 @@ class Folder(Protocol):
         """Remove \\Deleted messages (only of `uids` when given): uids removed, new HIGHESTMODSEQ."""
 
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
-        """Copy, all or nothing. Raises NoSuchFolder (answered TRYCREATE), OverQuota."""
+        """Copy, all or nothing, unless the process is killed in the middle of very many: then a part stays.
+
+        Raises NoSuchFolder (answered TRYCREATE), OverQuota, TryLater.
+        """
 
     async def move(self, uids: Sequence[int], target: str, *, now: datetime) -> tuple[Copied, int]:
         """Move, each message in one step; second value is the source's new HIGHESTMODSEQ (RFC 6851)."""
@@ -341,7 +344,7 @@ class Account(Protocol):
     async def delete(self, name: str, *, now: datetime) -> None: ...
 
     async def rename(self, old: str, new: str, *, now: datetime) -> None:
-        """Rename it and its children; INBOX moves its messages to `new` (RFC 9051 §6.3.6)."""
+        """Rename it and its children; INBOX moves to `new` the messages that it has now (RFC 9051 §6.3.6)."""
 
     async def subscribe(self, name: str, *, on: bool) -> None: ...
 
@@ -368,7 +371,7 @@ class Account(Protocol):
         """
 
     async def close(self) -> None:
-        """Forget every key and opened byte."""
+        """Forget every key and opened byte; a change that runs ends before its next turn."""
 
 
 @runtime_checkable

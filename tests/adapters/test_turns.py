@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from mailhost.adapters.imapstore import changing, turns
 from mailhost.adapters.imapstore import folder as folder_module
 from mailhost.adapters.imapstore.account import DatabaseAccount
 from mailhost.adapters.verify import verify
-from mailhost.imap.store import CannotDo, FlagOp, FolderExists, NewMessage, TryLater
+from mailhost.imap.store import CannotDo, Copied, FlagOp, FolderExists, NewMessage, TryLater
 from mailhost.ports import StoreUnavailable
 from tests.adapters.conftest import NOW, Cell
 from tests.adapters.test_folders import account_of, fill
@@ -98,6 +99,62 @@ def between_turns(cell: Cell, monkeypatch: pytest.MonkeyPatch, meanwhile: Callab
         return result
 
     monkeypatch.setattr(cell.shop.writer, "change", interrupted)
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_copy_that_is_cancelled_in_a_turn_leaves_the_target_as_it_was(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ada, 8)
+    folder, trash = await ada.open("INBOX"), await ada.open("Trash")
+    used = await ada.quota()
+    change, calls, copying = cell.shop.writer.change, 0, list[asyncio.Task[Copied]]()
+
+    async def interrupted(work: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 4):  # while the second turn is stored, and once more while it is taken back
+            copying[0].cancel()
+            await asyncio.sleep(0)
+        return await change(work)
+
+    monkeypatch.setattr(cell.shop.writer, "change", interrupted)
+    copying.append(asyncio.create_task(folder.copy(list(range(1, 9)), "Trash", now=NOW)))
+    with pytest.raises(asyncio.CancelledError):
+        await copying[0]
+    assert calls == 4
+    assert list((await trash.snapshot(claim_recent=False)).uids) == []
+    assert await ada.quota() == used
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_an_account_that_is_closed_takes_no_further_turn(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ada, 20)
+    await ada.create("Archive")
+    sees = account_of(cell, cell.ada)
+    for which, left in enumerate((17, 17, 14, 11)):
+        account = account_of(cell, cell.ada)
+        inbox = await account.open("INBOX")
+        await inbox.store_flags([4, 5, 6], FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
+        await inbox.store_flags([7, 8, 9], FlagOp.ADD, ["\\Deleted"], unchanged_since=None, now=NOW)
+        changes: list[Callable[[], Awaitable[object]]] = [
+            partial(inbox.move, range(1, 9), "Archive", now=NOW),
+            partial(inbox.copy, range(4, 12), "Trash", now=NOW),
+            partial(inbox.expunge, None, now=NOW),
+            partial(account.rename, "INBOX", "Old", now=NOW),
+        ]
+        with monkeypatch.context() as once:
+            between_turns(cell, once, account.close)
+            with pytest.raises(TryLater):
+                await changes[which]()
+        assert (await sees.folder("INBOX")).messages == left
+    assert (await sees.folder("Trash")).messages == 0
+    with pytest.raises(TryLater, match="nothing was changed"):
+        await inbox.store_flags([20], FlagOp.ADD, ["\\Seen"], unchanged_since=None, now=NOW)
+    assert await sync_to_async(lambda: list(verify(cell.shop.blobs, NOW)))() == []
 
 
 @pytest.mark.usefixtures("short_turns")

@@ -102,6 +102,7 @@ class DatabaseAccount:
         self._openers = openers
         self._targets: dict[str, FolderRow] = {}
         self._arrived: dict[int, list[tuple[int, int, int]]] = {}
+        self._closed = False
         self._uidvalidity = "uidvalidity_session" if isinstance(view, SessionView) else "uidvalidity_sealed"
 
     # -- reading ---------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ class DatabaseAccount:
         index = None
         if isinstance(view, SessionView) and view.identity is not None:
             index = Index(self._shop, view, view.identity, row.row_id, row.opaque_id, row.uidvalidity, self._openers)
-        return DatabaseFolder(self._shop, view, row, self._resolve, index, self._arrived)
+        return DatabaseFolder(self._shop, view, row, self._resolve, index, self._arrived, self._ended)
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -251,7 +252,7 @@ class DatabaseAccount:
             raise CannotDo("INBOX cannot be deleted")
         rest = await self._change(partial(self._delete, name=wanted, now=now))
         if rest is not None:
-            await until_done(self._change, rest)
+            await until_done(self._change, rest, self._ended)
 
     def _delete(self, cursor: Cursor, name: str, now: datetime) -> Rest | None:
         """Delete it, or its first messages only: then what deletes the rest."""
@@ -277,7 +278,7 @@ class DatabaseAccount:
         rest = await self._change(partial(self._rename, old=canonical(old), new=canonical(new), now=now))
         if rest is not None:
             try:
-                await until_done(self._change, rest)
+                await until_done(self._change, rest, self._ended)
             except TryLater:
                 raise TryLater("Only a part of INBOX was moved: move the rest into the new folder") from None
 
@@ -430,5 +431,9 @@ class DatabaseAccount:
         with imap_answers():
             return await self._shop.writer.change(work)
 
+    def _ended(self) -> bool:
+        return self._closed
+
     async def close(self) -> None:
+        self._closed = True
         self._view.close()

@@ -13,7 +13,7 @@ from itertools import batched, repeat
 from mailhost.adapters.imapstore import changing, reading
 from mailhost.adapters.imapstore.answers import imap_answers
 from mailhost.adapters.imapstore.index import Index
-from mailhost.adapters.imapstore.turns import TURN, lots_of, turns
+from mailhost.adapters.imapstore.turns import TURN, Ended, lots_of, never, turns
 from mailhost.adapters.imapstore.views import MessageView
 from mailhost.adapters.workshop import Workshop
 from mailhost.imap.store import (
@@ -23,10 +23,12 @@ from mailhost.imap.store import (
     Damaged,
     FlagOp,
     Meta,
+    NoSuchFolder,
     Runs,
     Snapshot,
     StoreError,
     StoreResult,
+    TryLater,
 )
 
 type Removed = tuple[Sequence[int], int]
@@ -46,7 +48,8 @@ class DatabaseFolder:
     """`imap.store.Folder`, which rests too.
 
     `resolve` finds another folder of the account by name, for COPY and MOVE; `index` is of a view that has a key;
-    `arrived` holds, by folder row, what this connection has appended and not asked for yet: (uid, flags, modseq).
+    `arrived` holds, by folder row, what this connection has appended and not asked for yet: (uid, flags, modseq);
+    `ended` stops changes of very many messages between two turns.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class DatabaseFolder:
         resolve: Callable[[str], FolderRow],
         index: Index | None = None,
         arrived: dict[int, list[tuple[int, int, int]]] | None = None,
+        ended: Ended = never,
     ) -> None:
         self.name = row.name
         self.folder_id = row.opaque_id
@@ -67,6 +71,7 @@ class DatabaseFolder:
         self._resolve = resolve
         self._index = index
         self._arrived = {} if arrived is None else arrived
+        self._ended = ended
         self._modseq = 0
         self._keywords: tuple[str, ...] = ()
 
@@ -157,21 +162,21 @@ class DatabaseFolder:
         work = partial(changing.store_flags, folder_id=self._id, op=op, flags=flags, unchanged_since=unchanged_since)
         changed: list[tuple[int, int, int]] = []
         modified: list[int] = []
-        async for result in turns(self._change, [partial(work, uids=lot) for lot in lots_of(uids)]):
+        async for result in turns(self._change, [partial(work, uids=lot) for lot in lots_of(uids)], self._ended):
             changed += result.changed
             modified += result.modified
             self._keywords = result.keywords
         return StoreResult(changed, modified, self._keywords)
 
     async def expunge(self, uids: Sequence[int] | None, *, now: datetime) -> tuple[Sequence[int], int]:
-        return await self._remove(partial(changing.expunge, folder_id=self._id, today=now), uids)
+        return await self._remove(partial(changing.expunge, folder_id=self._id, today=now), uids, self._ended)
 
-    async def _remove(self, work: Callable[..., Removed], uids: Sequence[int] | None) -> Removed:
+    async def _remove(self, work: Callable[..., Removed], uids: Sequence[int] | None, ended: Ended) -> Removed:
         """Of these UIDs, or of all: what `work` removed, turn by turn, and the last modseq."""
         lots = lots_of(uids) if uids is not None else repeat(None)
         removed: list[int] = []
         modseq = 0
-        async for some, highest in turns(self._change, (partial(work, uids=lot) for lot in lots)):
+        async for some, highest in turns(self._change, (partial(work, uids=lot) for lot in lots), ended):
             removed += some
             modseq = highest
             if uids is None and len(some) < TURN:
@@ -181,15 +186,39 @@ class DatabaseFolder:
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
         to = await self._found(target)
         works = [partial(changing.copy, source=self._id, uids=lot, target=to, now=now) for lot in lots_of(uids)]
+        stop = asyncio.Event()
+        # A task of its own: who is cancelled cannot know what the turn came to that is being stored just then.
+        copying = asyncio.create_task(self._copy(works, to, now, stop))
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            stop.set()
+            while not copying.done():
+                with suppress(asyncio.CancelledError, StoreError):
+                    await asyncio.shield(copying)
+            raise
+
+    async def _copy(
+        self, works: Sequence[Callable[..., Copied]], to: tuple[int, int], now: datetime, stop: asyncio.Event
+    ) -> Copied:
+        """All turns of a COPY; where one fails, or `stop` is set between two, what the others copied is taken back."""
         pairs: list[tuple[int, int]] = []
         try:
-            async for copied in turns(self._change, works, undone=True):
+            async for copied in turns(self._change, works, lambda: stop.is_set() or self._ended(), undone=True):
                 pairs += copied.pairs
-        except StoreError:
-            # RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. What made it fail may forbid this as well.
-            with suppress(StoreError):
-                made = [new for _old, new in pairs]
-                await self._remove(partial(changing.remove, folder_id=to[0], today=now), made)
+        except StoreError as error:
+            # RFC 9051 §6.4.7: a COPY that fails leaves the target as it was.
+            made = [new for _old, new in pairs]
+            try:
+                if made:
+                    await self._remove(partial(changing.remove, folder_id=to[0], today=now), made, never)
+            except TryLater:
+                # What made it fail may forbid this as well.
+                raise TryLater(
+                    "Only a part was copied and cannot be taken back now: remove it, or copy the rest"
+                ) from None
+            except NoSuchFolder:
+                raise error from None
             raise
         return Copied(to[1], pairs)
 
@@ -198,7 +227,7 @@ class DatabaseFolder:
         works = [partial(changing.move, source=self._id, uids=lot, target=to, now=now) for lot in lots_of(uids)]
         pairs: list[tuple[int, int]] = []
         modseq = 0
-        async for copied, highest in turns(self._change, works):
+        async for copied, highest in turns(self._change, works, self._ended):
             pairs += copied.pairs
             modseq = highest
         return Copied(to[1], pairs), modseq
