@@ -5,6 +5,9 @@ there. So an address that is not the tenant's own is asked first: a letter with 
 the button behind the link agrees. Until then nothing is forwarded and the mail stays. The same link ends it, at any
 time, and is the only one that lets it begin again: `NEXT` is what may follow what.
 
+Whoever reads `mo+lists@` reads `mo@` as well, so an answer is about all sub-addresses of an address, and so are the
+limits: else every sub-address more would be one that has not said no yet.
+
 Neither the address nor the link is kept: a keyed hash of mailbox and address, and one of what stands in the link. An
 address that has agreed once is not asked again by the same mailbox, and one that does not want it is left in peace.
 """
@@ -78,9 +81,14 @@ def counted_from(sent: datetime) -> datetime:
     return hour if hour == sent else hour + timedelta(hours=1)
 
 
+def reader_of(target: Address) -> str:
+    """Whose answer counts for it: the normal form of the address without its sub-address (RFC 5233 §1)."""
+    return target.split()[0].lookup
+
+
 def agreement_digest(key: bytes, mailbox_id: int, target: Address) -> bytes:
-    """How an agreement is found; two mailboxes that forward to one address share nothing."""
-    text = f"{mailbox_id}\0{target.lookup}".encode()
+    """How an agreement is found; two mailboxes that forward to one reader share nothing."""
+    text = f"{mailbox_id}\0{reader_of(target)}".encode()
     return hashlib.blake2b(text, key=key, digest_size=DIGEST_BYTES, person=b"forward to").digest()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from mailhost.agreements import new_token
+from mailhost.agreements import new_token, reader_of
 from mailhost.message.address import parse_address
 from mailhost.message.forwardletter import asking
 from mailhost.models import Mailbox
@@ -62,14 +62,15 @@ def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
 
 
 def ask_new(environ: Environ, box: Mailbox, rules: Rules, now: datetime) -> int:
-    """Ask every address of these rules that was not asked yet, within the limit of a day; how many. Raises as `ask`."""
+    """Ask every reader of these rules who was not asked yet, within the limit of a day; how many. Raises as `ask`."""
     silent = agreements.waiting(box, rules, key=key(environ), now=now)
-    asked = 0
+    asked: set[str] = set()
     for one in silent:
-        if one.last_day is None and one.may_ask:
+        reader = reader_of(parse_address(one.address))
+        if one.last_day is None and one.may_ask and reader not in asked:
             try:
                 ask(environ, box, one.address, now)
             except agreements.AskedEnough:
                 break  # those before it were the day's last
-            asked += 1
-    return asked
+            asked.add(reader)
+    return len(asked)

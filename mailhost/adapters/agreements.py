@@ -21,14 +21,14 @@ class DatabaseAgreements:
         digests = {}
         for target in targets:
             with suppress(BadAddress):
-                digests[agreement_digest(self._key, mailbox_id, parse_address(target))] = target
+                digests[target] = agreement_digest(self._key, mailbox_id, parse_address(target))
         return await self._readers.run(_given, digests)
 
 
-def _given(digests: Mapping[bytes, str]) -> frozenset[str]:
+def _given(digests: Mapping[str, bytes]) -> frozenset[str]:
     found = set()
     with statements() as cursor:
-        for digest, target in digests.items():
+        for target, digest in digests.items():
             cursor.execute("SELECT 1 FROM mailhost_forwardagreement WHERE digest = %s AND agreed IS NOT NULL", [digest])
             if cursor.fetchone():
                 found.add(target)

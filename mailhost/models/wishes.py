@@ -39,7 +39,7 @@ class ForwardAgreement(models.Model):
     )
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
-    digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of mailbox and address
+    digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of mailbox and reader
     token = models.BinaryField(max_length=16, unique=True, null=True)  # keyed hash of what stands in the link
     agreed = models.DateField(null=True)
     ended = models.DateField(null=True)

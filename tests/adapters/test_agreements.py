@@ -187,6 +187,25 @@ async def test_no_row_names_an_address_or_holds_a_link(cell: Cell) -> None:
         assert secret not in whole.lower()
 
 
+async def test_an_answer_is_about_all_sub_addresses_and_so_are_the_limits(cell: Cell) -> None:
+    run, box = cell.shop.readers.run, cell.ada.mailbox
+    every = ("mo@elsewhere.test", "Mo+lists@elsewhere.test", "mo+0@elsewhere.test")
+    token = await ask(cell, every[1])
+    with pytest.raises(AskedEnough, match="a short while ago"):
+        await ask(cell, every[2])
+    await say(cell, token, Step.YES)
+    assert await given(cell, *every, "+mo@elsewhere.test", "mo@example.no") == {*every}
+    await say(cell, token, Step.NO)
+    assert await given(cell, *every) == frozenset()
+    assert [one.ended for one in await waiting(cell, rule(*every))] == [TODAY] * 3
+    with pytest.raises(AskedEnough, match="does not want"):
+        await ask(cell, every[2])
+    await say(cell, token, Step.YES)
+    await run(lambda: agreements.end(box, every[0], key=KEY, today=TODAY))
+    assert await given(cell, *every) == frozenset()
+    assert await run(lambda: agreements.vouch(box, (rule(*every),), key=KEY, today=TODAY)) == 3
+
+
 class Meanwhile:
     """Somebody else who speaks right after the first look at the row; who has to wait for its end is waited for then."""
 

@@ -165,6 +165,15 @@ def test_the_letter_is_sent_again_a_few_times_and_only_to_addresses_of_ones_own_
     assert len(letters()) == 3
 
 
+def test_one_reader_gets_one_letter_for_all_sub_addresses(ada: Client) -> None:
+    ada.post(NEW, sent(forward="cleo+a@elsewhere.test, cleo+b@elsewhere.test, mo@elsewhere.test"))
+    to = [one["address"] for envelope, _ in letters() for one in envelope["recipients"]]  # type: ignore[attr-defined]
+    assert to == ["cleo+a@elsewhere.test", "mo@elsewhere.test"]
+    people.web().post(link_in(letters()[0][1]), YES)
+    box = Mailbox.objects.get(address="ada@example.is")
+    assert ForwardAgreement.objects.filter(mailbox=box, agreed=None).count() == 1, "the other reader's"
+
+
 @pytest.mark.slow
 def test_of_more_addresses_than_a_day_has_letters_those_before_are_asked(ada: Client) -> None:
     many = [action("forward", f"a{number:02}@elsewhere.test") for number in range(LETTERS_A_DAY + 2)]
