@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -40,6 +40,8 @@ BLOCK: Final = 256 * 1024
 _REPLY = re.compile(rb"([2-5]\d\d)([ -])?(.*)")
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
 _UNPRINTABLE = re.compile(r"[^ -~]+")
+# For whom a host had no answer before it hung up, having refused the others.
+_UNHEARD: Final = Answer(451, "4.4.2", "the receiving host closed the connection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,17 @@ class Connection:
         mail = f"MAIL FROM:<{transaction.sender}>" + self._mail_parameters(transaction, content)
         commands = [mail, *(f"RCPT TO:<{one.address}>" + self._rcpt_parameters(one) for one in recipients)]
         replies, go_on = await self._envelope(clock, commands)
-        answers = _not_too_many(replies[1:]) if replies[0].accepted else [replies[0]] * len(recipients)
+        unheard = [_UNHEARD] * (len(commands) - len(replies))
+        answers = [*_not_too_many(replies[1:]), *unheard] if replies[0].accepted else [replies[0]] * len(recipients)
         if go_on is None:
             await self._reset(clock)
             return answers
         if go_on.accepted:
             # RFC 5321 §3.3: only 354 asks for the content; who says 250 to DATA has taken nothing over.
-            raise ConnectionFailed("not_smtp")
+            self.broken = True
+            if any(answer.accepted for answer in answers):
+                raise ConnectionFailed("not_smtp")
+            return answers
         if go_on.code != 354:
             # RFC 5321 §4.1.1.5: some hosts keep the refused transaction, and would refuse the next MAIL with 503.
             await self._reset(clock)
@@ -118,22 +124,36 @@ class Connection:
         return [final if answer.accepted else answer for answer in answers]
 
     async def _envelope(self, clock: asyncio.Timeout, commands: Sequence[str]) -> tuple[list[Answer], Answer | None]:
-        """The answers to MAIL and each RCPT, and to DATA; None where nobody takes the message."""
-        if "PIPELINING" not in self.extensions:
-            said = [await self._say(clock, command, self._timeouts.command) for command in commands]
-            return said, await self._say(clock, "DATA", self._timeouts.data) if _taken(said) else None
-        # RFC 2920 §3.1: all in one write, DATA at its end, then as many replies.
-        self._write("".join(f"{command}\r\n" for command in [*commands, "DATA"]).encode())
-        said = [await self._reply(clock, self._timeouts.command) for _ in commands]
-        if any(300 <= answer.code < 400 for answer in said):
+        """The answers to MAIL and each RCPT, as many as were heard, and to DATA; None where nobody takes the message.
+
+        Where everybody so far was refused, some hosts hang up: those answers are returned.
+        """
+        said: list[Answer] = []
+        go_on = None
+        async with self._standing(clock, lambda: _refused(said)) as own:
+            go_on = await self._ask(own, commands, said)
+        return said, go_on
+
+    async def _ask(self, clock: asyncio.Timeout, commands: Sequence[str], said: list[Answer]) -> Answer | None:
+        """As `_envelope`; `said` gets each answer when it is there."""
+        pipelining = "PIPELINING" in self.extensions
+        if pipelining:
+            # RFC 2920 §3.1: all in one write, DATA at its end, then as many replies.
+            self._write("".join(f"{command}\r\n" for command in [*commands, "DATA"]).encode())
+        for command in commands:
+            if not pipelining:
+                self._write(f"{command}\r\n".encode())
+            said.append(await self._reply(clock, self._timeouts.command))
+            if not pipelining and not said[0].accepted:
+                return None
+        if any(map(_asks, said)):
             # Only DATA is answered so: an answer is missing, and nobody knows any more which belongs to what.
             raise ConnectionFailed("not_smtp")
-        if _taken(said):
-            return said, await self._reply(clock, self._timeouts.data)
-        go_on = None
-        async with self._standing(clock) as own:
-            go_on = await self._reply(own, self._timeouts.data)
-        return said, go_on
+        if not pipelining:
+            if not _taken(said):
+                return None
+            self._write(b"DATA\r\n")
+        return await self._reply(clock, self._timeouts.data)
 
     async def _end_for_nobody(self, clock: asyncio.Timeout) -> None:
         async with self._standing(clock) as own:
@@ -175,9 +195,11 @@ class Connection:
             await self._say(own, "RSET", self._timeouts.command)
 
     @asynccontextmanager
-    async def _standing(self, clock: asyncio.Timeout) -> AsyncIterator[asyncio.Timeout]:
+    async def _standing(
+        self, clock: asyncio.Timeout, stands: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[asyncio.Timeout]:
         """What was answered stands even where the host then hangs up, as some do: otherwise its author would hear of
-        the refusal after days.
+        the refusal after days. Where it does not stand, the failure is raised.
         """
         clock.reschedule(None)
         try:
@@ -185,6 +207,8 @@ class Connection:
                 yield own
         except (OSError, EOFError, ssl.SSLError, TimeoutError, ValueError, ConnectionFailed):
             self.broken = True
+            if not stands():
+                raise
 
     async def _say(self, clock: asyncio.Timeout, command: str, wait: float) -> Answer:
         self._write(f"{command}\r\n".encode())
@@ -369,6 +393,17 @@ def _not_too_many(answers: Sequence[Answer]) -> list[Answer]:
         too_many = answer.code == 552 and answer.enhanced in {"", "5.5.3"} and any(one.accepted for one in found)
         found.append(Answer(452, "4.5.3", answer.text) if too_many else answer)
     return found
+
+
+def _asks(answer: Answer) -> bool:
+    return 300 <= answer.code < 400
+
+
+def _refused(said: Sequence[Answer]) -> bool:
+    """Whether it is certain already that nobody whose answer was heard takes the message."""
+    if not said or any(map(_asks, said)):
+        return False
+    return not said[0].accepted or (len(said) > 1 and not any(answer.accepted for answer in said[1:]))
 
 
 def _taken(said: Sequence[Answer]) -> bool:

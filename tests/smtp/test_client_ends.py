@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Callable, Sequence
 
 import pytest
 import trustme
+import uvloop
 
 from mailhost.mxwalk import Target
 from mailhost.smtp.client import BLOCK, connect
 from mailhost.tlspolicy.dane import record_for
 from mailhost.tlspolicy.requirement import Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import ConnectionFailed
+from mailhost.transport import Answer, ConnectionFailed
 from tests.smtp.test_client import (
     ANY,
     BY_AUTHORITIES,
@@ -39,6 +42,91 @@ async def test_a_host_that_closes_says_so_at_any_moment_and_refuses_nothing(stag
     assert link.broken, "the next message needs another connection"
     await link.close()
     server.close()
+
+
+async def hung_up_on(ehlo: str, answers: Sequence[str], *, rudely: bool) -> list[Answer]:
+    """What two recipients hear of a host that has so many answers and then hangs up, with what is unread in its hands
+    (then the kernel resets the connection) or not."""
+
+    async def serve(connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with connection:
+            await loop.sock_sendall(connection, b"220 mx\r\n")
+            for answer in (ehlo, *answers):
+                await loop.sock_recv(connection, 5 if rudely else 4096)
+                if rudely and answer == ehlo:
+                    await loop.sock_recv(connection, 4096)
+                await loop.sock_sendall(connection, answer.encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        loop = asyncio.get_running_loop()
+        target = Target("mx.other.test", "127.0.0.1", listening.getsockname()[1])
+        greeted = asyncio.create_task(connect(target, ANY, helo="x", tls=None, timeouts=QUICK))
+        connection, _ = await loop.sock_accept(listening)
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        serving = asyncio.create_task(serve(connection))
+        link = await greeted
+        try:
+            return await link.send(transaction("cleo@other.test", "mo@other.test"), LETTER)
+        finally:
+            assert link.broken
+            await link.close()
+            await serving
+
+
+NO = "550 5.7.1 not from there\r\n"
+PIPELINING = "250-mx\r\n250 PIPELINING\r\n"
+
+
+@pytest.mark.parametrize("runs", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("rudely", [False, True])
+@pytest.mark.parametrize("ehlo", ["250 mx\r\n", PIPELINING])
+def test_a_host_that_refuses_the_sender_and_hangs_up_is_heard(
+    runs: Callable[..., list[Answer]], ehlo: str, *, rudely: bool
+) -> None:
+    assert runs(hung_up_on(ehlo, [NO], rudely=rudely)) == [Answer(550, "5.7.1", "not from there")] * 2
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "answers", "rudely"),
+    [
+        ("250 mx\r\n", ["250 ok\r\n", NO], False),
+        (PIPELINING, [f"250 ok\r\n{NO}"], False),
+        (PIPELINING, ["250 ok\r\n", NO], True),
+    ],
+)
+async def test_a_host_that_hangs_up_on_the_first_recipient_has_refused_that_one(
+    ehlo: str, answers: list[str], *, rudely: bool
+) -> None:
+    one, other = await hung_up_on(ehlo, answers, rudely=rudely)
+    assert one == Answer(550, "5.7.1", "not from there")
+    assert (other.accepted, other.permanent) == (False, False), "nobody was asked about the other"
+
+
+@pytest.mark.parametrize("answers", [[], ["250 ok\r\n"], ["250 ok\r\n250 ok\r\n"], [f"{NO}354 go\r\n"]])
+async def test_a_host_that_hangs_up_before_a_refusal_says_nothing_about_the_message(answers: list[str]) -> None:
+    with pytest.raises(ConnectionFailed):
+        await hung_up_on(PIPELINING, answers, rudely=False)
+
+
+async def test_a_refusal_of_everybody_stands_though_data_is_accepted() -> None:
+    for refusal in ({"MAIL": NO}, {"RCPT": NO}):
+        link, server = await talk(Script(**refusal, DATA="250 2.0.0 fine\r\n"))
+        assert await link.send(transaction(), LETTER) == [Answer(550, "5.7.1", "not from there")]
+        assert link.broken
+        await link.close()
+        server.close()
+
+
+async def test_without_pipelining_nobody_is_named_to_a_host_that_refuses_the_sender() -> None:
+    script = Script(EHLO="250 mx\r\n", MAIL=NO)
+    link, server = await talk(script)
+    await link.send(transaction(), LETTER)
+    await link.close()
+    server.close()
+    assert [line.split(" ")[0] for line in script.heard] == ["EHLO", "MAIL", "RSET", "QUIT"]
 
 
 @pytest.mark.parametrize(
