@@ -104,7 +104,8 @@ def new_token() -> str:
 
 
 class Agreements(Protocol):
-    """Those that are there."""
+    """What readers have said."""
 
-    async def given(self, mailbox_id: int, targets: Collection[str]) -> frozenset[str]:
-        """The addresses among `targets` that take what the mailbox forwards. Raises StoreUnavailable."""
+    async def answers(self, mailbox_id: int, targets: Collection[str]) -> Mapping[str, bool]:
+        """Of those among `targets` that have answered, whether they take what the mailbox forwards. Raises
+        StoreUnavailable."""

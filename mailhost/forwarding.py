@@ -9,7 +9,8 @@ holds or refuses stays here (`mailhost.stayed`). A target of this cell is delive
 * The message is not changed, so its own signatures hold. In front of it stand this host's trace without the client's
   address, a signature of the owner's domain, and an ARC set that says what was found when it came (RFC 8617 §5).
 * Delivered-To names the mailbox (RFC 9228): mail that comes round is not sent round again.
-* An address that is not the tenant's own has agreed before anything goes there (`mailhost.agreements`).
+* An address that is not the tenant's own has agreed before anything goes there, and to none goes what its reader has
+  ended (`mailhost.agreements`).
 * Junk does not get here (`rules.apply`), and a mailbox forwards so many messages a day and no more: what comes in is
   a stranger's to choose.
 """
@@ -126,13 +127,16 @@ class Forwarder:
         }
 
     async def _agreed(self, route: Route, targets: Sequence[str]) -> frozenset[str]:
-        elsewhere = [
+        # Nobody asks the tenant's own, but where one of them has ended it that counts, and so it does for an address
+        # that has become the tenant's own since.
+        answers = await self._agreements.answers(route.mailbox_id, targets)
+        own = [
             target
             for target in targets
-            if not leads_only_to(route.tenant_id, await self._routes.resolve(parse_address(target)))
+            if target not in answers
+            and leads_only_to(route.tenant_id, await self._routes.resolve(parse_address(target)))
         ]
-        given = await self._agreements.given(route.mailbox_id, elsewhere) if elsewhere else frozenset()
-        return frozenset(targets).difference(elsewhere) | given
+        return frozenset(own).union(target for target, takes in answers.items() if takes)
 
     async def _not_agreed(self, route: Route, now: datetime) -> Why:
         await self._counts.note(route.mailbox_id, Why.NOT_AGREED, now=now)

@@ -364,13 +364,15 @@ class MemoryLinks:
 
 
 class MemoryAgreements:
-    """Mailboxes and the addresses that take what they forward."""
+    """Mailboxes and the addresses that take what they forward, or have ended it."""
 
     def __init__(self) -> None:
         self.kept: set[tuple[int, str]] = set()
+        self.ended: set[tuple[int, str]] = set()
 
-    async def given(self, mailbox_id: int, targets: Collection[str]) -> frozenset[str]:
-        return frozenset(target for target in targets if (mailbox_id, target) in self.kept)
+    async def answers(self, mailbox_id: int, targets: Collection[str]) -> dict[str, bool]:
+        said = self.kept | self.ended
+        return {target: (mailbox_id, target) in self.kept for target in targets if (mailbox_id, target) in said}
 
 
 class MemoryConsents:

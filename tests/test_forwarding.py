@@ -195,6 +195,15 @@ async def test_mailboxes_of_the_own_tenant_are_not_asked_and_those_of_another_ar
         assert len(post.waiting()) == goes, target
 
 
+async def test_a_mailbox_of_the_own_tenant_whose_reader_has_ended_it_gets_nothing() -> None:
+    post = Post(replace(ONLY, actions=(action("forward", "ben@example.is"), action("discard"))))
+    post.agreements.kept, post.agreements.ended = set(), {(ADA.mailbox_id, "ben@example.is")}
+    await post.arrive(MAIL)
+    assert post.waiting() == []
+    assert [d.mailbox_id for d in post.talk.store.deliveries] == [ADA.mailbox_id]
+    assert post.counts.told() == {"not_agreed": 1}
+
+
 async def test_an_address_that_leads_nowhere_now_is_nobodys_own() -> None:
     post = Post(replace(COPY, actions=(action("forward", "mo@demo.test"),)))
     post.talk.add("cleo@demo.test", CLEO)  # the domain is hosted here, for another tenant

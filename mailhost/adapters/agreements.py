@@ -17,19 +17,23 @@ class DatabaseAgreements:
         self._readers = readers
         self._key = key
 
-    async def given(self, mailbox_id: int, targets: Collection[str]) -> frozenset[str]:
+    async def answers(self, mailbox_id: int, targets: Collection[str]) -> Mapping[str, bool]:
         digests = {}
         for target in targets:
             with suppress(BadAddress):
                 digests[target] = agreement_digest(self._key, mailbox_id, parse_address(target))
-        return await self._readers.run(_given, digests)
+        return await self._readers.run(_answers, digests)
 
 
-def _given(digests: Mapping[str, bytes]) -> frozenset[str]:
-    found = set()
+def _answers(digests: Mapping[str, bytes]) -> dict[str, bool]:
+    found = {}
     with statements() as cursor:
         for target, digest in digests.items():
-            cursor.execute("SELECT 1 FROM mailhost_forwardagreement WHERE digest = %s AND agreed IS NOT NULL", [digest])
-            if cursor.fetchone():
-                found.add(target)
-    return frozenset(found)
+            cursor.execute(
+                "SELECT agreed IS NOT NULL FROM mailhost_forwardagreement WHERE digest = %s"
+                " AND (agreed IS NOT NULL OR ended IS NOT NULL)",
+                [digest],
+            )
+            for (takes,) in cursor.fetchall():
+                found[target] = bool(takes)
+    return found

@@ -1,8 +1,9 @@
 """Asking addresses elsewhere whether they take forwards: which wait, who may be asked again, and their answers.
 
-What goes to nobody but the tenant is not asked, by the same rule that lets it through (`routing.leads_only_to`). The
-letter itself is written and sent by whoever calls `ask`, and `sent` or `unsent` says what became of it, so that a link
-which came before counts until another one is on its way. The limits hold however often a filter is made and removed.
+What goes to nobody but the tenant is not asked, by the same rule that lets it through (`routing.leads_only_to`), until
+its reader ends it. The letter itself is written and sent by whoever calls `ask`; `sent` or `unsent` says what became of
+it, so that a link which came before counts until another one is on its way. The limits hold however often a filter is
+made and removed.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class Asked:
 def waiting(box: Mailbox, rules: Rules, *, key: bytes, now: datetime) -> list[Waiting]:
     """Addresses that rules in use forward to and that take nothing yet, or no longer, in their order."""
     found = []
-    for target in _elsewhere(box, targets(tuple(one for one in rules if not one.off))):
-        row, address = _row(box, target, key), str(target)
+    for target, row in _in_question(box, targets(tuple(one for one in rules if not one.off)), key, now.date()):
+        address = str(target)
         if (state := _state(row, now.date())) is State.AGREED:
             continue
         # Where its letter could not be written, there is an asking without a link.
@@ -135,7 +136,7 @@ def end(box: Mailbox, address: str, *, key: bytes, today: date) -> None:
 def vouch(box: Mailbox, rules: Rules, *, key: bytes, today: date) -> int:
     """Take the operator's word that every address of these rules has agreed; how many had ended it and stay out."""
     ended = 0
-    for target in _elsewhere(box, targets(rules)):
+    for target, _ in _in_question(box, targets(rules), key, today):
         with transaction.atomic():
             row = _held(box, target, key, today)
             if (_state(row, today), Step.VOUCHED) in NEXT:
@@ -150,12 +151,19 @@ def sweep(today: date) -> int:
     return ForwardAgreement.objects.filter(agreed=None, expires__lt=today).delete()[0]
 
 
-def _elsewhere(box: Mailbox, addresses: Collection[str]) -> list[Address]:
-    """Those that somebody else would get mail at, in their order."""
+def _in_question(
+    box: Mailbox, addresses: Collection[str], key: bytes, today: date
+) -> list[tuple[Address, ForwardAgreement | None]]:
+    """Those that somebody else would get mail at, and one's own whose reader has ended it, in their order."""
     parsed = [parse_address(one) for one in sorted(addresses)]
     names = {name for one in parsed for name in names_to_look_up(one)}
     found = directory.look_up(names, {one.domain for one in parsed})
-    return [one for one in parsed if not leads_only_to(box.tenant_id, resolve(one, found))]
+    rows = [(one, _row(box, one, key)) for one in parsed]
+    return [
+        (one, row)
+        for one, row in rows
+        if _state(row, today) is State.ENDED or not leads_only_to(box.tenant_id, resolve(one, found))
+    ]
 
 
 def _row(box: Mailbox, target: Address, key: bytes) -> ForwardAgreement | None:

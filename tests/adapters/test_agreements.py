@@ -41,7 +41,8 @@ async def say(cell: Cell, token: str, step: Step, today: date = TODAY) -> agreem
 
 
 async def given(cell: Cell, *targets: str) -> frozenset[str]:
-    return await DatabaseAgreements(cell.shop.readers, key=KEY).given(cell.ada.mailbox.pk, targets)
+    answers = await DatabaseAgreements(cell.shop.readers, key=KEY).answers(cell.ada.mailbox.pk, targets)
+    return frozenset(target for target, takes in answers.items() if takes)
 
 
 async def waiting(cell: Cell, *rules: Rule, now: datetime = NOW) -> list[Waiting]:
@@ -58,7 +59,7 @@ async def test_whoever_was_asked_agrees_once_and_for_one_mailbox(cell: Cell) -> 
     assert await say(cell, token, Step.YES) == agreements.Asked(cell.ada.mailbox, TODAY, None)
     assert await given(cell, "ada@ELSEWHERE.test", "mo@elsewhere.test", "no address") == {"ada@ELSEWHERE.test"}
     port = DatabaseAgreements(cell.shop.readers, key=KEY)
-    assert await port.given(cell.ben.mailbox.pk, [ELSEWHERE]) == frozenset()
+    assert await port.answers(cell.ben.mailbox.pk, [ELSEWHERE]) == {}
     assert (await say(cell, token, Step.YES, TODAY + LIFE)).agreed == TODAY, "who says it again changes no day"
     assert await waiting(cell, rule(ELSEWHERE)) == []
     assert await run(agreements.sweep, TODAY + timedelta(days=400)) == 0, "an agreement lasts"
@@ -204,6 +205,17 @@ async def test_an_answer_is_about_all_sub_addresses_and_so_are_the_limits(cell: 
     await run(lambda: agreements.end(box, every[0], key=KEY, today=TODAY))
     assert await given(cell, *every) == frozenset()
     assert await run(lambda: agreements.vouch(box, (rule(*every),), key=KEY, today=TODAY)) == 3
+
+
+async def test_who_is_not_asked_because_it_is_ones_own_can_end_it_all_the_same(cell: Cell) -> None:
+    run, box, rules = cell.shop.readers.run, cell.ada.mailbox, (rule("ben@example.is"),)
+    port = DatabaseAgreements(cell.shop.readers, key=KEY)
+    assert await port.answers(box.pk, ["ben@example.is"]) == {}
+    await run(lambda: agreements.end(box, "Ben@example.is", key=KEY, today=TODAY))
+    assert await port.answers(box.pk, ["ben@example.is"]) == {"ben@example.is": False}
+    assert await waiting(cell, *rules) == [Waiting("ben@example.is", None, may_ask=False, ended=TODAY)]
+    assert await run(lambda: agreements.vouch(box, rules, key=KEY, today=TODAY)) == 1
+    assert await waiting(cell, *rules, now=NOW + PEACE + timedelta(days=1)) == []
 
 
 class Meanwhile:
