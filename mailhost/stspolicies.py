@@ -16,13 +16,17 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from mailhost.mailauth.resolver import DnsFailure, Resolver, Txt
-from mailhost.tlspolicy.mtasts import RETRY, BadPolicy, Cached, Policy, parse_policy, record_id
+from mailhost.tlspolicy.mtasts import RETRY, BadPolicy, Cached, Policy, Unknown, parse_policy, record_id
 from mailhost.tlspolicy.tlsrpt import ResultType
 
 # A change of the DNS record is seen after this long.
 REMEMBERED: Final = timedelta(minutes=1)
 # Domains in the process's memory; the least recently asked one goes first.
 MAX_REMEMBERED: Final = 1000
+
+
+# What binds, None without a policy, or what was wrong with the one that could not be had.
+type Found = Policy | Unknown | ResultType | None
 
 
 class FetchFailed(Exception):
@@ -60,13 +64,10 @@ class StsPolicies:
         self._cache = cache
         self._fetcher = fetcher
         self._now = now
-        self._recent: OrderedDict[str, tuple[datetime, Policy | ResultType | None]] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[datetime, Found]] = OrderedDict()
 
-    async def of(self, domain: str) -> Policy | ResultType | None:
-        """The policy that binds, None without one, or what was wrong with the one that could not be had.
-
-        Raises StoreUnavailable.
-        """
+    async def of(self, domain: str) -> Found:
+        """The policy that binds for a domain. Raises StoreUnavailable."""
         now = self._now()
         until, found = self._recent.get(domain, (now, None))
         if now < until:
@@ -79,7 +80,7 @@ class StsPolicies:
             self._recent.popitem(last=False)
         return found
 
-    async def _look(self, domain: str, now: datetime) -> tuple[Policy | ResultType | None, timedelta]:
+    async def _look(self, domain: str, now: datetime) -> tuple[Found, timedelta]:
         """What binds, and for how long that is remembered."""
         cached = await self._cache.get(domain)
         if cached is not None and not cached.holds(now):
@@ -87,8 +88,9 @@ class StsPolicies:
         answer = await self._resolver.lookup(f"_mta-sts.{domain}", Txt)
         published = record_id(answer)
         if cached is None and isinstance(answer, DnsFailure):
-            # RFC 8461 §3.3: as if there were none; but whoever must know whether there is one does not know it.
-            return ResultType.STS_POLICY_FETCH_ERROR, REMEMBERED
+            # RFC 8461 §3.1: without the record there is nothing to fetch, so nothing failed that a report could name;
+            # but whoever must know whether there is a policy does not know it.
+            return Unknown(), REMEMBERED
         if cached is not None and not cached.is_stale(published, now):
             return cached.policy, REMEMBERED
         if cached is None and published is None:

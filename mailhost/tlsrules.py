@@ -45,7 +45,9 @@ class NoRules:
 class PublishedRules:
     """What domains publish. `sts` gives a domain's MTA-STS policy as `stspolicies.StsPolicies.of` does."""
 
-    def __init__(self, resolver: Resolver, sts: Callable[[str], Awaitable[mtasts.Policy | ResultType | None]]) -> None:
+    def __init__(
+        self, resolver: Resolver, sts: Callable[[str], Awaitable[mtasts.Policy | mtasts.Unknown | ResultType | None]]
+    ) -> None:
         self._resolver = resolver
         self._sts = sts
 
@@ -60,11 +62,13 @@ class PublishedRules:
         if isinstance(policy, ResultType):
             # RFC 8461 §3.3: as if there were none, and the domain hears of it.
             found = by_dane or Requirement(target.name, policy=Policy(PolicyType.STS), complaint=policy)
-        elif policy is None or policy.mode is mtasts.Mode.NONE:
+        elif policy is None or isinstance(policy, mtasts.Unknown) or policy.mode is mtasts.Mode.NONE:
             found = by_dane or Requirement(target.name)
         else:
             found = _under(policy, target, by_dane)
-        return _strict(found, target) if need is TlsNeed.REQUIRED and isinstance(found, Requirement) else found
+        if need is TlsNeed.REQUIRED and isinstance(found, Requirement):
+            return _strict(found, target, unknown=isinstance(policy, mtasts.Unknown))
+        return found
 
     async def _dane(self, domain: str, target: Target) -> Requirement | Barred | None:
         if not target.signed:
@@ -116,13 +120,17 @@ def _under(policy: mtasts.Policy, target: Target, by_dane: Requirement | None) -
     )
 
 
-def _strict(found: Requirement, target: Target) -> Requirement | Barred:
-    """REQUIRETLS, RFC 8689 §4.2.1: the host's name and its certificate must both be beyond doubt."""
+def _strict(found: Requirement, target: Target, *, unknown: bool) -> Requirement | Barred:
+    """REQUIRETLS, RFC 8689 §4.2.1: the host's name and its certificate must both be beyond doubt.
+
+    `unknown`: whether the domain has an MTA-STS policy could not be found out.
+    """
     by_sts = found.policy.type is PolicyType.STS and found.complaint is None
     if not (target.signed or by_sts):
-        if found.complaint is ResultType.STS_POLICY_FETCH_ERROR:
+        if unknown or found.complaint is ResultType.STS_POLICY_FETCH_ERROR:
             # The domain may well have a policy: it could not be asked.
-            return Barred("sts_unknown", found.complaint, found.policy, passing=True)
+            result = found.complaint or ResultType.VALIDATION_FAILURE
+            return Barred("sts_unknown", result, found.policy, passing=True)
         return Barred("requiretls_unproven", ResultType.VALIDATION_FAILURE, found.policy)
     if found.check is Check.DANE:
         return found

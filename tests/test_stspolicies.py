@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from mailhost.mailauth.resolver import Txt
-from mailhost.stspolicies import MAX_REMEMBERED, FetchFailed, StsPolicies
-from mailhost.tlspolicy.mtasts import Cached, Mode, Policy
+from mailhost.stspolicies import MAX_REMEMBERED, FetchFailed, Found, StsPolicies
+from mailhost.tlspolicy.mtasts import Cached, Mode, Policy, Unknown
 from mailhost.tlspolicy.tlsrpt import ResultType
 from tests.fakedns import FakeDns
 from tests.people import NOW
@@ -43,12 +43,12 @@ class World:
     async def put(self, domain: str, cached: Cached) -> None:
         self.rows[domain] = cached
 
-    async def ask(self, **later: float) -> Policy | ResultType | None:
+    async def ask(self, **later: float) -> Found:
         self.now += timedelta(**later)
         return await self.policies.of("other.test")
 
 
-def mode(found: Policy | ResultType | None) -> Mode:
+def mode(found: Found) -> Mode:
     assert isinstance(found, Policy)
     return found.mode
 
@@ -98,7 +98,8 @@ async def test_a_policy_is_renewed_each_day_though_its_record_is_hidden() -> Non
 async def test_without_an_answer_nobody_knows_whether_there_is_a_policy() -> None:
     world = World()
     world.dns.fail.add("_mta-sts.other.test")
-    assert await world.ask() is ResultType.STS_POLICY_FETCH_ERROR
+    assert await world.ask() == Unknown()
+    assert world.fetched == 0
     world.dns.fail.clear()
     assert mode(await world.ask(minutes=1)) is Mode.ENFORCE, "asked again as soon as the DNS may answer"
 

@@ -10,7 +10,8 @@ import pytest
 from mailhost.mailauth.resolver import Tlsa
 from mailhost.mxwalk import Target
 from mailhost.outbox import TlsNeed
-from mailhost.tlspolicy.mtasts import Mode, Policy
+from mailhost.stspolicies import Found
+from mailhost.tlspolicy.mtasts import Mode, Policy, Unknown
 from mailhost.tlspolicy.requirement import Barred, Check, Requirement
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
 from mailhost.tlsrules import NoRules, PublishedRules
@@ -24,13 +25,13 @@ LISTED = Policy(Mode.ENFORCE, ("mx.other.test",), timedelta(days=7))
 ELSEWHERE = Policy(Mode.ENFORCE, ("other.example",), timedelta(days=7))
 
 
-def rules(*records: Tlsa, sts: Policy | ResultType | None = None, fails: bool = False) -> PublishedRules:
+def rules(*records: Tlsa, sts: Found = None, fails: bool = False) -> PublishedRules:
     dns = FakeDns({"mx.other.test": [], "_25._tcp.mx.other.test": records})
     dns.authentic.add("_25._tcp.mx.other.test")
     if fails:
         dns.fail.add("_25._tcp.mx.other.test")
 
-    async def policy(_domain: str) -> Policy | ResultType | None:
+    async def policy(_domain: str) -> Found:
         return sts
 
     return PublishedRules(dns, policy)
@@ -154,12 +155,25 @@ async def test_requiretls_wants_name_and_certificate_beyond_doubt(
 
 
 async def test_a_policy_that_cannot_be_asked_for_now_is_no_answer_to_requiretls() -> None:
-    found = await asked(rules(sts=ResultType.STS_POLICY_FETCH_ERROR), PLAIN, TlsNeed.REQUIRED)
-    assert isinstance(found, Barred)
-    assert (found.reason, found.passing) == ("sts_unknown", True)
+    for sts in (ResultType.STS_POLICY_FETCH_ERROR, Unknown()):
+        found = await asked(rules(sts=sts), PLAIN, TlsNeed.REQUIRED)
+        assert isinstance(found, Barred)
+        assert (found.reason, found.passing) == ("sts_unknown", True)
     found = await asked(rules(fails=True), SIGNED, TlsNeed.REQUIRED)
     assert isinstance(found, Barred)
     assert (found.reason, found.passing) == ("dane_unknown", True)
+
+
+async def test_a_dns_that_does_not_answer_is_no_policy_that_failed() -> None:
+    assert await asked(rules(sts=Unknown()), PLAIN) == Requirement("mx.other.test"), "reported as no-policy-found"
+    by_dane = await asked(rules(KEY, sts=Unknown()))
+    assert by_dane == await asked(rules(KEY))
+    strict = await asked(rules(KEY, sts=Unknown()), need=TlsNeed.REQUIRED)
+    assert isinstance(strict, Requirement)
+    assert strict.check is Check.DANE
+    barred = await asked(rules(sts=Unknown()), PLAIN, TlsNeed.REQUIRED)
+    assert isinstance(barred, Barred)
+    assert barred.policy.type is PolicyType.NO_POLICY
 
 
 async def test_requiretls_asks_a_relay_for_the_certificate_of_its_name() -> None:

@@ -67,6 +67,11 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """The DNS does not say at present whether a domain has a policy: none binds, and none is broken."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cached:
     """A policy as it was fetched. `tried` is when we last fetched or tried to."""
 
