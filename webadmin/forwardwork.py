@@ -31,7 +31,7 @@ def key(environ: Environ) -> bytes:
 def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
     """Send one letter. Raises AskedEnough, StoreFull, StoreUnavailable."""
     token, word = new_token(), secrets.token_hex(16)
-    counted = agreements.ask(box, address, key=key(environ), now=now)
+    counted = agreements.ask(box, address, token, key=key(environ), now=now)
     to, domain = parse_address(address), box.address.rpartition("@")[2]
     content = asking(
         to=str(to),
@@ -58,7 +58,7 @@ def ask(environ: Environ, box: Mailbox, address: str, now: datetime) -> None:
     except StoreError:
         agreements.unsent(counted)
         raise
-    agreements.sent(counted, token, key=key(environ))
+    agreements.sent(counted)
 
 
 def ask_new(environ: Environ, box: Mailbox, rules: Rules, now: datetime) -> int:

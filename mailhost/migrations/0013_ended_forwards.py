@@ -14,4 +14,9 @@ class Migration(migrations.Migration):
             name="ended",
             field=models.DateField(null=True),
         ),
+        migrations.AddField(
+            model_name="forwardagreement",
+            name="newer",
+            field=models.BinaryField(max_length=16, null=True, unique=True),
+        ),
     ]

@@ -35,12 +35,14 @@ class ForwardAgreement(models.Model):
 
     scope: ClassVar[Scope] = Scope.CELL
     disclosure: ClassVar[Disclosure] = Disclosure(
-        clear="mailbox agreed ended expires asked letters", derived="digest token"
+        clear="mailbox agreed ended expires asked letters", derived="digest token newer"
     )
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)
     digest = models.BinaryField(max_length=16, unique=True)  # keyed hash of mailbox and reader
     token = models.BinaryField(max_length=16, unique=True, null=True)  # keyed hash of what stands in the link
+    # The same of a letter of which it is not known whether it left; until then both links count.
+    newer = models.BinaryField(max_length=16, unique=True, null=True)
     agreed = models.DateField(null=True)
     ended = models.DateField(null=True)
     expires = models.DateField(db_index=True)  # the last day of the link, and of the row, while nobody has agreed

@@ -2,8 +2,8 @@
 
 What goes to nobody but the tenant is not asked, by the same rule that lets it through (`routing.leads_only_to`), until
 its reader ends it. The letter itself is written and sent by whoever calls `ask`; `sent` or `unsent` says what became of
-it, so that a link which came before counts until another one is on its way. The limits hold however often a filter is
-made and removed.
+it. Its link counts before it leaves, and the one before it until it has left: where the program ends in between, no
+letter has a dead link. The limits hold however often a filter is made and removed.
 """
 
 from __future__ import annotations
@@ -53,12 +53,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter that may be sent, and has been counted. `letters` and `asked` are what was counted before it."""
+    """A letter that may be sent, and has been counted. Behind `last_day` stands what its row said before."""
 
     agreement: int
+    link: bytes
     last_day: date
     letters: int
     asked: datetime | None
+    newer: bytes | memoryview | None
+    expires: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,40 +80,44 @@ def waiting(box: Mailbox, rules: Rules, *, key: bytes, now: datetime) -> list[Wa
         address = str(target)
         if (state := _state(row, now.date())) is State.AGREED:
             continue
-        # Where its letter could not be written, there is an asking without a link.
+        # Where its letter could not be written, or nobody knows whether it left, it may be sent again.
         last_day = row.expires if row is not None and state is State.ASKED and row.token is not None else None
         ended = row.ended if row is not None and state is State.ENDED else None
         found.append(Waiting(address, last_day, _why_not(box, row, now) == "", ended))
     return found
 
 
-def ask(box: Mailbox, address: str, *, key: bytes, now: datetime) -> Letter:
-    """Count a letter that is about to go to the address, with a new link. Raises AskedEnough."""
-    target, today = parse_address(address), now.date()
+def ask(box: Mailbox, address: str, token: str, *, key: bytes, now: datetime) -> Letter:
+    """Count a letter that is about to go to the address, with a new link, which counts at once. Raises AskedEnough."""
+    target, today, last_day = parse_address(address), now.date(), (now + LIFE).date()
     with transaction.atomic():
         # Two windows at once are counted one after the other.
         Mailbox.objects.select_for_update().get(pk=box.pk)
-        row = _held(box, target, key, (now + LIFE).date())
+        row = _held(box, target, key, last_day)
         if why := _why_not(box, row, now):
             raise AskedEnough(why)
         if _state(row, today) is State.NONE:
-            row.token, row.ended, row.letters, row.expires = None, None, 0, (now + LIFE).date()
-        letter = Letter(row.pk, (now + LIFE).date(), row.letters, row.asked)
-        row.letters, row.asked = row.letters + 1, counted_from(now)
-        row.save(update_fields=["token", "ended", "expires", "letters", "asked"])
+            row.token, row.newer, row.ended, row.letters, row.expires = None, None, None, 0, last_day
+        link = link_digest(key, token)
+        letter = Letter(row.pk, link, last_day, row.letters, row.asked, row.newer, row.expires)
+        row.newer, row.expires, row.letters, row.asked = link, last_day, row.letters + 1, counted_from(now)
+        row.save(update_fields=["token", "newer", "ended", "expires", "letters", "asked"])
     return letter
 
 
-def sent(letter: Letter, token: str, *, key: bytes) -> None:
-    """The letter is on its way: its link counts, and an older one has ended."""
-    ForwardAgreement.objects.filter(pk=letter.agreement, agreed=None, ended=None).update(
-        token=link_digest(key, token), expires=letter.last_day
+def sent(letter: Letter) -> None:
+    """The letter is on its way: an older link has ended, unless it has been pressed meanwhile."""
+    ForwardAgreement.objects.filter(pk=letter.agreement, newer=letter.link, agreed=None, ended=None).update(
+        token=letter.link, newer=None
     )
 
 
 def unsent(letter: Letter) -> None:
     """The letter could not be written: it does not count, and an older link stays what it was."""
-    ForwardAgreement.objects.filter(pk=letter.agreement).update(letters=letter.letters, asked=letter.asked)
+    row = ForwardAgreement.objects.filter(pk=letter.agreement)
+    row.update(letters=letter.letters, asked=letter.asked, newer=letter.newer)
+    # Whoever has answered meanwhile has other days.
+    row.filter(agreed=None, ended=None).update(expires=letter.expires)
 
 
 def asked_by(token: str, *, key: bytes, today: date) -> Asked:
@@ -184,7 +191,8 @@ def _of(token: str, key: bytes, today: date, *, hold: bool = False) -> ForwardAg
         rows = rows.select_for_update(of=("self",))
     # An agreement has no last day, nor has the link that ends it.
     lasting = Q(agreed__isnull=False) | Q(expires__gte=today)
-    row = rows.filter(lasting, token=link_digest(key, token)).first()
+    link = link_digest(key, token)
+    row = rows.filter(lasting, Q(token=link) | Q(newer=link)).first()
     if row is None:
         raise NotFound("this link has ended, or a newer letter has another one")
     return row

@@ -31,9 +31,13 @@ def rule(*addresses: str, off: bool = False) -> Rule:
 
 async def ask(cell: Cell, address: str = ELSEWHERE, now: datetime = NOW) -> str:
     token, run = new_token(), cell.shop.readers.run
-    letter = await run(lambda: agreements.ask(cell.ada.mailbox, address, key=KEY, now=now))
-    await run(lambda: agreements.sent(letter, token, key=KEY))
+    await run(agreements.sent, await begin(cell, token, address, now))
     return token
+
+
+async def begin(cell: Cell, token: str, address: str = ELSEWHERE, now: datetime = NOW) -> agreements.Letter:
+    """A letter of which nobody knows yet whether it leaves."""
+    return await cell.shop.readers.run(lambda: agreements.ask(cell.ada.mailbox, address, token, key=KEY, now=now))
 
 
 async def say(cell: Cell, token: str, step: Step, today: date = TODAY) -> agreements.Asked:
@@ -93,10 +97,34 @@ async def test_who_does_not_want_it_is_left_in_peace_for_a_year_and_forgotten(ce
 
 async def test_a_reader_who_answers_while_the_next_letter_is_written_keeps_the_link(cell: Cell) -> None:
     run, token = cell.shop.readers.run, await ask(cell)
-    letter = await run(lambda: agreements.ask(cell.ada.mailbox, ELSEWHERE, key=KEY, now=NOW + 2 * PAUSE))
+    newer = new_token()
+    letter = await begin(cell, newer, now=NOW + 2 * PAUSE)
     await say(cell, token, Step.YES)
-    await run(lambda: agreements.sent(letter, new_token(), key=KEY))
+    await run(agreements.sent, letter)
     assert (await say(cell, token, Step.NO)).ended == TODAY
+    assert (await say(cell, newer, Step.YES)).agreed == TODAY, "that letter has left as well"
+
+
+async def test_until_it_is_known_whether_a_letter_left_its_link_counts_and_so_does_the_one_before(cell: Cell) -> None:
+    run, today, lost, third = cell.shop.readers.run, TODAY + LIFE, new_token(), new_token()
+
+    async def counts(token: str, on: date = TODAY) -> bool:
+        try:
+            return bool(await run(lambda: agreements.asked_by(token, key=KEY, today=on)))
+        except NotFound:
+            return False
+
+    first = await ask(cell)
+    await begin(cell, lost, now=NOW + timedelta(days=3))  # and there the program ended
+    assert await counts(first)
+    assert await counts(lost, today + timedelta(days=3)), "to the day that its letter names"
+    letter = await begin(cell, third, now=NOW + timedelta(days=4))
+    assert await counts(third)
+    await run(agreements.unsent, letter)
+    assert [await counts(one) for one in (first, lost, third)] == [True, True, False]
+    assert not await counts(lost, today + timedelta(days=4))
+    await run(agreements.sent, await begin(cell, third, now=NOW + timedelta(days=5)))
+    assert [await counts(one) for one in (first, lost, third)] == [False, False, True]
 
 
 async def test_between_two_letters_there_is_an_hour_also_around_the_turn_of_one(cell: Cell) -> None:
@@ -254,7 +282,7 @@ async def test_a_no_said_at_the_same_moment_is_not_overwritten(cell: Cell, act: 
     acts: dict[str, Callable[[], object]] = {
         "yes": lambda: agreements.answered(token, Step.YES, key=KEY, today=TODAY),
         "vouch": lambda: agreements.vouch(box, (rule(ELSEWHERE),), key=KEY, today=TODAY),
-        "ask": lambda: agreements.ask(box, ELSEWHERE, key=KEY, now=later),
+        "ask": lambda: agreements.ask(box, ELSEWHERE, new_token(), key=KEY, now=later),
     }
     no = Meanwhile(lambda: agreements.end(box, ELSEWHERE, key=KEY, today=later.date()))
     await cell.shop.readers.run(no.during, acts[act])

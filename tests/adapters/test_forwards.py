@@ -49,8 +49,8 @@ async def answer(cell: Cell, step: Step, token: str) -> None:
 
 async def asked(cell: Cell) -> str:
     run, token = cell.shop.readers.run, new_token()
-    letter = await run(lambda: agreements.ask(cell.ada.mailbox, "mo@elsewhere.test", key=KEY, now=NOW))
-    await run(lambda: agreements.sent(letter, token, key=KEY))
+    letter = await run(lambda: agreements.ask(cell.ada.mailbox, "mo@elsewhere.test", token, key=KEY, now=NOW))
+    await run(agreements.sent, letter)
     return token
 
 

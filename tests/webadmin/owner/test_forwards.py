@@ -16,6 +16,7 @@ from mailhost.agreements import LETTERS_A_DAY
 from mailhost.message.headers import read_headers
 from mailhost.models import ForwardAgreement, Mailbox, OwnerLanguage, QueueItem
 from mailhost.ports import StoreFull, StoreUnavailable
+from mailhost.provision import agreements
 from mailhost.rules.rule import Rule, action, condition
 from tests.webadmin import people
 from tests.webadmin.owner.test_filters import sent
@@ -134,6 +135,19 @@ def test_a_letter_that_cannot_be_written_leaves_the_link_before_it_as_it_was(
     assert people.web().post(at, YES).status_code == 200
     ada.post(ASK, {"address": "cleo@elsewhere.test"})
     assert people.web().post(link_in(letters()[1][1]), YES).status_code == 200
+
+
+def test_a_letter_that_left_just_before_the_program_ended_has_a_link_that_works(
+    ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(agreements, "sent", killed)
+    with pytest.raises(SystemExit):
+        ada.post(NEW, sent(forward="mo@elsewhere.test"))
+    assert "not asked" in ada.get(LIST).content.decode()
+    assert people.web().post(link_in(letters()[0][1]), YES).status_code == 200
 
 
 def test_an_address_that_has_agreed_or_was_asked_gets_no_letter_for_another_filter(ada: Client) -> None:
