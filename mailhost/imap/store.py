@@ -304,7 +304,7 @@ class Folder(Protocol):
         """Remove \\Deleted messages (only of `uids` when given): uids removed, new HIGHESTMODSEQ."""
 
     async def copy(self, uids: Sequence[int], target: str, *, now: datetime) -> Copied:
-        """Copy, all or nothing, unless the process is killed in the middle of very many: then a part stays.
+        """Copy, all or nothing, unless the process ends in the middle of very many before it is undone.
 
         Raises NoSuchFolder (answered TRYCREATE), OverQuota, TryLater.
         """

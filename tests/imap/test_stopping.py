@@ -10,6 +10,7 @@ from mailhost.imap.limits import Limits
 from mailhost.imap.server import _say_goodbye
 from tests.imap.dialogue import ADA, PASSWORD, Client, ada_with, make_endpoint
 from tests.imap.memory import MemoryAccount
+from webadmin import supervisor
 
 
 async def test_a_change_that_runs_is_told_to_end_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,4 +46,4 @@ async def test_a_change_that_runs_is_told_to_end_and_waited_for(monkeypatch: pyt
 
 def test_a_server_has_stopped_before_it_is_killed() -> None:
     # Containers get ten seconds, units of systemd fifteen.
-    assert Limits().stop_time + Limits().undo_time < 8
+    assert Limits().stop_time + Limits().undo_time + 1 < supervisor.GRACE < 10
