@@ -40,8 +40,10 @@ from mailhost.adapters.queuerows import (
     days_in_use,
     delete,
     due_destinations,
+    end,
     insert,
     overdue_items,
+    without_items,
 )
 from mailhost.adapters.sweep import remove_strays
 from mailhost.adapters.tally import count_all
@@ -54,6 +56,9 @@ from mailhost.seal import CannotOpen, CellBox
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 # A destination row without items is forgotten after this long: it says that somebody wrote there.
 FORGET_AFTER: Final = timedelta(days=1)
+
+# Messages without items that one sweep removes.
+SWEPT: Final = 1000
 
 # Octets of the secret of an item's own.
 SEED_SIZE: Final = 32
@@ -287,7 +292,9 @@ class DatabaseQueue:
         await self._change("UPDATE mailhost_queueitem SET told = %s WHERE id = %s", [True, item.id])
 
     async def sweep(self, *, now: datetime) -> None:
-        """Forget destinations that nothing waits for, and bury the keys of days without items."""
+        """Forget destinations that nothing waits for and messages that nobody is to get, and bury the keys of days
+        without items.
+        """
         before = stored(now - FORGET_AFTER)
 
         def work(cursor: Cursor) -> None:
@@ -299,6 +306,9 @@ class DatabaseQueue:
             )
 
         await self._writer.change(work)
+        if left := await self._readers.run(without_items, SWEPT):
+            for blob in (await self._writer.change(lambda cursor: end(cursor, left))).values():
+                await asyncio.to_thread(self._blobs.remove, blob)
         await self._readers.run(remove_strays, self._blobs, ("mailhost_queuedmessage",), now)
         days = await self._readers.run(days_in_use)
         await asyncio.to_thread(self._keys.bury, days, now.astimezone(UTC).date())

@@ -15,6 +15,7 @@ from typing import Any, Final
 from mailhost.adapters.database import (
     Cursor,
     change_together,
+    for_update,
     listed,
     next_ids,
     one_of,
@@ -157,14 +158,34 @@ def delete(cursor: Cursor, calls: Sequence[Collection[int]]) -> list[list[str]]:
         f"DELETE FROM mailhost_queueitem WHERE {one_of('id')} RETURNING id, message_id", [listed(sorted(ids))]
     )
     messages = dict(cursor.fetchall())
+    blobs = end(cursor, set(messages.values()))
+    # A file goes once, whoever's item was the last of its message.
+    return [[blobs.pop(messages[item]) for item in call if messages.get(item) in blobs] for call in calls]
+
+
+def end(cursor: Cursor, messages: Collection[int]) -> dict[int, str]:
+    """Remove those of these messages that have no item any more; the files that go with them."""
+    those = [listed(sorted(messages))]
+    if lock := for_update():
+        # Two processes that remove the last two items would each still see the other's, and the message would stay.
+        cursor.execute(f"SELECT id FROM mailhost_queuedmessage WHERE {one_of('id')} ORDER BY id{lock}", those)
     cursor.execute(
         f"DELETE FROM mailhost_queuedmessage WHERE {one_of('id')} AND NOT EXISTS"
         " (SELECT 1 FROM mailhost_queueitem i WHERE i.message_id = mailhost_queuedmessage.id) RETURNING id, blob",
-        [listed(sorted(set(messages.values())))],
+        those,
     )
-    blobs = {message: blob for message, blob in cursor.fetchall() if blob}
-    # A file goes once, whoever's item was the last of its message.
-    return [[blobs.pop(messages[item]) for item in call if messages.get(item) in blobs] for call in calls]
+    return {message: blob for message, blob in cursor.fetchall() if blob}
+
+
+def without_items(limit: int) -> list[int]:
+    """Messages that nobody is to get any more."""
+    with statements() as cursor:
+        cursor.execute(
+            "SELECT id FROM mailhost_queuedmessage WHERE NOT EXISTS"
+            " (SELECT 1 FROM mailhost_queueitem i WHERE i.message_id = mailhost_queuedmessage.id) LIMIT %s",
+            [limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def content_of(message_id: int) -> Any:

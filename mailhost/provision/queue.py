@@ -155,6 +155,8 @@ def drop(item: int) -> ItemView:
         row = _get(item)
         view = _view(row)
         row.delete()
+        # As where mail goes out: whoever removes the message's other item at this moment is waited for.
+        QueuedMessage.objects.select_for_update().filter(pk=row.message_id).first()
         if not QueueItem.objects.filter(message=row.message_id).exists():
             QueuedMessage.objects.filter(pk=row.message_id).delete()
     return view

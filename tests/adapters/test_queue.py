@@ -7,7 +7,7 @@ import errno
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -214,37 +214,6 @@ async def test_without_the_days_key_an_item_is_noise_and_goes(real: DatabaseQueu
     assert await cell.shop.readers.run(QueuedMessage.objects.count) == 0
 
 
-def test_a_key_dies_with_its_last_item_and_after_six_days_at_most(keys: QueueKeys) -> None:
-    today = date(2026, 11, 20)
-    for days in range(9):
-        keys.of_today(today - timedelta(days=days))
-    used = {today - timedelta(days=3), today - timedelta(days=8)}
-    gone = keys.bury(used, today)
-    assert sorted(gone) == [today - timedelta(days=days) for days in (8, 7, 6, 5, 4, 2)]
-    assert keys.of(today - timedelta(days=8)) is None
-    assert keys.of(today - timedelta(days=3)) is not None
-    assert keys.of(today - timedelta(days=1)) is not None, "mail of yesterday may still be on its way in"
-
-
-def test_a_key_that_a_crash_left_beside_itself_dies_as_well(
-    keys: QueueKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def dies(_path: Path) -> None:
-        raise SystemExit
-
-    today = date(2026, 11, 20)
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", dies)
-        with pytest.raises(SystemExit):
-            keys.of_today(today)
-    folder = tmp_path / "keys" / "queue"
-    assert len({path.read_bytes() for path in folder.iterdir()}) == 1
-    assert len(list(folder.iterdir())) == 2
-    assert keys.bury(set(), today + timedelta(days=1)) == []
-    assert keys.bury(set(), today + timedelta(days=2)) == [today]
-    assert list(folder.iterdir()) == []
-
-
 @pytest.mark.slow  # a long queue
 async def test_a_long_queue_for_one_destination_costs_a_batch(real: DatabaseQueue, cell: Cell) -> None:
     box = cell.ada.mailbox
@@ -331,6 +300,52 @@ async def test_sweeping_forgets_destinations_that_nothing_waits_for(real: Databa
     await real.release(claim.destination, failures=0, not_before=None)
     await real.sweep(now=NOW + timedelta(days=2))
     assert await cell.shop.readers.run(QueueDestination.objects.count) == 0
+
+
+@pytest.mark.parametrize("last", ["sent", "dropped"])
+async def test_a_message_goes_whose_last_two_items_go_at_once(real: DatabaseQueue, cell: Cell, *, last: str) -> None:
+    box = cell.ada.mailbox
+    await real.put(letter(1, "cleo@other.test", "mo@third.test", mailbox=box.pk, tenant=box.tenant_id), now=NOW)
+    one, two = [claim.due[0] for claim in await claimed(real)]
+    another = Writer()
+    another.start()
+    removed, looked = threading.Event(), threading.Event()
+
+    def slowly(cursor: Cursor) -> None:
+        queuerows.delete(cursor, [[one.id]])
+        removed.set()
+        looked.wait(0.3)
+
+    try:
+        going = asyncio.create_task(another.change(slowly))
+        await asyncio.to_thread(removed.wait, 5)
+        if last == "sent":
+            await real.done(two)
+        else:
+            await cell.shop.readers.run(operator.drop, two.id)
+        looked.set()
+        await going
+    finally:
+        another.stop()
+    assert await cell.shop.readers.run(QueuedMessage.objects.count) == 0
+
+
+async def test_sweeping_removes_messages_that_nobody_is_to_get(
+    real: DatabaseQueue, cell: Cell, blobs: FileBlobs
+) -> None:
+    box = cell.ada.mailbox
+    for number, content in enumerate((b"x" * BLOB_FROM, b"y" * BLOB_FROM)):
+        await real.put(
+            letter(number, "cleo@other.test", mailbox=box.pk, tenant=box.tenant_id, content=content), now=NOW
+        )
+    [kept] = [item for claim in await claimed(real) for item in claim.due if item.opaque_id == f"{1:032x}"]
+    await cell.shop.readers.run(lambda: QueueItem.objects.exclude(pk=kept.id).delete())
+    await real.sweep(now=NOW)
+    assert await cell.shop.readers.run(lambda: list(QueuedMessage.objects.values_list("pk", flat=True))) == [
+        kept.message
+    ]
+    assert len(list(blobs.names())) == 1
+    assert await real.content(kept) == b"y" * BLOB_FROM
 
 
 async def test_an_operator_lists_shows_retries_and_drops(real: DatabaseQueue, cell: Cell, keys: QueueKeys) -> None:
