@@ -75,6 +75,7 @@ def post(client: Client, path: str, fields: dict[str, str]) -> tuple[int, str]:
 
 
 def test_a_filter_is_made_and_stands_in_the_list_in_words(ada: Client) -> None:
+    aliases.add("dora@example.is", "ben@example.is", cell=house.CELL)
     assert "No filter yet" in ada.get("/mailbox/filters/").content.decode()
     assert ada.get("/mailbox/filters/new/").status_code == 200
     status, _ = post(
