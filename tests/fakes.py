@@ -191,7 +191,14 @@ class MemoryTally:
         self.known: set[tuple[int, bytes]] = set()
         self.young_until: dict[int, date] = {}  # by tenant
 
+    def look(self, counting: Counting) -> Tallied:
+        """What `count` would find."""
+        return self._count(counting, keep=False)
+
     async def count(self, counting: Counting) -> Tallied:
+        return self._count(counting, keep=True)
+
+    def _count(self, counting: Counting, *, keep: bool) -> Tallied:
         account, digests, allowed, day = counting.account, counting.digests, counting.allowed, counting.day
         box, tenant = (account.mailbox_id, day), (account.tenant_id, day)
         if allowed.young is not None and self.young_until.get(account.tenant_id, date.min) >= day:
@@ -201,6 +208,8 @@ class MemoryTally:
             return Tallied.TOO_MANY
         if self.new[box] + len(new) > allowed.mailbox_new or self.tenants_new[tenant] + len(new) > allowed.tenant_new:
             return Tallied.TOO_MANY_NEW
+        if not keep:
+            return Tallied.OK
         for counter, key, amount in (
             (self.counts, box, len(digests)),
             (self.tenants, tenant, len(digests)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, NamedTuple, Self
 
-from mailhost.adapters.database import ROWS_TOGETHER, Cursor, change_together, listed, one_of
+from mailhost.adapters.database import ROWS_TOGETHER, Cursor, change_together, listed, one_of, statements
 from mailhost.adapters.writer import Writer
 from mailhost.ports import Counting, Tallied
 
@@ -30,6 +30,12 @@ class DatabaseTally:
 
     async def count(self, counting: Counting) -> Tallied:
         return await self._writer.together(count_all, counting)
+
+
+def look(counting: Counting) -> Tallied:
+    """What counting it would come to now; nothing is written."""
+    with statements() as cursor:
+        return _Book.read(cursor, [counting], counting.day).count(counting)
 
 
 class _Sums(NamedTuple):

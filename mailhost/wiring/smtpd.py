@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
 from mailhost.adapters.lost_answers import DatabaseLostAnswers
 from mailhost.adapters.signins import SignInBook
-from mailhost.adapters.tally import DatabaseTally
+from mailhost.adapters.tally import DatabaseTally, look
 from mailhost.limits import FailedLogins
+from mailhost.overdrawn import Overdrawn
 from mailhost.smtp.floor import House
 from mailhost.smtp.serve import Door
 from mailhost.smtp.serve import serve as serve_smtp
@@ -51,7 +53,7 @@ async def _smtpd(around: Surroundings) -> None:
                 hostname=settings.hostname,
                 routes=routes,
                 receiver=receiver,
-                queue=signing_queue(around, shop),
+                queue=Overdrawn(signing_queue(around, shop), partial(shop.readers.run, look)),
                 tally=DatabaseTally(shop.writer),
                 grants=DatabaseGrants(shop.readers),
                 lost_answers=lost,

@@ -8,7 +8,7 @@ import pytest
 
 from mailhost.adapters.grants import DatabaseGrants
 from mailhost.adapters.logins import DatabaseLogins
-from mailhost.adapters.tally import DatabaseTally, count_all
+from mailhost.adapters.tally import DatabaseTally, count_all, look
 from mailhost.models import AppPassword, Domain, SenderGrant, SendingLimit, SentToday, Tenant, WrittenTo
 from mailhost.ports import Account, Allowance, Counting, Tallied, Tally
 from mailhost.seal.apppassword import app_password_hash, new_app_password, parse_app_password
@@ -39,6 +39,24 @@ async def test_recipients_of_a_day_are_counted_and_new_ones_apart(tally: Tally, 
     assert await count(ben, "d") is Tallied.TOO_MANY, "the tenant's limit"
     tomorrow = NOW + timedelta(days=1)
     assert await count(ada, "c", "a", now=tomorrow) is Tallied.OK
+
+
+async def test_a_look_says_what_counting_would_and_counts_nothing(tally: Tally, cell: Cell) -> None:
+    ada = Account(cell.ada.mailbox.pk, cell.ada.mailbox.tenant_id, "ada@example.is", 1)
+    allowed = Allowance(mailbox=3, mailbox_new=2)
+
+    async def foreseen(*names: bytes) -> tuple[Tallied, Tallied]:
+        counting = Counting(ada, {name.ljust(16) for name in names}, allowed, NOW.date())
+        if isinstance(tally, MemoryTally):
+            said = tally.look(counting)
+        else:
+            said = await cell.shop.readers.run(look, counting)
+        return said, await tally.count(counting)
+
+    assert await foreseen(b"a", b"b") == (Tallied.OK, Tallied.OK)
+    assert await foreseen(b"c") == (Tallied.TOO_MANY_NEW, Tallied.TOO_MANY_NEW)
+    assert await foreseen(b"a") == (Tallied.OK, Tallied.OK)
+    assert await foreseen(b"a") == (Tallied.TOO_MANY, Tallied.TOO_MANY)
 
 
 async def test_messages_that_are_counted_together_share_the_days_allowance(cell: Cell) -> None:
