@@ -34,7 +34,7 @@ POINTS: Final = (
         2,
         "ORM router and database CHECK",
         "a model of the other side, and a row that names another cell, by whatever SQL it comes",
-        ("webadmin/scopes.py::OwnSideOnly", "mailhost/migrations/0002_guards.py::put_up"),
+        ("webadmin/cell/scopes.py::OwnSideOnly", "mailhost/migrations/0002_guards.py::put_up"),
     ),
     Point(
         3, "blob store", "a name that leads out of the cell's folder", ("mailhost/adapters/blobs.py::FileBlobs.path",)
@@ -51,16 +51,16 @@ POINTS: Final = (
         "a copy in a country or in hands that one tenant denies, another cell's backup or dump, a log that forgets",
         (
             "jurisdiction/records/backups.py::decide",
-            "webadmin/backups.py::restore",
+            "webadmin/processes/backups.py::restore",
             "jurisdiction/records/backups.py::resume",
-            "webadmin/identity.py::check",
+            "webadmin/cell/identity.py::check",
         ),
     ),
     Point(
         6,
         "DNS and MX",
         "a server of ours in a place the tenant does not allow, or in an unknown one",
-        ("mailhost/dnswalk.py::judge", "jurisdiction/published.py::may_publish"),
+        ("mailhost/domaindns/dnswalk.py::judge", "jurisdiction/published.py::may_publish"),
     ),
     Point(
         7,
@@ -74,7 +74,7 @@ POINTS: Final = (
         "readable mail for a server in a denied country or in denied hands, and any mail without TLS",
         (
             "mailhost/adapters/egress.py::DatabaseDecider.may_leave",
-            "mailhost/leaving.py::Leaving.shares",
+            "mailhost/outbound/leaving.py::Leaving.shares",
             "jurisdiction/published.py::may_leave",
         ),
     ),
@@ -82,7 +82,11 @@ POINTS: Final = (
         9,
         "operator session",
         "an operator in a country the tenant denies, without a reason, after the end, alone where two are needed",
-        ("jurisdiction/records/operators.py::act", "webadmin/gate.py::Gate.process_view", "webadmin/rows.py::LookOnly"),
+        (
+            "jurisdiction/records/operators.py::act",
+            "webadmin/web/gate.py::Gate.process_view",
+            "webadmin/web/rows.py::LookOnly",
+        ),
     ),
     Point(10, "legal-request desk", "a disclosure of more than is held, or without counsel"),
     Point(
@@ -95,7 +99,7 @@ POINTS: Final = (
         12,
         "key files",
         "keys of another cell, and keys that others on the machine can read",
-        ("webadmin/keyfiles.py::check_folder", "webadmin/identity.py::compare"),
+        ("webadmin/cell/keyfiles.py::check_folder", "webadmin/cell/identity.py::compare"),
     ),
     Point(
         13,
@@ -108,6 +112,6 @@ POINTS: Final = (
         15,
         "third-party calls",
         "any connection outwards but to mail hosts, the resolver, the database, the broker, hosts that somebody named",
-        ("webadmin/witnessing.py::Witness.send",),
+        ("webadmin/cell/witnessing.py::Witness.send",),
     ),
 )

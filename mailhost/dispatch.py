@@ -22,18 +22,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from mailhost.handover import Handover, Here
-from mailhost.leaving import Asked, Leaving
 from mailhost.limits import DispatchLimits
 from mailhost.message.fates import Fate
 from mailhost.message.headers import header_end
-from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
-from mailhost.notices import EXPIRED, Notices, fate, wants
+from mailhost.outbound.handover import Handover, Here
+from mailhost.outbound.leaving import Asked, Leaving
+from mailhost.outbound.mxwalk import Later, NoMail, Target, Targets, Walk
+from mailhost.outbound.notices import EXPIRED, Notices, fate, wants
+from mailhost.outbound.reach import Reach, Unreachable
+from mailhost.outbound.stayed import Stayed
+from mailhost.outbound.transport import Answer, ConnectionFailed, Link, Transaction, Verdict
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outbox, Passing, TlsNeed
 from mailhost.ports import Metrics, StoreError
-from mailhost.reach import Reach, Unreachable
-from mailhost.stayed import Stayed
-from mailhost.transport import Answer, ConnectionFailed, Link, Transaction, Verdict
 
 log = logging.getLogger(__name__)
 

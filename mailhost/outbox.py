@@ -5,9 +5,9 @@ only ever worked on under a claim on its destination, so one host at a time talk
 
     put ─▶ WAITING ──delivered, refused for good, expired──▶ gone
     WAITING ──not now──▶ WAITING, due later
-    WAITING ──egress says hold──▶ gone, sealed into its author's folder Held (`mailhost.held`)
-    WAITING, passed on for a mailbox ──refused for good, expired, held──▶ gone, kept by that mailbox (`mailhost.stayed`)
-    WAITING ──egress or its author says link──▶ gone, sealed to words that its author gets (`mailhost.securelinks`)
+    WAITING ──egress says hold──▶ gone, sealed into its author's folder Held (`outbound.held`)
+    WAITING, passed on for a mailbox ──refused for good, expired, held──▶ gone, kept by that mailbox (`outbound.stayed`)
+    WAITING ──egress or its author says link──▶ gone, sealed to words that its author gets (`outbound.securelinks`)
     WAITING ──the cell is restored from a backup──▶ HELD ──`skerry queue retry`──▶ WAITING
     HELD ──`skerry queue drop`, expired──▶ gone
 

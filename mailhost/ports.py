@@ -59,7 +59,7 @@ class Route:
     room: int | None = None
     limit: int | None = None
     simulate: Simulate | None = None
-    # Number of the owner's wishes in force (`mailhost.filing`), another one after each change; 0: there are none.
+    # Number of the owner's wishes in force (`wishes.filing`), another one after each change; 0: there are none.
     wishes: int = 0
 
 

@@ -22,19 +22,19 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from mailhost.deliver import LARGE, Deliverer, Envelope, Report
-from mailhost.filing import NOTHING_FILED, Filing
-from mailhost.forwarding import Arrived
 from mailhost.limits import SmtpLimits
 from mailhost.mailauth.results import without_forged
 from mailhost.message.address import Address
 from mailhost.message.headers import header_end
 from mailhost.outcomes import NO_VERDICT, Outcome, Reason, Verdict, outcome
 from mailhost.ports import LostAnswers, MailboxState, Route, Simulate, StoreError, StoreUnavailable
-from mailhost.reportmail import ReportDesk
+from mailhost.reports.reportmail import ReportDesk
 from mailhost.reputation.judge import UNJUDGED, Judge, Ruling
-from mailhost.returns import ReturnDesk, is_way_back
 from mailhost.routing import DomainSuspended, NoSuchRecipient, NotLocal, RouteCache, Routes
 from mailhost.rules.apply import NO_PLANS
+from mailhost.wishes.filing import NOTHING_FILED, Filing
+from mailhost.wishes.forwarding import Arrived
+from mailhost.wishes.returns import ReturnDesk, is_way_back
 
 # How long mail for a mailbox without a key is put off before it is refused (design of the sealing).
 ACTIVATION_TIME = timedelta(hours=72)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from mailhost.outbound.securelinks import LinkRules, NewLink
 from mailhost.outbox import DELAY_NOTICE, GIVE_UP, Claim, Forward, Item, Outgoing
 from mailhost.ports import (
     Account,
@@ -22,7 +23,6 @@ from mailhost.ports import (
     Tallied,
 )
 from mailhost.rules.standing import Standing
-from mailhost.securelinks import LinkRules, NewLink
 from webadmin.metrics import COUNTERS
 
 

@@ -7,23 +7,23 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from mailhost.dispatch import Dispatcher
-from mailhost.handover import Handover, Here
-from mailhost.held import Held
-from mailhost.leaving import Leaving
 from mailhost.limits import DispatchLimits
 from mailhost.message.letter import Say, english
-from mailhost.mxwalk import Target, Targets, Walk
-from mailhost.notices import Notices
+from mailhost.outbound.handover import Handover, Here
+from mailhost.outbound.held import Held
+from mailhost.outbound.leaving import Leaving
+from mailhost.outbound.mxwalk import Target, Targets, Walk
+from mailhost.outbound.notices import Notices
+from mailhost.outbound.reach import Reach
+from mailhost.outbound.securelinks import SecureLinks
+from mailhost.outbound.stayed import Stayed
+from mailhost.outbound.transport import Answer, ConnectionFailed, Permission, Transaction, Verdict
 from mailhost.outbox import Forward, Outgoing, Passing, TlsNeed
-from mailhost.reach import Reach
+from mailhost.reports.tlscounts import Session
 from mailhost.seal import open_header, open_payload
 from mailhost.seal.password import Argon2Parameters
-from mailhost.securelinks import SecureLinks
-from mailhost.stayed import Stayed
-from mailhost.tlscounts import Session
 from mailhost.tlspolicy.requirement import Barred, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import Answer, ConnectionFailed, Permission, Transaction, Verdict
 from tests.fakes import MemoryConsents, MemoryLinks, MemoryOutbox, MemoryWishCounts
 from tests.people import identity
 from tests.smtp.talk import HOST, Talk

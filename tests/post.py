@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mailhost.answering import Answerer
-from mailhost.filing import Filing
-from mailhost.forwarding import ErrandLimits, Forwarder, srs_of
 from mailhost.mailauth.dkim_signing import SigningKey
 from mailhost.outbox import Item
-from mailhost.returns import ReturnDesk
 from mailhost.routing import RouteCache
 from mailhost.rules.rule import Rule, targets
 from mailhost.rules.standing import Standing
+from mailhost.wishes.answering import Answerer
+from mailhost.wishes.filing import Filing
+from mailhost.wishes.forwarding import ErrandLimits, Forwarder, srs_of
+from mailhost.wishes.returns import ReturnDesk
 from tests.fakes import CountedMetrics, MemoryAgreements, MemoryOutbox, MemoryWishCounts, MemoryWishes
 from tests.people import ADA
 from tests.reputation.doubles import MemoryOfSenders

@@ -24,7 +24,7 @@ from webadmin.settings import DATABASES, ENVIRON, INSTALLED_APPS  # noqa: E402
 if not os.environ.get("SKERRY_TEST_DATABASE_URL"):
     DATABASES["default"]["TEST"] = {"NAME": str(ENVIRON.cell_dir / "test.sqlite3")}
 
-# Names as they stand: what collecting does to them is tested where it is done (tests/webadmin/test_statics.py).
+# Names as they stand: what collecting does to them is tested where it is done (tests/webadmin/web/test_statics.py).
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.emptying"]
 PASSWORD_HASHERS = ["tests.hashers.Argon2AtNoCost"]

@@ -15,13 +15,13 @@ import pytest
 from mailhost.dispatch import BACKOFF, backoff
 from mailhost.limits import DispatchLimits
 from mailhost.message.headers import read_headers
-from mailhost.mxwalk import Later, NoMail, Target, Targets, Walk
-from mailhost.notices import WHY
+from mailhost.outbound.mxwalk import Later, NoMail, Target, Targets, Walk
+from mailhost.outbound.notices import WHY
+from mailhost.outbound.transport import Answer, Verdict
 from mailhost.outbox import Claim, Item, TlsNeed
 from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.tlspolicy.requirement import Barred
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import Answer, Verdict
 from tests.office import BACKUP, LETTER, MX, Office
 from tests.people import ADA, NOW
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from mailhost.handover import Here
-from mailhost.mxwalk import Later, Targets
+from mailhost.outbound.handover import Here
+from mailhost.outbound.mxwalk import Later, Targets
+from mailhost.outbound.transport import Verdict
 from mailhost.outbox import TlsNeed
 from mailhost.tlspolicy.requirement import Barred, Check, Policy, Requirement
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType
-from mailhost.transport import Verdict
 from tests.office import BACKUP, MX, Office
 
 ENFORCED = Requirement(MX.name, tls=True, check=Check.AUTHORITIES, policy=Policy(PolicyType.STS))

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core import checks
 
-from webadmin.scopes import check_declarations
+from webadmin.cell.scopes import check_declarations
 
 
 class WebadminConfig(AppConfig):

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.core.asgi import get_asgi_application
 
 from mailhost.adapters.blobs import FileBlobs
-from webadmin.bodies import Bodies
-from webadmin.challenge import Challenge
+from webadmin.cell.challenge import Challenge
+from webadmin.web.bodies import Bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
 _django = get_asgi_application()
@@ -25,7 +25,8 @@ def _checked() -> Bodies:
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
-    from webadmin import daemons, pooling, statics  # noqa: PLC0415
+    from webadmin.processes import daemons  # noqa: PLC0415
+    from webadmin.web import pooling, statics  # noqa: PLC0415
 
     daemons.begin(settings.ENVIRON, ready_fd=None, supervisor=None)
     # The connection of the checks was one of its own; every request's thread reads these settings when it begins.

@@ -18,8 +18,10 @@ from celery.signals import setup_logging, worker_init
 from django.conf import settings
 
 from mailhost.adapters.jobs import Stamp
-from webadmin import daemons, identity, tasks
+from webadmin.cell import identity
 from webadmin.environ import Environ
+from webadmin.processes import daemons
+from webadmin.work import tasks
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
 from webadmin import environ as _environ
-from webadmin.bodies import MAX_ANSWER
-from webadmin.keyfiles import KeyFileDamaged, read_or_make
+from webadmin.cell.keyfiles import KeyFileDamaged, read_or_make
+from webadmin.web.bodies import MAX_ANSWER
 
 # Whatever a process of ours writes (database, journal, counters) is for its own user only.
 os.umask(0o077)
@@ -63,7 +63,7 @@ def _postgresql(url: str) -> dict[str, object]:
         "HOST": options.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
-        # For daemons, whose few threads live as long as they do. Requests of the web have a pool: `webadmin.pooling`.
+        # For daemons, whose few threads live as long as they do. Requests of the web have a pool: `web.pooling`.
         "CONN_MAX_AGE": None,
         "OPTIONS": options,
     }
@@ -84,7 +84,7 @@ def _database() -> dict[str, object]:
 
 
 DATABASES = {"default": _database()}
-DATABASE_ROUTERS = ["webadmin.scopes.OwnSideOnly"]
+DATABASE_ROUTERS = ["webadmin.cell.scopes.OwnSideOnly"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
@@ -111,7 +111,7 @@ INSTALLED_APPS = [
     "webadmin.reading",
     "webadmin.console",
     "webadmin.api",
-    # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `webadmin.rows`.
+    # Django's admin, at /rows/, and what it cannot be without. Nothing is registered but by `web.rows`.
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.messages",
@@ -123,9 +123,9 @@ if ENVIRON.role == "directory":
     INSTALLED_APPS = ["directory", "webadmin"]
 MIDDLEWARE = [
     # Names under hosted domains are answered here or refused below; none of our pages stands under one.
-    "webadmin.wellknown.HostedNames",
+    "webadmin.web.wellknown.HostedNames",
     "django.middleware.security.SecurityMiddleware",
-    "webadmin.headers.Headers",
+    "webadmin.web.headers.Headers",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -133,7 +133,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "webadmin.gate.Gate",
+    "webadmin.web.gate.Gate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # Nothing is loaded from anywhere but here, nothing inline runs without this answer's nonce.
@@ -164,7 +164,7 @@ CSRF_COOKIE_NAME = _HOST_ONLY + "skerry_forms"
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "webadmin.problems.forged"
+CSRF_FAILURE_VIEW = "webadmin.web.problems.forged"
 SESSION_COOKIE_NAME = _HOST_ONLY + "skerry_session"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_ENGINE = "webadmin.accounts.sessions"
@@ -188,7 +188,7 @@ LOGIN_REDIRECT_URL = "front"
 
 STATIC_URL = "static/"
 STATIC_ROOT = ENVIRON.cell_dir / "static"
-STORAGES = {"staticfiles": {"BACKEND": "webadmin.statics.Hashed"}}
+STORAGES = {"staticfiles": {"BACKEND": "webadmin.web.statics.Hashed"}}
 
 TEMPLATES = [
     {
@@ -201,7 +201,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "webadmin.pages.surroundings",
+                "webadmin.web.pages.surroundings",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static", "webadmin.templatetags.parts"],
         },
@@ -212,7 +212,7 @@ ASGI_APPLICATION = "webadmin.asgi.application"
 # Largest form, in octets: what arrives beyond it is refused before it is read.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-# Whatever `webadmin.bodies` lets through stays in memory: no temporary file holds what somebody wrote.
+# Whatever `web.bodies` lets through stays in memory: no temporary file holds what somebody wrote.
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_ANSWER
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 10

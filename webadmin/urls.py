@@ -1,9 +1,10 @@
-"""Addresses of the web process. Each has a name, and each name a row in `webadmin.access`."""
+"""Addresses of the web process. Each has a name, and each name a row in `web.access`."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from webadmin import departures, pages, rows, witnessing
 from webadmin.api import urls as urls_of_api
+from webadmin.cell import witnessing
+from webadmin.web import departures, pages, rows
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.front, name="front"),
@@ -24,7 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", urls_of_api.urls),
 ]
 
-handler400 = "webadmin.problems.bad_request"
-handler403 = "webadmin.problems.forbidden"
-handler404 = "webadmin.problems.not_found"
-handler500 = "webadmin.problems.failed"
+handler400 = "webadmin.web.problems.bad_request"
+handler403 = "webadmin.web.problems.forbidden"
+handler404 = "webadmin.web.problems.not_found"
+handler500 = "webadmin.web.problems.failed"

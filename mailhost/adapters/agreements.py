@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from mailhost.adapters.database import Readers, statements
-from mailhost.agreements import agreement_digest
 from mailhost.message.address import BadAddress, parse_address
+from mailhost.wishes.agreements import agreement_digest
 
 
 class DatabaseAgreements:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from mailhost.adapters.database import Cursor, Readers, statements
 from mailhost.adapters.writer import Writer
-from mailhost.dmarccounts import Published, Seen
 from mailhost.mailauth.reports import AuthResult, Row
+from mailhost.reports.dmarccounts import Published, Seen
 from mailhost.seal import CannotOpen, CellBox
 
 # Different ways a message can go that are kept apart between two writes; the rest of a flood is not counted.

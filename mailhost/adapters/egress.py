@@ -32,8 +32,8 @@ from jurisdiction.records.policies import NoPolicy, in_force
 from jurisdiction.sentences import in_english, reason
 from mailhost.adapters.database import Readers
 from mailhost.adapters.writer import Writer
-from mailhost.mxwalk import Target
-from mailhost.transport import Permission, Verdict
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Permission, Verdict
 
 GOOD_FOR: Final = timedelta(minutes=10)  # how long a change of DNS, datasets or declarations may go unseen
 MAX_KEPT: Final = 10_000  # answers in memory; a megabyte or two

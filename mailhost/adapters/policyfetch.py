@@ -16,7 +16,7 @@ import httpx2
 
 from mailhost.adapters.websites import addresses, at_address
 from mailhost.mailauth.resolver import Resolver
-from mailhost.stspolicies import FetchFailed
+from mailhost.outbound.stspolicies import FetchFailed
 from mailhost.tlspolicy.mtasts import MAX_POLICY, policy_host, policy_url
 from mailhost.tlspolicy.tlsrpt import ResultType
 

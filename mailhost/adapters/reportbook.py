@@ -9,7 +9,7 @@ from typing import Final
 
 from mailhost.adapters.database import Cursor, Readers, statements
 from mailhost.adapters.writer import Writer
-from mailhost.reportmail import Received
+from mailhost.reports.reportmail import Received
 
 # A year and a month, so that this month can be held against last year's.
 KEPT: Final = timedelta(days=400)

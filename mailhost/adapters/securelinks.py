@@ -15,7 +15,7 @@ from mailhost.adapters.blobs import BLOB_FROM, FileBlobs
 from mailhost.adapters.database import Cursor, Readers, engine_errors, statements
 from mailhost.adapters.languages import language
 from mailhost.adapters.writer import Writer
-from mailhost.securelinks import LinkRules, NewLink
+from mailhost.outbound.securelinks import LinkRules, NewLink
 
 
 class DatabaseLinks:

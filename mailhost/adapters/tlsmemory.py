@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from mailhost.adapters.database import Cursor, Readers, rounded, statements, stored
 from mailhost.adapters.writer import Writer
+from mailhost.reports.tlscounts import Session
 from mailhost.seal import CannotOpen, HybridIdentity
 from mailhost.seal.age import decrypt, encrypt
-from mailhost.tlscounts import Session
 from mailhost.tlspolicy.mtasts import Cached, Mode, Policy
 from mailhost.tlspolicy.requirement import Policy as Applied
 from mailhost.tlspolicy.tlsrpt import PolicyType, ResultType

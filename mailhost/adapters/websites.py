@@ -16,7 +16,7 @@ from typing import Final
 import httpx2
 
 from mailhost.mailauth.resolver import A, Aaaa, DnsAnswer, Resolver
-from mailhost.mxwalk import is_public
+from mailhost.outbound.mxwalk import is_public
 
 # Addresses of one web site that are tried.
 MAX_TRIED: Final = 4

@@ -30,7 +30,7 @@ REMOVED = frozenset(
         b"x-sender-ip",
         b"x-source-ip",
         b"x-originating-hostname",
-        # What `mailhost.held` wrote on a copy that is sent again.
+        # What `outbound.held` wrote on a copy that is sent again.
         b"skerry-held",
         b"skerry-held-because",
     }

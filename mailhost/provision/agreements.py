@@ -16,7 +16,12 @@ from django.db import transaction
 from django.db.models import Q, Sum
 
 from mailhost.adapters import directory
-from mailhost.agreements import (
+from mailhost.message.address import Address, parse_address
+from mailhost.models import ForwardAgreement, Mailbox
+from mailhost.provision.errors import CannotProvision, NotFound
+from mailhost.routing import leads_only_to, names_to_look_up, resolve
+from mailhost.rules.rule import Rules, targets
+from mailhost.wishes.agreements import (
     LETTERS,
     LETTERS_A_DAY,
     LIFE,
@@ -29,11 +34,6 @@ from mailhost.agreements import (
     counted_from,
     link_digest,
 )
-from mailhost.message.address import Address, parse_address
-from mailhost.models import ForwardAgreement, Mailbox
-from mailhost.provision.errors import CannotProvision, NotFound
-from mailhost.routing import leads_only_to, names_to_look_up, resolve
-from mailhost.rules.rule import Rules, targets
 
 
 class AskedEnough(CannotProvision):

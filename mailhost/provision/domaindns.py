@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mailhost.dnscheck import Check, Status, check_all
-from mailhost.dnsrecords import DomainChoices, Hosting, Purpose, Record, include_file, records, zone_of_cell
+from mailhost.domaindns.dnscheck import Check, Status, check_all
+from mailhost.domaindns.dnsrecords import DomainChoices, Hosting, Purpose, Record, include_file, records, zone_of_cell
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import DkimKey, Domain, DomainCheck
 from mailhost.provision import domainkeys

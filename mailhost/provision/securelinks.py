@@ -16,13 +16,13 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from mailhost.models import LinkChoice, Mailbox, SecureLink, Tenant
+from mailhost.outbound.securelinks import MAX_DAYS, LinkRules, Record
 from mailhost.provision import tenants
 from mailhost.provision.errors import BadName, CannotProvision, NotFound, WrongSecret
 from mailhost.provision.removal import Blobs
 from mailhost.seal import CannotOpen
 from mailhost.seal.link import check_link, token_digest
 from mailhost.seal.password import Argon2Parameters, fake_salt
-from mailhost.securelinks import MAX_DAYS, LinkRules, Record
 
 # Answers to one link: a conversation, and not a way to fill a mailbox.
 MAX_ANSWERS: Final = 50

@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from mailhost.deliver import Envelope
-from mailhost.dmarccounts import DmarcCounts, NotCounted, seen
 from mailhost.limits import JudgingLimits
 from mailhost.mailauth.canonicalization import Parts
 from mailhost.mailauth.dkim import passes
@@ -34,6 +33,7 @@ from mailhost.mailauth.spf import SpfResult
 from mailhost.mailauth.verdict import Disposition, Findings, ReceivePolicy, examine, judge, method_results
 from mailhost.outcomes import Reason, Verdict
 from mailhost.ports import Metrics
+from mailhost.reports.dmarccounts import DmarcCounts, NotCounted, seen
 from mailhost.reputation.blocklists import confirmed_name, listings
 from mailhost.reputation.known import Case, Known, mail_from
 from mailhost.reputation.memory import Digest, Memory

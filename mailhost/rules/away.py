@@ -5,7 +5,7 @@ reached. Out: a reason to keep silent, or `ANSWER`. The rule behind all of them:
 this very owner, and nothing else. Programs that answer programs fill the world with mail, an answer to a list goes to
 thousands, and an answer to junk tells its sender that somebody lives here.
 
-Who was answered lately is asked elsewhere (`mailhost.answering`), by a keyed hash.
+Who was answered lately is asked elsewhere (`wishes.answering`), by a keyed hash.
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailhost.mxwalk import Target
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Answer, ConnectionFailed, Transaction
 from mailhost.outbox import Forward
 from mailhost.smtp.handshake import Tls, shake_hands
 from mailhost.tlspolicy.requirement import Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import Answer, ConnectionFailed, Transaction
 
 MAX_LINE: Final = 4096
 MAX_LINES: Final = 100

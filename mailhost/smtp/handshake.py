@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from mailhost.outbound.transport import ConnectionFailed
 from mailhost.tlspolicy.dane import MAX_CHAIN, match
 from mailhost.tlspolicy.requirement import Check, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import ConnectionFailed
 
 # OpenSSL's X509_V_ERR codes that a report has a word for (RFC 8460 §4.3.1).
 _VERIFY: Final = {

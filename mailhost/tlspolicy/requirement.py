@@ -1,6 +1,6 @@
 """What a connection to one mail host must keep, as a value: TLS or not, whose certificate, by which policy.
 
-`mailhost.tlsrules` makes a `Requirement` from what a domain publishes, the SMTP client keeps it, and whoever counts
+`outbound.tlsrules` makes a `Requirement` from what a domain publishes, the SMTP client keeps it, and whoever counts
 sessions for the domain's reports (RFC 8460) reads from it which policy applied. A host that must have no mail at all
 under the policy is `Barred`.
 """

@@ -20,22 +20,22 @@ from mailhost.adapters.tlsmemory import DatabasePolicyCache, DatabaseTlsCounts
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
 from mailhost.dispatch import Dispatcher
-from mailhost.handover import Handover, Here
-from mailhost.held import Held
-from mailhost.leaving import Leaving
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.mxwalk import UNKNOWN_HOST, Later, Target, Targets, Walk, by_relay, walk
-from mailhost.notices import Notices
+from mailhost.outbound.handover import Handover, Here
+from mailhost.outbound.held import Held
+from mailhost.outbound.leaving import Leaving
+from mailhost.outbound.mxwalk import UNKNOWN_HOST, Later, Target, Targets, Walk, by_relay, walk
+from mailhost.outbound.notices import Notices
+from mailhost.outbound.reach import Reach
+from mailhost.outbound.securelinks import SecureLinks
+from mailhost.outbound.stayed import Stayed
+from mailhost.outbound.stspolicies import StsPolicies
+from mailhost.outbound.tlsrules import NoRules, PublishedRules, TlsRules
 from mailhost.ports import StoreError, StoreUnavailable
-from mailhost.reach import Reach
 from mailhost.receive import Receiver
 from mailhost.routing import NotLocal, RouteCache
-from mailhost.securelinks import SecureLinks
 from mailhost.smtp.client import Dialer
 from mailhost.smtp.handshake import tls
-from mailhost.stayed import Stayed
-from mailhost.stspolicies import StsPolicies
-from mailhost.tlsrules import NoRules, PublishedRules, TlsRules
 from mailhost.wiring.chosenlimits import dispatch_limits, smtp_limits
 from mailhost.wiring.intake import intake, outgoing_queue, signing_queue
 from mailhost.wiring.resolving import resolver_of

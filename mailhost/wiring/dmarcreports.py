@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from mailhost.adapters.dmarcmemory import DatabaseDmarcCounts
 from mailhost.adapters.suffixes import is_public_suffix
 from mailhost.adapters.workshop import Workshop
-from mailhost.dmarcreports import addresses, message, reports
 from mailhost.mailauth.resolver import Resolver
 from mailhost.outbox import Queue
+from mailhost.reports.dmarcreports import addresses, message, reports
 from mailhost.wiring.intake import signing_queue
 from mailhost.wiring.ownreports import reporter
 from mailhost.wiring.resolving import resolver_of

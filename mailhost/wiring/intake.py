@@ -22,21 +22,21 @@ from mailhost.adapters.senders import DatabaseMemory
 from mailhost.adapters.wishbook import WISHES_KEY, DatabaseWishBook, wishes_box
 from mailhost.adapters.wishcounts import DatabaseWishCounts
 from mailhost.adapters.workshop import Workshop
-from mailhost.answering import Answerer
 from mailhost.deliver import Deliverer
-from mailhost.filing import Filing
-from mailhost.forwarding import ErrandLimits, Forwarder, srs_of
 from mailhost.limits import SmtpLimits
 from mailhost.message.address import parse_address
 from mailhost.ports import Directory
 from mailhost.receive import Receiver
-from mailhost.reportmail import ReportDesk
+from mailhost.reports.reportmail import ReportDesk
 from mailhost.reputation.judge import Judge
-from mailhost.returns import ReturnDesk
 from mailhost.routing import RouteCache
 from mailhost.seal import HybridIdentity
 from mailhost.signing import SigningQueue
 from mailhost.wiring.surroundings import Settings, Surroundings, now
+from mailhost.wishes.answering import Answerer
+from mailhost.wishes.filing import Filing
+from mailhost.wishes.forwarding import ErrandLimits, Forwarder, srs_of
+from mailhost.wishes.returns import ReturnDesk
 
 # Threads that describe and seal large messages; the cores are few and the work holds them fully.
 SEALING_THREADS = 2

@@ -10,7 +10,7 @@ from mailhost.adapters.database import Readers
 from mailhost.adapters.directory import DatabaseDirectory
 from mailhost.message.address import Address, parse_address
 from mailhost.outbox import Forward, Outgoing, Queue, TlsNeed
-from mailhost.reportletter import Submitter
+from mailhost.reports.reportletter import Submitter
 from mailhost.routing import RouteCache, Routes
 
 

@@ -19,11 +19,11 @@ from mailhost.adapters.tlsmemory import DatabaseTlsCounts
 from mailhost.adapters.workshop import Workshop
 from mailhost.mailauth.resolver import Resolver, Txt
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.mxwalk import Target
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Verdict
 from mailhost.outbox import Queue, TlsNeed
+from mailhost.reports.tlsreports import message, reports
 from mailhost.tlspolicy.tlsrpt import report_addresses, report_sites, write_report
-from mailhost.tlsreports import message, reports
-from mailhost.transport import Verdict
 from mailhost.wiring.intake import signing_queue
 from mailhost.wiring.ownreports import Reporter, reporter
 from mailhost.wiring.resolving import resolver_of

@@ -11,12 +11,12 @@ import pytest
 from django.db import connection
 
 from mailhost.adapters.agreements import DatabaseAgreements
-from mailhost.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, PEACE, Step, new_token
 from mailhost.models import Domain, ForwardAgreement, Mailbox, Tenant
 from mailhost.provision import agreements
 from mailhost.provision.agreements import AskedEnough, Waiting
 from mailhost.provision.errors import NotFound
 from mailhost.rules.rule import Rule, action, condition
+from mailhost.wishes.agreements import LETTERS, LETTERS_A_DAY, LIFE, PAUSE, PEACE, Step, new_token
 from tests.adapters.conftest import NOW, Cell
 
 KEY = b"k" * 32

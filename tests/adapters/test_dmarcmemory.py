@@ -10,11 +10,11 @@ import pytest
 
 from mailhost.adapters import dmarcmemory
 from mailhost.adapters.dmarcmemory import MAX_KINDS, DatabaseDmarcCounts
-from mailhost.dmarccounts import Published, Seen
 from mailhost.mailauth.reports import AuthResult, Row
 from mailhost.mailauth.resolver import Txt
 from mailhost.models import DmarcSeen, Domain
 from mailhost.ports import StoreUnavailable
+from mailhost.reports.dmarccounts import Published, Seen
 from mailhost.wiring.dmarcreports import send
 from tests.adapters.conftest import NOW, Cell
 from tests.fakedns import FakeDns

@@ -14,8 +14,8 @@ from jurisdiction.policy import Policy
 from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
 from mailhost.adapters.egress import CONSENT, GOOD_FOR, LINK, DatabaseDecider
-from mailhost.mxwalk import Target
-from mailhost.transport import Permission, Verdict
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Permission, Verdict
 from tests.adapters.conftest import NOW, Cell
 from tests.notaries import atlas, notary
 

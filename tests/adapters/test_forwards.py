@@ -14,20 +14,20 @@ from mailhost.adapters.queue import DatabaseQueue
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.adapters.wishbook import DatabaseWishBook, wishes_box
 from mailhost.adapters.wishcounts import DatabaseWishCounts
-from mailhost.agreements import Step, new_token
 from mailhost.deliver import Client, Envelope
-from mailhost.forwarding import Arrived, ErrandLimits, Forwarder, Why, srs_of
 from mailhost.mailauth.dkim_signing import SigningKey
 from mailhost.message.address import parse_address
 from mailhost.models import WishCount
 from mailhost.outbox import Passing
 from mailhost.outcomes import Reason
 from mailhost.provision import agreements, wishes
-from mailhost.returns import ReturnDesk
 from mailhost.routing import RouteCache, Routes
 from mailhost.rules.rule import Rule, action, condition, targets
+from mailhost.wishes.agreements import Step, new_token
+from mailhost.wishes.forwarding import Arrived, ErrandLimits, Forwarder, Why, srs_of
+from mailhost.wishes.returns import ReturnDesk
 from tests.adapters.conftest import NOW, Cell
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
 
 KEY, WISHES = b"k" * 32, wishes_box(b"w" * 32)
 RULE = Rule("on", (condition("subject", "contains", "tides"),), (action("forward", "mo@elsewhere.test"),))

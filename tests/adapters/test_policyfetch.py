@@ -13,7 +13,7 @@ import trustme
 
 from mailhost.adapters.policyfetch import HttpsFetcher
 from mailhost.mailauth.resolver import A
-from mailhost.stspolicies import FetchFailed
+from mailhost.outbound.stspolicies import FetchFailed
 from mailhost.tlspolicy.mtasts import MAX_POLICY
 from mailhost.tlspolicy.tlsrpt import ResultType
 from tests.fakedns import FakeDns

@@ -27,7 +27,7 @@ from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
 from tests.adapters.conftest import NOW, Cell
 from tests.fakes import MemoryOutbox
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailhost.adapters.queuekeys import QueueKeys
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from mailhost.adapters import reportbook
 from mailhost.adapters.reportbook import DatabaseReportBook
 from mailhost.models import Domain, ReceivedReport, ReportAddress, ReportedMail, ReportedSessions, Tenant
-from mailhost.reportmail import MailRow, Received, SessionRow
+from mailhost.reports.reportmail import MailRow, Received, SessionRow
 from tests.adapters.conftest import NOW, Cell
 
 DAY = NOW.date() - timedelta(days=1)

@@ -13,12 +13,12 @@ from mailhost.adapters.blobs import BLOB_FROM
 from mailhost.adapters.securelinks import DatabaseLinks
 from mailhost.adapters.sweep import BLOB_GRACE, sweep
 from mailhost.models import SecureLink
+from mailhost.outbound.securelinks import MAX_DAYS, LinkRules, NewLink, Record
 from mailhost.provision import languages, securelinks
 from mailhost.provision.errors import BadName, NotFound, WrongSecret
 from mailhost.seal import Summary, open_file, seal
 from mailhost.seal.link import link_keys, link_verifier, new_salt, new_token, token_digest
 from mailhost.seal.password import Argon2Parameters
-from mailhost.securelinks import MAX_DAYS, LinkRules, NewLink, Record
 from tests.adapters.conftest import NOW, Cell
 
 KEY, FAKE = b"k" * 32, b"f" * 32

@@ -13,7 +13,7 @@ from mailhost.mailauth.resolver import Txt
 from mailhost.models import Domain, StsPolicy, TlsSessions
 from mailhost.outbox import TlsNeed
 from mailhost.ports import StoreUnavailable
-from mailhost.tlscounts import Session
+from mailhost.reports.tlscounts import Session
 from mailhost.tlspolicy.mtasts import Cached, Mode
 from mailhost.tlspolicy.mtasts import Policy as StsRules
 from mailhost.tlspolicy.requirement import Policy

@@ -17,8 +17,8 @@ from django.test.utils import isolate_apps
 
 from jurisdiction.disclosure import Disclosure, Scope
 from tests.architecture import house
-from webadmin.handover import labels_of
-from webadmin.scopes import problems_of
+from webadmin.cell.scopes import problems_of
+from webadmin.web.handover import labels_of
 
 # Every column of the directory's own tables. A new one is a decision (docs/decisions), not an accident.
 DIRECTORY_COLUMNS = {

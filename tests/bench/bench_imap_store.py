@@ -95,7 +95,7 @@ async def opened(openers: Openers | None = None) -> AsyncIterator[tuple[Workshop
     from mailhost.adapters.workshop import Workshop
     from mailhost.adapters.writer import Writer
     from mailhost.wiring.sealing import sealing_on
-    from webadmin.keyfiles import read_or_make
+    from webadmin.cell.keyfiles import read_or_make
 
     environ = settings.ENVIRON
     readers, writer = Readers(), Writer()

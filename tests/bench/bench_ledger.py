@@ -40,7 +40,8 @@ def bench(entries: int) -> None:
 
     from jurisdiction.ledger.entries import ClientBundle
     from jurisdiction.records import ledger
-    from webadmin import notarial, prepare
+    from webadmin.cell import notarial
+    from webadmin.processes import prepare
 
     prepare.prepare(settings.ENVIRON, now=NOW)
     notary = notarial.notary(settings.ENVIRON, today=NOW.date())

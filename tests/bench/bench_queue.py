@@ -67,12 +67,12 @@ class Everywhere:
     """A tenant whose mail may go where it likes."""
 
     async def shares(self, item: Any, *_: object) -> Any:
-        from mailhost.leaving import Share
+        from mailhost.outbound.leaving import Share
 
         return (Share(item.recipients, goes=True),)
 
     async def ask(self, *_: object, **__: object) -> Any:
-        from mailhost.transport import Permission, Verdict
+        from mailhost.outbound.transport import Permission, Verdict
 
         return Permission(Verdict.ALLOW)
 
@@ -111,11 +111,11 @@ async def work(queue: DatabaseQueue, seconds: float, who: tuple[int, int], live:
     """Dispatch for a while, with a message for the live host every two seconds."""
     from mailhost.dispatch import Dispatcher
     from mailhost.limits import DispatchLimits
-    from mailhost.mxwalk import Target, Targets
-    from mailhost.reach import Reach
+    from mailhost.outbound.mxwalk import Target, Targets
+    from mailhost.outbound.reach import Reach
+    from mailhost.outbound.tlsrules import NoRules
+    from mailhost.reports.tlscounts import NotCounted
     from mailhost.smtp.client import Dialer
-    from mailhost.tlscounts import NotCounted
-    from mailhost.tlsrules import NoRules
 
     async def find(domain: str) -> Any:
         return Targets((Target(f"mx.{domain}", "127.0.0.1", live if domain == "live.test" else dead),))
@@ -162,7 +162,7 @@ async def bench(count: int, seconds: float) -> None:
     from mailhost.adapters.queuekeys import QueueKeys
     from mailhost.models import Mailbox
     from mailhost.wiring.surroundings import workshop
-    from webadmin.keyfiles import read_or_make
+    from webadmin.cell.keyfiles import read_or_make
 
     environ = django_settings.ENVIRON
     async with workshop(environ) as shop:

@@ -56,8 +56,8 @@ def measure(rounds: int) -> None:
 
     from mailhost.models import Domain, Mailbox, Tenant
     from tests.webadmin import people
-    from webadmin import statics
     from webadmin.accounts.models import Account
+    from webadmin.web import statics
 
     statics.collect(settings.STATIC_ROOT)
     tenant = Tenant.objects.get(slug="demo-alder")

@@ -53,9 +53,10 @@ def provision(users_wanted: int) -> list[tuple[str, str]]:
     from mailhost.models import AppPassword, Domain
     from mailhost.provision import apppasswords, domainkeys, domains, mailboxes, tenants
     from mailhost.seal import HybridIdentity
-    from webadmin import notarial, prepare
-    from webadmin.control import DirectoryProcess
-    from webadmin.keyfiles import read_or_make
+    from webadmin.cell import notarial
+    from webadmin.cell.control import DirectoryProcess
+    from webadmin.cell.keyfiles import read_or_make
+    from webadmin.processes import prepare
 
     environ = django_settings.ENVIRON
     now = datetime.now(UTC)

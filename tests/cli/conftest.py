@@ -17,7 +17,7 @@ from tests import photograph
 from tests.notaries import keys_of
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
-from webadmin import cellcert, keyfiles
+from webadmin.cell import cellcert, keyfiles
 from webadmin.cli import build
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailhost.models import AppPassword, Domain, Job, Mailbox, QueueItem, ReceivedReport, SealedMessage, Tenant
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
 from tests.cli.conftest import Skerry
 from webadmin.filling import houses
 

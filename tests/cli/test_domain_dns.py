@@ -14,10 +14,11 @@ from tests.fakedns import FakeDns
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.provision.test_domaindns import perfect
-from webadmin import domainwork, hosting
+from webadmin.cell import hosting
 from webadmin.cli import domaindns, door
 from webadmin.cli.door import Cell
 from webadmin.environ import Environ
+from webadmin.work import domainwork
 
 
 @pytest.fixture

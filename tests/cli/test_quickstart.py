@@ -10,8 +10,9 @@ from mailhost.models import DkimKey, Domain, Mailbox, Tenant
 from tests.cli.conftest import Ran, Skerry
 from tests.fakedns import FakeDns
 from tests.provision.fakes import FakeDirectory
-from webadmin import firststeps, hosting
+from webadmin.cell import hosting
 from webadmin.cli import door
+from webadmin.doctor import firststeps
 
 
 @pytest.fixture

@@ -85,7 +85,13 @@ sys.exit("ninja" in sys.modules)
 @pytest.mark.slow  # each starts a program
 @pytest.mark.parametrize(
     "module",
-    ["webadmin.cli.token", "webadmin.cli.mailbox", "webadmin.daemons", "mailhost.wiring.smtpd", "webadmin.worker"],
+    [
+        "webadmin.cli.token",
+        "webadmin.cli.mailbox",
+        "webadmin.processes.daemons",
+        "mailhost.wiring.smtpd",
+        "webadmin.processes.worker",
+    ],
 )
 def test_nobody_but_the_web_loads_the_interface(module: str) -> None:
     assert (

@@ -23,11 +23,11 @@ from tests.notaries import atlas
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
-from webadmin import backups as cell_backups
-from webadmin import cellcert, identity
 from webadmin.api import tokens
 from webadmin.api.rights import Right
+from webadmin.cell import cellcert, identity
 from webadmin.environ import Environ, read
+from webadmin.processes import backups as cell_backups
 
 IS1, NOW = house.NOTARY, house.NOW
 LATER = datetime(2027, 12, 1, tzinfo=UTC)

@@ -26,9 +26,9 @@ from mailhost.provision.errors import CellExcluded
 from tests.notaries import notary
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
-from webadmin import cellcert, identity, keyfiles
+from webadmin.cell import cellcert, identity, keyfiles
+from webadmin.cell.scopes import WrongSide, app_scope
 from webadmin.environ import Environ
-from webadmin.scopes import WrongSide, app_scope
 
 NOW = house.NOW
 OWNED = (

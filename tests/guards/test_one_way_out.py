@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from mailhost.message.address import parse_address
+from mailhost.outbound.transport import Verdict
 from mailhost.outbox import Passing
 from mailhost.rules.away import Away
 from mailhost.rules.standing import Standing
-from mailhost.transport import Verdict
 from tests.architecture import house
 from tests.office import Office
 from tests.people import ADA

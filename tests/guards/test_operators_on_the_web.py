@@ -15,7 +15,7 @@ from jurisdiction.models import OperatorSession
 from jurisdiction.records import operators
 from mailhost.models import Tenant
 from tests.webadmin import people
-from webadmin import access
+from webadmin.web import access
 
 pytestmark = [pytest.mark.django_db, pytest.mark.guards(9)]
 STATEMENT = {"country": "IS", "reason": "a stuck message", "hours": "4"}

@@ -194,10 +194,10 @@ print(metrics.page(Path({str(tmp_path)!r}), []).decode())
 
 # Who may open a connection to another machine, and to whom.
 OUTWARDS = {
-    "webadmin/witnessing.py": "the witnesses that the operator names, with the ledger's head",
+    "webadmin/cell/witnessing.py": "the witnesses that the operator names, with the ledger's head",
     "webadmin/celery.py": "the cell's own broker",
     "webadmin/api/redisrates.py": "the same, with how often a token of the programming interface asked",
-    "webadmin/questions.py": "the directory, at a Unix socket of this machine",
+    "webadmin/cell/questions.py": "the directory, at a Unix socket of this machine",
     "mailhost/smtp/client.py": "mail hosts, and only after the egress decision",
     "mailhost/adapters/lookups.py": "the resolver that the operator names",
     "mailhost/adapters/policyfetch.py": "web sites of domains that mail is for, after the egress decision, for their MTA-STS policy",
@@ -205,8 +205,8 @@ OUTWARDS = {
     "mailhost/adapters/reportpost.py": "the same, with a TLS report, after the policy of whoever reports was asked",
     "mailhost/adapters/rspamd.py": "the operator's own spam filter, at the address that the operator names",
     "mailhost/adapters/sources/imap.py": "a mailbox's former host, named by its owner, who brings his mail in",
-    "webadmin/survey.py": "the mail host of a domain that is named there, to see whether port 25 is open",
-    "webadmin/measuring.py": "a cell whose distance somebody measures by hand",
+    "webadmin/doctor/survey.py": "the mail host of a domain that is named there, to see whether port 25 is open",
+    "webadmin/cell/measuring.py": "a cell whose distance somebody measures by hand",
 }
 DIALLING = {
     "create_connection", "open_connection", "connect", "connect_ex", "connect_tcp", "urlopen", "HTTPConnection",
@@ -237,7 +237,7 @@ def test_nobody_calls_out_but_those_who_are_named() -> None:
     found = {module.where: _dials(module.tree) for module in architecture.product()}
     strangers = {where: sorted(how) for where, how in found.items() if how and where not in OUTWARDS}
     # The worker imports Celery to be one.
-    strangers.pop("webadmin/worker.py", None)
+    strangers.pop("webadmin/processes/worker.py", None)
     assert not strangers, f"these open connections: {strangers}"
 
 

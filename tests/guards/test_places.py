@@ -20,12 +20,12 @@ from mailhost.adapters.database import Readers
 from mailhost.adapters.egress import DatabaseDecider
 from mailhost.adapters.writer import Writer
 from mailhost.models import Tenant
-from mailhost.mxwalk import Target
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Verdict as Leaves
 from mailhost.ports import MailboxState, Route
 from mailhost.provision import tenants
 from mailhost.provision.errors import PlaceNotProven
 from mailhost.receive import admit
-from mailhost.transport import Verdict as Leaves
 from tests.notaries import atlas, notary
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory

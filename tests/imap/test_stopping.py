@@ -10,7 +10,7 @@ from mailhost.imap.limits import Limits
 from mailhost.imap.server import _say_goodbye
 from tests.imap.dialogue import ADA, PASSWORD, Client, ada_with, make_endpoint
 from tests.imap.memory import MemoryAccount
-from webadmin import supervisor
+from webadmin.processes import supervisor
 
 
 async def test_a_change_that_runs_is_told_to_end_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

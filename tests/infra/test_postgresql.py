@@ -14,7 +14,7 @@ import pytest
 from tests.infra import burst
 from tests.servers import postgresql
 from tests.servers.presence import need
-from webadmin import pooling
+from webadmin.web import pooling
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "infra" / "postgresql" / "cell.sql"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.presence import need
-from webadmin import environ, prepare
+from webadmin import environ
+from webadmin.processes import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "infra" / "systemd"

@@ -50,7 +50,7 @@ def main() -> None:
     django.setup()
     from mailhost.wiring.dmarcreports import send_dmarc_reports
     from mailhost.wiring.tlsreports import send_tls_reports
-    from webadmin import daemons
+    from webadmin.processes import daemons
 
     around, now = daemons.surroundings(settings.ENVIRON), datetime.now(UTC)
     asyncio.run(age(around, now))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from mailhost.dmarccounts import _DISPOSITIONS, Published, Seen
-from mailhost.dmarcreports import message, reports
 from mailhost.mailauth.dkim import DkimStatus
 from mailhost.mailauth.report_writing import NAMESPACE
 from mailhost.mailauth.reports import AuthResult, Row, parse_report
 from mailhost.mailauth.spf import SpfResult
-from mailhost.reportletter import Submitter
+from mailhost.reports.dmarccounts import _DISPOSITIONS, Published, Seen
+from mailhost.reports.dmarcreports import message, reports
+from mailhost.reports.reportletter import Submitter
 from tests.mailauth.schema import Schema
 from tests.people import NOW
 

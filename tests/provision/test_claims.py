@@ -9,7 +9,7 @@ import pytest
 
 from mailhost.provision.claims import Claims, DirectoryUnreachable, TakenElsewhere, held
 from tests.provision.fakes import FakeDirectory
-from webadmin.control import DirectoryProcess
+from webadmin.cell.control import DirectoryProcess
 from webadmin.environ import read
 
 Of = Callable[[str], Claims]

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailhost.dnscheck import Status
-from mailhost.dnsrecords import Hosting, Purpose, Record, RecordType
+from mailhost.domaindns.dnscheck import Status
+from mailhost.domaindns.dnsrecords import Hosting, Purpose, Record, RecordType
 from mailhost.mailauth.resolver import Cname, Mx, Rdata, Srv, Txt
 from mailhost.models import Domain, DomainCheck
 from mailhost.provision import domaindns, domainkeys

@@ -19,7 +19,7 @@ from mailhost.provision.claims import Claims, DirectoryUnreachable
 from mailhost.provision.errors import IsLeaving
 from tests.provision import house
 from tests.provision.fakes import FakeBlobs, FakeClaims, FakeDirectory
-from webadmin import scopes
+from webadmin.cell import scopes
 
 pytestmark = pytest.mark.usefixtures("cell")
 NOW, NOTARY = house.NOW, house.NOTARY

@@ -8,9 +8,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from mailhost.dmarccounts import Seen
 from mailhost.mailauth.resolver import A, Ptr, Txt
 from mailhost.outcomes import Reason
+from mailhost.reports.dmarccounts import Seen
 from tests.people import ADA, BEN
 from tests.reputation.court import BOT, LETTER, LIST, MAIL_HOST, Court, reverse, signed, world
 

@@ -16,14 +16,14 @@ import uvloop
 from cryptography import x509
 
 from mailhost.mailauth.resolver import Tlsa
-from mailhost.mxwalk import Target
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Answer, ConnectionFailed, Transaction
 from mailhost.outbox import Forward
 from mailhost.smtp.client import MAX_LINE, MAX_LINES, MAX_TEXT, Connection, Timeouts, connect
 from mailhost.smtp.handshake import Tls, tls
 from mailhost.tlspolicy.dane import record_for, selected
 from mailhost.tlspolicy.requirement import Check, Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import Answer, ConnectionFailed, Transaction
 
 pytestmark = pytest.mark.journey
 

@@ -11,12 +11,12 @@ import pytest
 import trustme
 import uvloop
 
-from mailhost.mxwalk import Target
+from mailhost.outbound.mxwalk import Target
+from mailhost.outbound.transport import Answer, ConnectionFailed
 from mailhost.smtp.client import BLOCK, connect
 from mailhost.tlspolicy.dane import record_for
 from mailhost.tlspolicy.requirement import Requirement
 from mailhost.tlspolicy.tlsrpt import ResultType
-from mailhost.transport import Answer, ConnectionFailed
 from tests.smtp.test_client import (
     ANY,
     BY_AUTHORITIES,

@@ -20,10 +20,11 @@ from tests import photograph
 from tests.notaries import keys_of
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
-from webadmin import gate, notarial
 from webadmin.accounts import entry, signin
 from webadmin.accounts.models import Account
 from webadmin.accounts.sessions import SessionStore
+from webadmin.cell import notarial
+from webadmin.web import gate
 
 MOS_PASSWORD: Final = "granite under heather"
 ADAS_PASSWORD: Final = house.ADAS_PASSWORD

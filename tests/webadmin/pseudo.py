@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 from django.utils import translation
 
-from webadmin import marked
+from webadmin.languages import marked
 
 SPOKEN: Final = "de"  # the language under the marks; its own words are between them
 OPEN, SHUT = "⟦", "⟧"

@@ -16,14 +16,15 @@ from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import Alias, AppPassword, Domain, Job, Mailbox, QueueItem, Tenant
 from tests.webadmin import people
 from tests.webadmin.api.conftest import Program, token
-from tests.webadmin.test_access import ADDRESSES, Address
-from webadmin import access, hosting, notarial
-from webadmin.access import Role, Row
+from tests.webadmin.web.test_access import ADDRESSES, Address
 from webadmin.accounts.models import Account
 from webadmin.api import door, rates, tokens
 from webadmin.api.models import ApiToken
+from webadmin.cell import hosting, notarial
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.filling import happenings, houses
-from webadmin.keyfiles import read_or_make
+from webadmin.web import access
+from webadmin.web.access import Role, Row
 
 FEW, MANY = 3, 30
 # What a visit changes: it ends a session, or is done once and leads elsewhere from then on.

@@ -22,13 +22,14 @@ from mailhost.message.headers import read_headers
 from mailhost.message.letter import Say
 from mailhost.message.linkletters import Told, lapsed, letter
 from mailhost.models import Domain
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
+from mailhost.outbound.transport import Permission, Verdict
 from mailhost.provision import dnsletters, domaindns
-from mailhost.transport import Permission, Verdict
 from tests.provision import house
 from tests.webadmin import pseudo
-from tests.webadmin.test_domainwork import HOSTED, dns
-from webadmin import notarial, spoken
+from tests.webadmin.work.test_domainwork import HOSTED, dns
+from webadmin.cell import notarial
+from webadmin.languages import spoken
 
 __all__ = ["dns"]  # a fixture
 NAMES: Final = frozenset({"TXT", "MX", "CNAME", "SRV", "CAA", "Skerry", "Sun", "Nov", "Tides"})

@@ -66,7 +66,7 @@ def test_what_names_somebody_is_masked_wherever_it_stands(lines: Read, secret: s
 
 
 def test_our_own_words_and_numbers_pass(lines: Read) -> None:
-    logging.getLogger("webadmin.supervisor").warning("%s ended with %s", "smtpd-1", "signal-SIGKILL")
+    logging.getLogger("webadmin.processes.supervisor").warning("%s ended with %s", "smtpd-1", "signal-SIGKILL")
     logging.getLogger("mailhost.smtp.server").error("fault: %s at %s", "KeyError", "mailhost.receive:120")
     logging.getLogger("mailhost").info("stored", extra={"count": 3, "seconds": 0.25, "cell": "is-1", "where": "a.b:1"})
     first, second, third = lines()

@@ -18,9 +18,9 @@ from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people, pseudo
 from tests.webadmin.console import test_pages as console
-from tests.webadmin.test_access import ADDRESSES
-from webadmin import hosting
+from tests.webadmin.web.test_access import ADDRESSES
 from webadmin.accounts.models import Account
+from webadmin.cell import hosting
 from webadmin.signup import inviting
 from webadmin.tenants import surroundings
 

@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 
 from mailhost.provision import languages, leaving
 from mailhost.signins import Result
-from webadmin import gate, typed
 from webadmin.accounts import ownlog, throttle
 from webadmin.accounts.models import Account
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
+from webadmin.web import gate, typed
 
 SUDO: Final = 600  # seconds for which somebody counts as having proven themselves just now
 OPERATORS_DAY: Final = 12 * 3600  # seconds of an operator's session: a working day

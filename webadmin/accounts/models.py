@@ -85,7 +85,7 @@ class Account(AbstractBaseUser):
         """Whether a password alone opens nothing but the page that asks for the second factor."""
         return self.is_operator or self.runs_tenant
 
-    # Django's admin asks these four; `webadmin.access` has decided before that only operators come there.
+    # Django's admin asks these four; `web.access` has decided before that only operators come there.
     @property
     def is_staff(self) -> bool:
         return self.is_operator

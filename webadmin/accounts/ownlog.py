@@ -21,9 +21,9 @@ from mailhost.adapters.signins import keep
 from mailhost.models import Mailbox
 from mailhost.signins import Note, Program, Result
 from mailhost.wiring.placing import label
-from webadmin import notarial
 from webadmin.accounts.sources import address_of
-from webadmin.gazetteer import Gazetteer
+from webadmin.cell import notarial
+from webadmin.cell.gazetteer import Gazetteer
 
 FAILURES = "failures"  # key of the session: wrong passwords before this sign-in, until its second factor is proven
 

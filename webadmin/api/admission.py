@@ -14,11 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from jurisdiction.records import operators, policies
-from webadmin import access, notarial, operating
-from webadmin.access import Caller, Role, Row, Verdict
+from webadmin import operating
 from webadmin.api import problems, rights, tokens
 from webadmin.api.models import ApiToken
-from webadmin.keyfiles import read_or_make
+from webadmin.cell import notarial
+from webadmin.cell.keyfiles import read_or_make
+from webadmin.web import access
+from webadmin.web.access import Caller, Role, Row, Verdict
 
 MAX_HEADER: Final = 200  # letters of an Authorization header; a token has 33
 # RFC 6750 §3: how to ask for a token.

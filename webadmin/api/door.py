@@ -19,9 +19,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.utils import timezone
 
-from webadmin import access
 from webadmin.api import admission, problems, rates, repeats
 from webadmin.tenants import journal
+from webadmin.web import access
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Addresses of the programming interface, each with its row in `webadmin.access`; the views are behind the door."""
+"""Addresses of the programming interface, each with its row in `web.access`; the views are behind the door."""
 
 from typing import Final
 

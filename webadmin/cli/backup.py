@@ -12,10 +12,10 @@ from django.conf import settings
 
 from jurisdiction.records.backups import Keeping
 from mailhost.seal import HybridIdentity
-from webadmin import backups
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Failed, WrongUse, opened, refusals, secret
 from webadmin.environ import split
+from webadmin.processes import backups
 
 app = typer.Typer(no_args_is_help=True)
 KeyStdin = Annotated[

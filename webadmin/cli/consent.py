@@ -10,9 +10,9 @@ from jurisdiction.records import policies
 from mailhost.consents import DAYS, MAX_DAYS
 from mailhost.provision import consents, mailboxes
 from mailhost.seal import HybridIdentity, open_file
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, PasswordStdinFlag, opened, secret, tried
-from webadmin.keyfiles import read_or_make
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]

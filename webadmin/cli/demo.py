@@ -10,14 +10,15 @@ import typer
 
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import Mailbox, Tenant
-from webadmin import daemons, hosting
 from webadmin.accounts import signin
 from webadmin.accounts.models import Account
 from webadmin.api import tokens
+from webadmin.cell import hosting
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, Failed, YesFlag, opened
 from webadmin.filling import happenings, houses, letters
-from webadmin.keyfiles import read_or_make
+from webadmin.processes import daemons
 
 app = typer.Typer(no_args_is_help=True)
 

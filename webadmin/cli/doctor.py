@@ -9,10 +9,10 @@ import typer
 from django.conf import settings
 from rich.console import Console
 
-from webadmin import lawchecks, survey
-from webadmin.checks import LOOKERS, Check, State, run
 from webadmin.cli.answers import JsonFlag, say_json
 from webadmin.cli.door import refusals
+from webadmin.doctor import lawchecks, survey
+from webadmin.doctor.checks import LOOKERS, Check, State, run
 
 app = typer.Typer()
 _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("warning", "yellow"), State.PROBLEM: ("problem", "red")}

@@ -9,10 +9,10 @@ import typer
 
 from mailhost.provision import domains, tenants
 from mailhost.provision.errors import StillInUse
-from webadmin import domainwork
 from webadmin.cli import domaindns
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
+from webadmin.work import domainwork
 
 app = typer.Typer(no_args_is_help=True)
 domaindns.add_to(app)

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mailhost.dnscheck import Status
-from mailhost.dnsrecords import Purpose, Record, zone_file
+from mailhost.domaindns.dnscheck import Status
+from mailhost.domaindns.dnsrecords import Purpose, Record, zone_file
 from mailhost.mailauth.resolver import Resolver
 from mailhost.models import DkimKey, Domain
 from mailhost.provision import domaindns, domains
-from webadmin import domainwork, hosting
+from webadmin.cell import hosting
 from webadmin.cli.answers import JsonFlag, answer_list, say_json
 from webadmin.cli.door import Cell, Failed, YesFlag, confirm, opened
+from webadmin.work import domainwork
 
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A hosted domain, such as example.is.")]
 _MARKS = {

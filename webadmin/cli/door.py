@@ -26,11 +26,13 @@ from mailhost.adapters.blobs import FileBlobs
 from mailhost.provision.claims import Claims
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.removal import Blobs
-from webadmin import identity, notarial, operating, prepare
+from webadmin import operating
+from webadmin.cell import identity, notarial
+from webadmin.cell.control import DirectoryProcess
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import fail
-from webadmin.control import DirectoryProcess
 from webadmin.environ import Environ
-from webadmin.keyfiles import read_or_make
+from webadmin.processes import prepare
 
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]

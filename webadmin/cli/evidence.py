@@ -17,7 +17,7 @@ from jurisdiction.roundtrips import ReportRefused, accept
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.nearness import pool, respond
 from mailhost.provision import tenants
-from webadmin import evidence as taking
+from webadmin.cell import evidence as taking
 from webadmin.cli import measure
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import Cell, Failed, opened

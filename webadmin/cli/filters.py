@@ -21,9 +21,9 @@ from mailhost.provision.errors import BadName
 from mailhost.rules.rule import BadRule
 from mailhost.rules.text import MAX_TEXT, read, write
 from mailhost.seal import CellBox
-from webadmin import forwardwork
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret, tried
+from webadmin.work import forwardwork
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]

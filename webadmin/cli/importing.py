@@ -26,9 +26,9 @@ from mailhost.models import Mailbox, Tenant
 from mailhost.provision import mailboxes
 from mailhost.provision.errors import NoKeyYet
 from mailhost.wiring.importing import run_import
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, DryRunFlag, Failed, WrongUse, opened, secret, tried
-from webadmin.keyfiles import read_or_make
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox that mail is brought into.")]

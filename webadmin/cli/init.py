@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import typer
 from django.conf import settings
 
-from webadmin import prepare
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import refusals
+from webadmin.processes import prepare
 
 app = typer.Typer()
 

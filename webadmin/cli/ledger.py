@@ -15,10 +15,10 @@ from jurisdiction.ledger.receipts import Placed
 from jurisdiction.notary import Notary
 from jurisdiction.records import egress, ledger, policies
 from mailhost.provision import tenants
-from webadmin import witnessing
+from webadmin.cell import witnessing
+from webadmin.cell.keyfiles import replace
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, Failed, opened
-from webadmin.keyfiles import replace
 
 app = typer.Typer(no_args_is_help=True)
 Slug = Annotated[str | None, typer.Argument(metavar="[SLUG]", help="Only what is about this tenant.")]

@@ -16,10 +16,10 @@ from nacl.signing import SigningKey
 from jurisdiction.bundle import load
 from jurisdiction.ledger.notes import ED25519, NoteError, PublicKey
 from jurisdiction.roundtrips import signed
+from webadmin.cell.keyfiles import KeyFileDamaged, read_or_make, replace
+from webadmin.cell.measuring import NoAnswer, Tools
+from webadmin.cell.measuring import measure as measured
 from webadmin.cli.answers import JsonFlag, answer, fail
-from webadmin.keyfiles import KeyFileDamaged, read_or_make, replace
-from webadmin.measuring import NoAnswer, Tools
-from webadmin.measuring import measure as measured
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -20,18 +20,18 @@ from jurisdiction.presets import PRESETS
 from jurisdiction.questions import Verdict
 from jurisdiction.records import leases, policies, supposed
 from jurisdiction.sentences import in_english, reason
-from mailhost import dnswalk
+from mailhost.domaindns import dnswalk
 from mailhost.provision import domains, tenants
 from mailhost.provision import policy as provisioned
-from webadmin import hosting
+from webadmin.cell import hosting
+from webadmin.cell.gazetteer import Gazetteer
 from webadmin.cli import cases
 from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
 from webadmin.cli.door import DryRunFlag, Failed, WrongUse, YesFlag, confirm, opened
 from webadmin.cli.language import LanguageFlag, speaking
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
 from webadmin.environ import split
-from webadmin.gazetteer import Gazetteer
-from webadmin.spoken import Reader
+from webadmin.languages.spoken import Reader
 
 app = typer.Typer(no_args_is_help=True)
 app.command("check-cases")(cases.check)

@@ -12,9 +12,9 @@ import typer
 
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.provision import queue
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened
-from webadmin.keyfiles import read_or_make
 
 app = typer.Typer(no_args_is_help=True)
 ItemId = Annotated[int, typer.Argument(metavar="ID", help="Number of the item; `skerry queue list` shows it.")]

@@ -15,15 +15,17 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from mailhost.dnsrecords import zone_file
+from mailhost.domaindns.dnsrecords import zone_file
 from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import domaindns, domains, mailboxes, names, tenants
-from webadmin import checks, domainwork, firststeps, hosting, survey
-from webadmin.checks import State
+from webadmin.cell import hosting
 from webadmin.cli.answers import JsonFlag, say_json
 from webadmin.cli.doctor import show
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret
+from webadmin.doctor import checks, firststeps, survey
+from webadmin.doctor.checks import State
 from webadmin.environ import CHECKOUT, Environ
+from webadmin.work import domainwork
 
 app = typer.Typer()
 

@@ -16,10 +16,10 @@ import typer
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.models import Tenant
 from mailhost.provision import leaving, tenants
+from webadmin.cell.keyfiles import replace
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import Cell, DryRunFlag, YesFlag, confirm, opened, tried
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
-from webadmin.keyfiles import replace
 
 app = typer.Typer(no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The tenant's short name, such as 'harbour'.")]
@@ -145,7 +145,7 @@ def delete(
             wish = leaving.Wish(by_operator=True, why=reason, cooling_off=timedelta(days=days))
             made = leaving.ask(slug, wish, notary=cell.notary, now=cell.now)
             # A page's module, with all that pages need.
-            from webadmin.departures import link  # noqa: PLC0415
+            from webadmin.web.departures import link  # noqa: PLC0415
 
             path = link(slug, made.entry, cell.notary)
             text = (

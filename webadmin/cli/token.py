@@ -15,9 +15,9 @@ import typer
 from mailhost.provision import tenants
 from webadmin import operating
 from webadmin.api import rights, tokens
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, Failed, WrongUse, opened
-from webadmin.keyfiles import read_or_make
 
 app = typer.Typer(no_args_is_help=True)
 TenantFlag = Annotated[str | None, typer.Option("--tenant", help="The tenant whose token it is.")]

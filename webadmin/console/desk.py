@@ -20,8 +20,10 @@ from django.utils import timezone
 
 from jurisdiction.notary import Notary
 from jurisdiction.records import operators
-from webadmin import gate, notarial, operating
+from webadmin import operating
+from webadmin.cell import notarial
 from webadmin.environ import Environ
+from webadmin.web import gate
 
 PER_PAGE: Final = 40  # as many as a person scans before they search, in a twentieth of a second
 

@@ -21,7 +21,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.records import evidence, ledger
 from mailhost.models import Job, Mailbox, Tenant
 from mailhost.provision import queue
-from webadmin import tls
+from webadmin.cell import tls
 
 SOON: Final = timedelta(days=21)  # a certificate of ninety days is renewed thirty days before its end: it is late
 LATE: Final = timedelta(hours=4)  # mail that waits for longer is told to its author: something is wrong

@@ -13,8 +13,8 @@ from typing import Final
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from mailhost.models import Domain, ReceivedReport, ReportedMail, ReportedSessions
-from webadmin import charts
-from webadmin.charts import Chart
+from webadmin.web import charts
+from webadmin.web.charts import Chart
 
 WINDOW: Final = timedelta(days=30)
 ENOUGH: Final = 0.98  # of a domain's mail: below it something sends in its name that is not ours, or is not signed

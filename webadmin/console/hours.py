@@ -18,9 +18,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from mailhost.provision import queue
-from webadmin import charts
-from webadmin.charts import Chart
 from webadmin.console.models import CounterTotal, HourFigure
+from webadmin.web import charts
+from webadmin.web.charts import Chart
 
 SHOWN: Final = 48  # hours in a graph: today, and yesterday to hold it against
 QUEUE: Final = "queue"

@@ -15,7 +15,7 @@ from typing import Final
 from django.db.models import Count, Min
 
 from mailhost.models import DkimKey
-from webadmin import tls
+from webadmin.cell import tls
 from webadmin.environ import Environ
 
 OWNER_ONLY: Final = stat.S_IRWXG | stat.S_IRWXO

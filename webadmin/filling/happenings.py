@@ -33,7 +33,7 @@ from mailhost.models import (
     ReportedSessions,
     Tenant,
 )
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
 from mailhost.outbox import Forward, Outgoing
 from mailhost.provision.restoring import HELD
 from webadmin.api import rights, tokens

@@ -16,7 +16,7 @@ from typing import Final
 from django.db import transaction
 
 from jurisdiction.notary import Notary
-from mailhost.dnscheck import Status
+from mailhost.domaindns.dnscheck import Status
 from mailhost.models import Alias, Domain, Folder, Mailbox, MailboxUsage, Subscription, Tenant
 from mailhost.provision import domaindns, mailboxes, tenants
 from mailhost.provision.claims import AlreadyClaimed

@@ -33,7 +33,7 @@ from mailhost.rules.rule import (
     condition,
     rule,
 )
-from webadmin import spoken
+from webadmin.languages import spoken
 from webadmin.owner import rulewords
 from webadmin.owner.rulewords import MIB
 

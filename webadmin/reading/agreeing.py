@@ -17,11 +17,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from mailhost.agreements import Step
 from mailhost.provision import agreements
 from mailhost.provision.errors import NotFound
-from webadmin import forwardwork
+from mailhost.wishes.agreements import Step
 from webadmin.reading.views import unseen
+from webadmin.work import forwardwork
 
 _BUTTONS: Final = {"yes": Step.YES, "no": Step.NO}
 

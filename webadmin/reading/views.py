@@ -37,9 +37,10 @@ from mailhost.provision.errors import WrongSecret
 from mailhost.provision.securelinks import AnswersClosed, Opened
 from mailhost.seal.link import AUTH_KEY_SIZE
 from mailhost.wiring.posting import hand_in
-from webadmin import daemons, spoken
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.languages import spoken
+from webadmin.processes import daemons
 
 REFUSED: Final = 403
 WAIT: Final = 429

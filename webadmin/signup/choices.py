@@ -17,7 +17,7 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.homing import Home, excludes
 from jurisdiction.policy import Policy
 from jurisdiction.presets import PRESETS, from_preset, home_policy
-from webadmin import spoken
+from webadmin.languages import spoken
 
 HOME: Final = "home"  # the cell's country and no more: what a tenant without a preset gets
 # Capitals of the countries that presets and cells name: degrees north and east.

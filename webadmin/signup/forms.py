@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from mailhost.provision.errors import BadName
 from mailhost.provision.tenants import MAX_NAME
 from mailhost.seal.registration import MAX_FORM_SIZE
-from webadmin import spoken
+from webadmin.languages import spoken
 from webadmin.signup import names, vouchers, work
 from webadmin.signup.choices import Choice
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from mailhost.models import Mailbox
 from mailhost.provision import founding
 from mailhost.seal.registration import Registration
-from webadmin import notarial
 from webadmin.accounts import signin
 from webadmin.accounts.models import Account
-from webadmin.control import DirectoryProcess
+from webadmin.cell import notarial
+from webadmin.cell.control import DirectoryProcess
 from webadmin.environ import Environ
 from webadmin.signup import choices, holding, vouchers
 from webadmin.signup.steps import Answers

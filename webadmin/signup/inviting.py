@@ -24,8 +24,8 @@ from mailhost.models import Mailbox
 from mailhost.provision import activating
 from mailhost.provision.errors import CannotProvision
 from mailhost.seal.registration import Registration
-from webadmin import notarial
 from webadmin.accounts import entry, signin
+from webadmin.cell import notarial
 from webadmin.signup.forms import KeysForm
 from webadmin.signup.views import REFUSED, registration_in
 

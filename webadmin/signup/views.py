@@ -21,14 +21,16 @@ from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.provision.errors import CannotProvision
 from mailhost.seal.password import WeakParameters
 from mailhost.seal.registration import BadRegistration, Registration, parse_registration
-from webadmin import countryfacts, gate, notarial, spoken
 from webadmin.accounts import entry, signin
 from webadmin.accounts.models import Account
+from webadmin.cell import notarial
 from webadmin.environ import Environ
+from webadmin.languages import spoken
 from webadmin.signup import admission, choices, founding, holding, steps
 from webadmin.signup.forms import KeysForm, NameForm, PlaceForm
 from webadmin.signup.steps import Answers, Step
 from webadmin.signup.vouchers import NoVoucher
+from webadmin.web import countryfacts, gate
 
 REFUSED: Final = 422  # the status of a form that is shown again
 

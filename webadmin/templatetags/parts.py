@@ -14,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from webadmin import once, spoken
+from webadmin.languages import spoken
+from webadmin.web import once
 
 register = template.Library()
 MOODS: Final = frozenset({"good", "warn", "bad", ""})
@@ -93,5 +94,5 @@ def named(value: str) -> str:
 
 @register.simple_tag(name="once")
 def once_(initial: str = "") -> SafeString:
-    """The hidden field that makes a form harmless to send twice (`webadmin.once`)."""
+    """The hidden field that makes a form harmless to send twice (`web.once`)."""
     return format_html('<input type="hidden" name="{}" value="{}">', once.FIELD, initial or once.token())

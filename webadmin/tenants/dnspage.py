@@ -12,10 +12,10 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from mailhost.dnscheck import Status
-from mailhost.dnsrecords import Purpose
+from mailhost.domaindns.dnscheck import Status
+from mailhost.domaindns.dnsrecords import Purpose
 from mailhost.provision.domaindns import Line
-from webadmin import spoken
+from webadmin.languages import spoken
 
 # Title of a group, one sentence, and the purposes in it.
 _GROUPS: Final = (

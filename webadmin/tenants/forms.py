@@ -17,13 +17,13 @@ from jurisdiction.atlas import Atlas
 from jurisdiction.policy import BLOC_LISTS, MAX_RETENTION_DAYS, Policy
 from jurisdiction.sentences import law
 from mailhost.models import Domain
+from mailhost.outbound.securelinks import MAX_DAYS
 from mailhost.provision import receiving
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.receiving import MAX_COUNTED
-from mailhost.securelinks import MAX_DAYS
-from webadmin import spoken
 from webadmin.api import tokens
 from webadmin.api.rights import Right
+from webadmin.languages import spoken
 from webadmin.signup.choices import Choice
 
 _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}

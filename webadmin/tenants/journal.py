@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from jurisdiction.records import operators
 from mailhost.models import Tenant
-from webadmin import gate
 from webadmin.tenants.models import MAX_ABOUT, OwnAct
+from webadmin.web import gate
 
 # Code of an own act -> what its tenant reads; `about` is said beside it.
 ACTS: Final[Mapping[str, str | Promise]] = {

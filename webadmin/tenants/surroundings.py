@@ -24,8 +24,8 @@ from mailhost.models import Tenant
 from mailhost.provision import tenants
 from mailhost.provision.claims import Claims
 from mailhost.provision.removal import Blobs
-from webadmin import notarial
-from webadmin.control import DirectoryProcess
+from webadmin.cell import notarial
+from webadmin.cell.control import DirectoryProcess
 from webadmin.environ import Environ
 
 REFUSED: Final = 422  # the status of a form that is shown again

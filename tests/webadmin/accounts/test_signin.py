@@ -16,10 +16,10 @@ from mailhost.provision import leaving, tenants
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
-from webadmin import gate, typed
 from webadmin.accounts import entry, factors, throttle
 from webadmin.accounts.models import Account, Failures, WebSession
 from webadmin.accounts.sessions import SessionStore
+from webadmin.web import gate, typed
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2027, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -244,7 +244,7 @@ def test_what_was_typed_before_the_session_ended_is_there_after_signing_in_again
 
 def test_what_a_browser_made_is_not_carried_over_the_end_of_a_session() -> None:
     made = dict.fromkeys(("made", "registration", "credential", "proof", "auth_key"), "a secret in clear")
-    carried = signing.loads(typed.carried("/mailbox/password/", made | {"name": "phone"}), salt="webadmin.typed")
+    carried = signing.loads(typed.carried("/mailbox/password/", made | {"name": "phone"}), salt="webadmin.web.typed")
     assert carried["fields"] == {"name": ["phone"]}
     assert typed.carried("/mailbox/password/", made) == ""
 

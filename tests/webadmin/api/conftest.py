@@ -17,9 +17,9 @@ from tests.fakedns import FakeDns
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
-from webadmin import hosting
 from webadmin.api import door, rates, rights, tokens
-from webadmin.keyfiles import read_or_make
+from webadmin.cell import hosting
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.tenants import surroundings
 
 ROOT = "/api/v1"

@@ -19,11 +19,12 @@ from mailhost.provision import tenants
 from tests.provision import house
 from tests.webadmin import people
 from tests.webadmin.api.conftest import Made, Program, token
-from webadmin import access, notarial
-from webadmin.access import Caller, Role, Verdict, decide
 from webadmin.api import rights, tokens, urls
 from webadmin.api.models import ApiToken
 from webadmin.api.rights import Right
+from webadmin.cell import notarial
+from webadmin.web import access
+from webadmin.web.access import Caller, Role, Verdict, decide
 
 PROBLEM = "application/problem+json"
 OF_HARBOUR = Caller(frozenset({Role.TENANT_ADMIN}), "harbour", rights=frozenset(Right))

@@ -12,11 +12,12 @@ from django.utils import timezone
 from mailhost.models import AppPassword, Job, Mailbox, Tenant
 from mailhost.provision import tenants
 from tests.webadmin.api.conftest import Program
-from webadmin import notarial, tasks
 from webadmin.api import door, rates, repeats
 from webadmin.api.models import AnsweredPost
 from webadmin.api.views import people as views_of_people
+from webadmin.cell import notarial
 from webadmin.tenants import journal
+from webadmin.work import tasks
 
 INVITE = "/tenants/harbour/mailboxes"
 

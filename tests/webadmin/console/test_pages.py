@@ -26,10 +26,10 @@ from mailhost.models import Job, QueueDestination, QueuedMessage, QueueItem, Ten
 from mailhost.outbox import Forward, Outgoing
 from mailhost.provision import mailboxes
 from tests.provision import house
-from webadmin import tls
+from webadmin.cell import tls
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.console import figures
 from webadmin.console.forms import LONGEST_WHY
-from webadmin.keyfiles import read_or_make
 
 pytestmark = pytest.mark.django_db
 PAGES = ("", "queue/", "tenants/", "jobs/", "acts/", "laws/")

@@ -18,7 +18,7 @@ from mailhost.rules.rule import ASKS, MAX_CONDITIONS, MAX_RULES, Rule, Rules, ac
 from mailhost.rules.standing import Standing
 from tests.provision import house
 from tests.webadmin import people
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.owner import rulewords
 from webadmin.owner.ruleforms import FilterForm, shown
 from webadmin.version import VERSION

@@ -12,16 +12,16 @@ from django.utils import timezone
 
 from mailhost.adapters.queueboxes import open_content, open_envelope
 from mailhost.adapters.queuekeys import QueueKeys
-from mailhost.agreements import LETTERS_A_DAY
 from mailhost.message.headers import read_headers
 from mailhost.models import ForwardAgreement, Mailbox, OwnerLanguage, QueueItem
 from mailhost.ports import StoreFull, StoreUnavailable
 from mailhost.provision import agreements
 from mailhost.rules.rule import Rule, action, condition
+from mailhost.wishes.agreements import LETTERS_A_DAY
 from tests.webadmin import people
 from tests.webadmin.owner.test_filters import sent
-from webadmin import forwardwork
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
+from webadmin.work import forwardwork
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST, NEW, ASK = "/mailbox/filters/", "/mailbox/filters/new/", "/mailbox/filters/ask/"

@@ -33,9 +33,9 @@ from mailhost.signins import Result
 from tests.provision import house
 from tests.seal import owners
 from tests.webadmin import people
-from webadmin import notarial
 from webadmin.accounts import ownlog, sessions, sources
 from webadmin.accounts.models import WebSession
+from webadmin.cell import notarial
 from webadmin.owner.views import apppasswords as views
 
 pytestmark = pytest.mark.django_db

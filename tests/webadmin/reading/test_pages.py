@@ -20,19 +20,20 @@ from jurisdiction.presets import home_policy
 from jurisdiction.records import policies
 from mailhost.message.headers import read_headers
 from mailhost.models import Consent, LinkChoice, Mailbox, Message, SecureLink, Tenant
+from mailhost.outbound.securelinks import Record
 from mailhost.provision import securelinks
 from mailhost.provision.mailboxes import secret_keys
 from mailhost.seal import Summary, open_file, seal
 from mailhost.seal.identity import HybridIdentity
 from mailhost.seal.link import link_keys, link_verifier, new_salt, new_token, token_digest
 from mailhost.seal.password import Argon2Parameters
-from mailhost.securelinks import Record
 from tests.provision import house
 from tests.webadmin import people
-from webadmin import linkwork, notarial
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.models import Account, Failures
+from webadmin.cell import notarial
 from webadmin.reading import views
+from webadmin.work import linkwork
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORDS = "zoo wolf able acid hurry stone lamp"

@@ -11,8 +11,8 @@ from tests.fakedns import FakeDns
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
-from webadmin import hosting
 from webadmin.accounts.models import Account
+from webadmin.cell import hosting
 from webadmin.tenants import surroundings
 
 

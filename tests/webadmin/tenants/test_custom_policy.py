@@ -12,8 +12,8 @@ from jurisdiction.presets import PRESETS, from_preset
 from jurisdiction.records import policies
 from tests.provision import house
 from tests.webadmin import people
-from webadmin import notarial
 from webadmin.accounts.models import Account
+from webadmin.cell import notarial
 from webadmin.tenants.forms import CustomPolicyForm
 
 AT = "/tenants/harbour/law/custom/"

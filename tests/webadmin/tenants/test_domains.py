@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from mailhost.dnscheck import Status
+from mailhost.domaindns.dnscheck import Status
 from mailhost.models import DkimKey, Domain, DomainCheck
 from mailhost.provision import domaindns, domains
 from mailhost.provision.claims import DirectoryUnreachable
@@ -20,7 +20,7 @@ from tests.provision import house
 from tests.provision.fakes import FakeClaims, FakeDirectory
 from tests.provision.test_domaindns import answer
 from tests.webadmin.tenants.conftest import number_of
-from webadmin import hosting
+from webadmin.cell import hosting
 from webadmin.tenants import surroundings
 
 HOME = "/tenants/harbour/domains/"

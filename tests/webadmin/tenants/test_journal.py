@@ -24,9 +24,10 @@ from tests.provision import house
 from tests.webadmin import people
 from tests.webadmin.tenants.conftest import number_of
 from tests.webadmin.tenants.test_people import box
-from webadmin import access, cli
+from webadmin import cli
 from webadmin.tenants import journal
 from webadmin.tenants.models import OwnAct
+from webadmin.web import access
 
 AT = "/tenants/harbour"
 

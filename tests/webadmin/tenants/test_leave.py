@@ -17,8 +17,8 @@ from mailhost.provision import leaving, tenants
 from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
-from webadmin import tasks
 from webadmin.accounts.models import Account
+from webadmin.work import tasks
 
 AT = "/tenants/harbour/leave/"
 

@@ -17,11 +17,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jurisdiction.records import operators
-from webadmin import gate, notarial, spoken, typed
 from webadmin.accounts import entry, factors, sessions
 from webadmin.accounts.forms import Statement, Words
 from webadmin.accounts.models import Authenticator, RecoveryCode, WebSession
 from webadmin.accounts.views.proving import has_factor
+from webadmin.cell import notarial
+from webadmin.languages import spoken
+from webadmin.web import gate, typed
 
 
 @require_safe

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from webadmin import gate
 from webadmin.accounts import entry, factors, passkeys
 from webadmin.accounts.forms import Words
 from webadmin.accounts.models import Authenticator, Passkey
 from webadmin.accounts.views.proving import has_factor, set_up_done
+from webadmin.web import gate
 
 CHALLENGE = "passkey_challenge"  # in the session, in hex, for one answer
 

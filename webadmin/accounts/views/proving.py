@@ -15,11 +15,11 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
 from mailhost.signins import Result
-from webadmin import gate
 from webadmin.accounts import entry, factors, ownlog, signin, throttle
 from webadmin.accounts.forms import Code, FirstCode, OwnerSignIn, Password
 from webadmin.accounts.models import Account, Authenticator, RecoveryCode
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.web import gate
 
 SECRET = "secret"  # noqa: S105  # in the session while an authenticator is being set up: the secret, in hex, locked
 CODES = "codes"  # in the session: recovery codes that were not shown yet, locked

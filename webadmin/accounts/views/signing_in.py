@@ -23,10 +23,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST
 
-from webadmin import gate, typed
 from webadmin.accounts import entry, ownlog, signin, throttle
 from webadmin.accounts.forms import OperatorSignIn, OwnerSignIn
 from webadmin.accounts.models import Account
+from webadmin.web import gate, typed
 
 # Pages whose script runs Argon2id: WebAssembly may be compiled, and the worker that does it may start.
 WITH_KEYS: Final = settings.SECURE_CSP | {

@@ -18,13 +18,14 @@ from jurisdiction.records import operators
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueItem, Tenant
 from mailhost.provision import leaving, queue, tenants
-from webadmin import departures, operating
+from webadmin import operating
 from webadmin.api import admission, shapes, tokens
 from webadmin.api.models import ApiToken
 from webadmin.api.paging import Paged, PageIn, following
 from webadmin.api.views.answers import cell, of
 from webadmin.api.views.law import chosen
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
+from webadmin.web import departures
 
 router = Router(tags=["cell"])
 ITEM = "/queue/{int:number}"

@@ -16,7 +16,7 @@ from webadmin.accounts import owners
 from webadmin.api import shapes
 from webadmin.api.paging import Paged, page
 from webadmin.api.views.answers import by_operator, cell, mailbox_of, of, tenant_of
-from webadmin.keyfiles import read_or_make
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.signup import inviting
 
 router = Router(tags=["mailboxes"])

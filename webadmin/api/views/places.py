@@ -13,10 +13,11 @@ from ninja import Router, Status
 from mailhost.models import Alias, Domain, DomainCheck, Mailbox, Tenant
 from mailhost.provision import aliases, domaindns, domains, names, receiving
 from mailhost.provision.errors import CannotProvision, NotFound
-from webadmin import domainwork, hosting
 from webadmin.api import shapes
 from webadmin.api.paging import Paged, page
 from webadmin.api.views.answers import by_operator, cell, domain_of, of, tenant_of
+from webadmin.cell import hosting
+from webadmin.work import domainwork
 
 router = Router(tags=["domains"])
 ONE = "/tenants/{slug:tenant}/domains/{int:number}"

@@ -12,12 +12,12 @@ from ninja import Router
 from jurisdiction.models import DecisionRecord, OperatorAct
 from jurisdiction.records import egress, ledger, operators, policies
 from mailhost.models import QueueItem
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
 from mailhost.provision import queue
-from webadmin import witnessing
 from webadmin.api import shapes
 from webadmin.api.paging import Paged, newest
 from webadmin.api.views.answers import cell, of, tenant_of
+from webadmin.cell import witnessing
 
 router = Router(tags=["records"])
 TENANT = "/tenants/{slug:tenant}"

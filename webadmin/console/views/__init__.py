@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from webadmin import tls, witnessing
+from webadmin.cell import tls, witnessing
 from webadmin.console import figures, hours
 from webadmin.console.desk import desk
 

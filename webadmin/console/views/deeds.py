@@ -12,10 +12,11 @@ from django.shortcuts import redirect, render
 
 from jurisdiction.records import operators, policies
 from mailhost.provision.errors import CannotProvision
-from webadmin import problems, spoken, typed
 from webadmin.console import grave
 from webadmin.console.desk import Desk
 from webadmin.console.forms import Why
+from webadmin.languages import spoken
+from webadmin.web import problems, typed
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from jurisdiction.records import evidence
-from webadmin import tls
+from webadmin.cell import tls
 from webadmin.console import figures, health, keyring
 from webadmin.console.desk import cut, desk
 

@@ -18,13 +18,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueItem
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
 from mailhost.provision import queue
 from mailhost.provision.errors import NotFound
-from webadmin import spoken
+from webadmin.cell.keyfiles import read_or_make
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
-from webadmin.keyfiles import read_or_make
+from webadmin.languages import spoken
 
 
 @require_safe

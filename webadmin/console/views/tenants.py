@@ -18,9 +18,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jurisdiction.records import leases, operators
 from mailhost.models import Tenant
 from mailhost.provision import leaving, tenants
-from webadmin import spoken
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
+from webadmin.languages import spoken
 from webadmin.tenants import journal
 
 LAST_ACTS: Final = 20

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jurisdiction.models import Proposal
 from jurisdiction.records import operators, policies, proposals
-from webadmin import problems, spoken
 from webadmin.console import grave
 from webadmin.console.desk import PER_PAGE, Desk, cut, desk
+from webadmin.languages import spoken
+from webadmin.web import problems
 
 
 @require_safe

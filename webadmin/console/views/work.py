@@ -19,9 +19,10 @@ from jurisdiction.records import operators, supposed
 from jurisdiction.records.supposed import Given
 from mailhost.adapters import jobs
 from mailhost.models import Job
-from webadmin import celery, spoken
+from webadmin import celery
 from webadmin.console.desk import cut, desk
 from webadmin.console.views import deeds
+from webadmin.languages import spoken
 from webadmin.tenants.journal import operators_line
 
 log = logging.getLogger(__name__)

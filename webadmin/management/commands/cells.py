@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from webadmin import neighbours
+from webadmin.processes import neighbours
 
 
 class Command(BaseCommand):

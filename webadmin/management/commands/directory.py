@@ -1,7 +1,7 @@
 """The directory's door for the cells of this machine: one question in, one line of JSON out.
 
     manage.py directory VERB …    the question in arguments, for a cell's command line and its preparation
-    manage.py directory serve     questions at the socket that is standard input (`webadmin.questions`), in the name of
+    manage.py directory serve     questions at the socket that is standard input (`cell.questions`), in the name of
                                   the one cell of the settings: for daemons that are services of their own
 
 A cell's command line starts this as a child process with SKERRY_ROLE=directory, because a process has the
@@ -23,8 +23,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections
 
 from directory import claims
-from webadmin import questions
-from webadmin.keyfiles import read_or_make
+from webadmin.cell import questions
+from webadmin.cell.keyfiles import read_or_make
 
 # What each question needs to know.
 WORDS: Final = {

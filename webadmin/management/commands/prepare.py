@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from webadmin import daemons, identity, prepare
+from webadmin.cell import identity
+from webadmin.processes import daemons, prepare
 
 
 class Command(BaseCommand):

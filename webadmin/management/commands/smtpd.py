@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from mailhost.wiring.smtpd import run_smtpd
-from webadmin import daemons
+from webadmin.processes import daemons
 
 
 class Command(BaseCommand):

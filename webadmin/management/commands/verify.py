@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand
 
 from mailhost.adapters.blobs import FileBlobs
 from mailhost.adapters.verify import verify
-from webadmin import daemons, identity
+from webadmin.cell import identity
+from webadmin.processes import daemons
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from webadmin import daemons
+from webadmin.processes import daemons
 
 
 class Command(BaseCommand):
@@ -23,4 +23,4 @@ class Command(BaseCommand):
         environ = settings.ENVIRON
         ready = daemons.begin(environ, ready_fd=ready_fd, supervisor=supervisor)
         # Celery takes a while to import and has opinions about a process; only the worker's has it.
-        import_module("webadmin.worker").run(environ.cell, ready)
+        import_module("webadmin.processes.worker").run(environ.cell, ready)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from mailhost.models import Mailbox
-from webadmin import gate
+from webadmin.web import gate
 
 
 def mailbox_of(request: HttpRequest) -> Mailbox:

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods
 from mailhost.provision import wishes
 from mailhost.provision.errors import CannotProvision
 from mailhost.provision.wishes import ChangedMeanwhile
-from webadmin import spoken, typed
+from webadmin.languages import spoken
 from webadmin.owner.ruleforms import AwayForm
 from webadmin.owner.views import mailbox_of
 from webadmin.owner.views.filters import REFUSED, keys, renumber
+from webadmin.web import typed
 
 
 @require_http_methods(["GET", "POST"])

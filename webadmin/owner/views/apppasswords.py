@@ -25,12 +25,14 @@ from mailhost.models import AppPassword, Mailbox
 from mailhost.provision import apppasswords
 from mailhost.provision.errors import AccessForbidden, AlreadyThere, BadName, NotFound
 from mailhost.seal.registration import BadRegistration, parse_app_password_form
-from webadmin import gate, hosting, notarial, spoken, typed
 from webadmin.accounts import entry
 from webadmin.accounts.views import proving
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.cell import hosting, notarial
+from webadmin.languages import spoken
 from webadmin.owner.forms import NewAppPassword
 from webadmin.owner.views import mailbox_of
+from webadmin.web import gate, typed
 
 REFUSED = 422  # the status of a form that is shown again
 

@@ -21,11 +21,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from jurisdiction.records import policies
 from mailhost.provision import consents
 from mailhost.provision.errors import CannotProvision, NotFound
-from webadmin import notarial, spoken, typed
 from webadmin.accounts import entry
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.cell import notarial
+from webadmin.languages import spoken
 from webadmin.owner.forms import NewConsent
 from webadmin.owner.views import mailbox_of
+from webadmin.web import typed
 
 REFUSED = 422  # the status of a form that is shown again
 

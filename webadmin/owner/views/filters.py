@@ -25,11 +25,13 @@ from mailhost.provision.errors import CannotProvision
 from mailhost.provision.wishes import CannotRead, ChangedMeanwhile, Kept
 from mailhost.rules.rule import MAX_RULES, MAX_TARGETS, Rules
 from mailhost.seal import CellBox
-from webadmin import forwardwork, once, spoken, typed
 from webadmin.accounts import entry
+from webadmin.languages import spoken
 from webadmin.owner import rulewords
 from webadmin.owner.ruleforms import FIRST, FilterForm, shown, slots_in
 from webadmin.owner.views import mailbox_of
+from webadmin.web import once, typed
+from webadmin.work import forwardwork
 
 REFUSED = 422  # the status of a form that is shown again
 

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from mailhost.models import MailboxUsage
 from mailhost.provision import readers
-from webadmin import gate
 from webadmin.accounts.views.proving import has_factor
 from webadmin.owner.views import mailbox_of
+from webadmin.web import gate
 
 
 @require_safe

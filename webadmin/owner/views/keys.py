@@ -23,7 +23,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.records import ledger
 from mailhost.models import Mailbox, MailboxKey
 from mailhost.provision import activating
-from webadmin import notarial, witnessing
+from webadmin.cell import notarial, witnessing
 from webadmin.owner.views import mailbox_of
 
 

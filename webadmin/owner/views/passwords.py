@@ -18,12 +18,13 @@ from mailhost.provision.errors import NoKeyYet
 from mailhost.provision.passwords import Material
 from mailhost.seal.password import WeakParameters
 from mailhost.seal.registration import BadRegistration, parse_password
-from webadmin import gate, spoken
 from webadmin.accounts import entry, sessions
 from webadmin.accounts.views import proving
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.languages import spoken
 from webadmin.owner.forms import NewPassword
 from webadmin.owner.views import mailbox_of
+from webadmin.web import gate
 
 
 @require_safe

@@ -10,10 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from mailhost import clientsettings
+from mailhost.domaindns import clientsettings
 from mailhost.message.address import parse_address
-from webadmin import hosting
 from webadmin.accounts import factors
+from webadmin.cell import hosting
 from webadmin.owner.views import mailbox_of
 
 

@@ -25,9 +25,9 @@ from mailhost.provision import passwords
 from mailhost.provision.errors import WrongSecret
 from mailhost.seal.password import WeakParameters
 from mailhost.signins import Result
-from webadmin import spoken
 from webadmin.accounts import entry, ownlog, sessions, signin, sources, throttle
 from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.languages import spoken
 from webadmin.owner.forms import Recovered
 from webadmin.owner.views.passwords import in_json
 

@@ -16,12 +16,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import aliases, domains
 from mailhost.provision.errors import CannotProvision, NotFound
-from webadmin import once, spoken, typed
+from webadmin.languages import spoken
 from webadmin.tenants import journal
 from webadmin.tenants.forms import AliasForm
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 from webadmin.tenants.views.domains import domain_of
 from webadmin.tenants.views.mailboxes import proven_domains
+from webadmin.web import once, typed
 
 CHOICES = 500  # mailboxes offered in a list to choose from; a larger house types the address
 DOMAINS = 20  # catch-alls on one page: each is a form of its own

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from jurisdiction.policy import Policy, PolicyErrors, read
 from jurisdiction.records import policies
-from webadmin import spoken
+from webadmin.languages import spoken
 from webadmin.tenants.forms import CustomPolicyForm
 from webadmin.tenants.surroundings import Cell, cell, show, tenant_of
 from webadmin.tenants.views.policy import adopt, differences, ending, explained, warned

@@ -15,14 +15,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from mailhost.dnsrecords import zone_file
+from mailhost.domaindns.dnsrecords import zone_file
 from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
 from mailhost.provision.errors import CannotProvision, NotFound, StillInUse
-from webadmin import domainwork, hosting, once, spoken, typed
+from webadmin.cell import hosting
+from webadmin.languages import spoken
 from webadmin.tenants import dnspage, journal
 from webadmin.tenants.forms import DomainForm
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
+from webadmin.web import once, typed
+from webadmin.work import domainwork
 
 
 def domain_of(tenant: Tenant, number: int) -> Domain:

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from mailhost.provision import leaving, tenants
 from mailhost.provision.errors import CannotProvision
-from webadmin import departures, spoken, typed
+from webadmin.languages import spoken
 from webadmin.tenants import journal
 from webadmin.tenants.forms import LeaveForm
 from webadmin.tenants.surroundings import cell, show, tenant_of
+from webadmin.web import departures, typed
 
 
 @require_http_methods(["GET", "POST"])

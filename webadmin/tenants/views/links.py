@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailhost.provision import securelinks
 from mailhost.provision.errors import CannotProvision
-from webadmin import spoken
+from webadmin.languages import spoken
 from webadmin.tenants.forms import LinksForm
 from webadmin.tenants.surroundings import cell, show, tenant_of
 

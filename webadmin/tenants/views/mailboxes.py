@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods
 from mailhost.models import Alias, Domain, Mailbox, Tenant
 from mailhost.provision import mailboxes
 from mailhost.provision.errors import CannotProvision
-from webadmin import gate, once, spoken, typed
 from webadmin.accounts import owners
 from webadmin.accounts.models import Account
+from webadmin.languages import spoken
 from webadmin.signup import inviting
 from webadmin.tenants import journal
 from webadmin.tenants.forms import MIB, InviteForm, QuotaForm
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
+from webadmin.web import gate, once, typed
 
 
 def mailbox_of(tenant: Tenant, number: int) -> Mailbox:

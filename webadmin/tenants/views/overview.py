@@ -14,10 +14,12 @@ from django.views.decorators.http import require_safe
 from jurisdiction.notary import Notary
 from jurisdiction.records import leases, ledger, policies
 from mailhost.models import Domain, Mailbox, QueueItem, Tenant
-from webadmin import gate, spoken, witnessing
-from webadmin.access import Role
+from webadmin.cell import witnessing
 from webadmin.environ import Environ
+from webadmin.languages import spoken
 from webadmin.tenants.surroundings import cell, show, tenant_of
+from webadmin.web import gate
+from webadmin.web.access import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from jurisdiction.what_if import Holding, upcoming
 from mailhost.models import AppPassword, Tenant
 from mailhost.provision import policy as provisioned
 from mailhost.provision.errors import CannotProvision
-from webadmin import spoken
+from webadmin.languages import spoken
 from webadmin.signup import choices
 from webadmin.tenants import journal
 from webadmin.tenants.forms import PolicyForm

@@ -14,12 +14,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mailhost.models import Tenant
-from webadmin import once, spoken, typed
 from webadmin.accounts import entry, factors
 from webadmin.api import rights, tokens
+from webadmin.languages import spoken
 from webadmin.tenants import journal
 from webadmin.tenants.forms import TokenForm
 from webadmin.tenants.surroundings import cell, show, tenant_of
+from webadmin.web import once, typed
 
 WAITING: Final = "new-token"  # key of the session: a token that waits to be shown, locked
 

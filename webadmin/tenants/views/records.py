@@ -20,10 +20,11 @@ from jurisdiction.models import CheckpointRow, EgressDecision
 from jurisdiction.notary import Notary
 from jurisdiction.records import egress, ledger, policies
 from mailhost.models import QueueItem, Tenant
-from mailhost.notices import WHY
+from mailhost.outbound.notices import WHY
 from mailhost.provision import leaving, queue
-from webadmin import spoken, witnessing
+from webadmin.cell import witnessing
 from webadmin.environ import Environ
+from webadmin.languages import spoken
 from webadmin.tenants import journal
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 

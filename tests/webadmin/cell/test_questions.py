@@ -1,0 +1,167 @@
+"""Asking the directory over its socket: the same answers as from a child process, in the name of one cell only."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+
+from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
+from webadmin.cell import questions
+from webadmin.cell.control import DirectoryProcess
+from webadmin.management.commands import directory
+from webadmin.settings import ENVIRON
+
+ROOT = Path(__file__).resolve().parents[3]
+
+type Asking = Callable[[questions.Answer], Path]
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[Asking]:
+    """Somebody answers at a socket until nobody has asked for a moment."""
+    threads = []
+
+    def begin(answer: questions.Answer) -> Path:
+        path = tmp_path / "directory.sock"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=questions.serve, args=(listener, answer), kwargs={"idle": 0.5})
+        thread.start()
+        threads.append((thread, listener))
+        return path
+
+    yield begin
+    for thread, listener in threads:
+        thread.join()
+        listener.close()
+
+
+def claims_at(path: Path) -> DirectoryProcess:
+    return DirectoryProcess(ENVIRON.model_copy(update={"directory_socket": path}))
+
+
+def test_names_are_claimed_and_given_up(answering: Asking) -> None:
+    asked = []
+
+    def answer(words: list[str], text: str) -> dict[str, object]:
+        asked.append((*words, text))
+        return {"fresh": True} if words[0].startswith("claim") else {}
+
+    claims = claims_at(answering(answer))  # type: ignore[arg-type]  # a list is a sequence
+    assert claims.claim_tenant("harbour")
+    assert claims.claim_domain("example.is")
+    claims.release_domain("example.is")
+    claims.release_tenant("harbour")
+    assert asked == [
+        ("claim-tenant", "harbour", "is-1", ""),
+        ("claim-domain", "is-1", "example.is"),
+        ("release-domain", "is-1", "example.is"),
+        ("release-tenant", "harbour", "is-1", ""),
+    ]
+
+
+def test_a_refusal_is_the_same_as_from_a_child(answering: Asking) -> None:
+    claims = claims_at(answering(lambda _words, _text: {"error": "it lives in another cell", "kind": "taken"}))
+    with pytest.raises(TakenElsewhere, match="another cell"):
+        claims.claim_tenant("harbour")
+
+
+def test_where_nobody_answers_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryUnreachable):
+        claims_at(tmp_path / "nobody.sock").claim_tenant("harbour")
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"{}\n", b"[]\n", b'{"words": [1], "text": ""}\n', b"\xff\n", b"x" * 5000, b'{"words": []', b""]
+)
+def test_what_is_no_question_gets_no_answer_and_stops_nobody(line: bytes, answering: Asking) -> None:
+    path = answering(lambda words, _text: {"fresh": words[0] == "claim-tenant"})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.connect(str(path))
+        stranger.sendall(line)
+        stranger.shutdown(socket.SHUT_WR)
+        assert stranger.recv(100) == b""
+    assert claims_at(path).claim_tenant("harbour")
+
+
+def test_a_fault_in_one_answer_leaves_the_others_theirs(answering: Asking) -> None:
+    problems = [OperationalError("the connection is closed")]
+
+    def answer(_words: Sequence[str], _text: str) -> dict[str, object]:
+        if problems:
+            raise problems.pop()
+        return {"fresh": True}
+
+    claims = claims_at(answering(answer))
+    with pytest.raises(DirectoryUnreachable):
+        claims.claim_tenant("harbour")
+    assert claims.claim_tenant("harbour")
+
+
+def test_who_drips_a_question_is_given_up_in_time(answering: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "WITHIN", 0.3)
+    path = answering(lambda _words, _text: {"fresh": True})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as slow:
+        slow.connect(str(path))
+        ended = None
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() < began + 5:
+                slow.sendall(b" ")
+                time.sleep(0.05)
+        ended = time.monotonic() - began
+    assert ended < 3
+    assert claims_at(path).claim_tenant("harbour")
+
+
+def test_it_answers_in_its_own_cells_name_and_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="no question"):
+        directory.by_socket(["prepare", "is-1", "host.example"], "", "is-1")
+    with pytest.raises(ValueError, match="no question"):
+        directory.by_socket(["claim-tenant", "harbour", "no-1"], "", "is-1")
+    with pytest.raises(ValueError, match="no question"):
+        directory.by_socket(["claim-tenant"], "", "is-1")
+
+
+def test_a_line_is_what_travels(answering: Asking) -> None:
+    path = answering(lambda words, text: {"words": list(words), "text": text})
+    assert questions.ask(path, ["a"], "b\nc", within=2) == {"words": ["a"], "text": "b\nc"}
+
+
+@pytest.mark.journey
+def test_the_directorys_own_process_answers_at_a_socket_that_it_was_given(tmp_path: Path) -> None:
+    home = ENVIRON.model_copy(update={"home": tmp_path, "hostname": "mail.example.is"})
+    DirectoryProcess(home).prepare()
+    path = tmp_path / "directory.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        words = ["SKERRY_ROLE=directory", f"SKERRY_CELL={ENVIRON.cell}", f"SKERRY_HOME={tmp_path}", sys.executable]
+        answering = subprocess.Popen(["env", "-i", "PATH=/usr/bin:/bin", *words, "manage.py", "directory", "serve"],
+                                     stdin=listener.fileno(), cwd=ROOT)  # fmt: skip
+    try:
+        claims = DirectoryProcess(home.model_copy(update={"directory_socket": path}))
+        assert [claims.claim_tenant("harbour"), claims.claim_tenant("harbour")] == [True, False]
+        assert claims.claim_domain("example.is")
+        claims.release_tenant("harbour")
+        assert claims.claim_tenant("harbour")
+        with pytest.raises(DirectoryUnreachable):
+            replace_cell(claims).claim_tenant("fjord")
+    finally:
+        answering.terminate()
+        answering.wait()
+
+
+def replace_cell(claims: DirectoryProcess) -> DirectoryProcess:
+    """Somebody in the same place who speaks in another cell's name."""
+    return DirectoryProcess(claims.environ.model_copy(update={"cell": "no-1"}))

@@ -1,0 +1,80 @@
+"""The directory as a cell reaches it: a child process of the other side, asked one question, or a socket of its own.
+
+This process holds the cell's database and must not hold the directory's, so it starts `manage.py directory …`
+with SKERRY_ROLE=directory and with none of its own settings but the data folder: no database URL, no keys
+folder. The child's answer is one line of JSON. A daemon that is a service of its own may not start such a child, for it
+would see the directory's folder: it asks at `SKERRY_DIRECTORY_SOCKET`. Implements `mailhost.provision.claims.Claims`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
+from webadmin.cell import questions
+from webadmin.cell.programs import command, environment_of_directory
+from webadmin.environ import Environ
+
+# A child starts in under a second; a minute means a lock that will not go away.
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryProcess:
+    """Asks the directory on behalf of the cell of `environ`."""
+
+    environ: Environ
+
+    def prepare(self) -> None:
+        """Make or migrate the directory's database and register this cell. Raises DirectoryUnreachable."""
+        self._child("prepare", self.environ.cell, self.environ.hostname)
+
+    def claim_tenant(self, slug: str) -> bool:
+        return bool(self._ask("claim-tenant", slug, self.environ.cell)["fresh"])
+
+    def release_tenant(self, slug: str) -> None:
+        self._ask("release-tenant", slug, self.environ.cell)
+
+    def claim_domain(self, domain: str) -> bool:
+        return bool(self._ask("claim-domain", self.environ.cell, stdin=domain)["fresh"])
+
+    def release_domain(self, domain: str) -> None:
+        self._ask("release-domain", self.environ.cell, stdin=domain)
+
+    def _ask(self, *question: str, stdin: str = "") -> dict[str, Any]:
+        path = self.environ.directory_socket
+        if path is None:
+            return self._child(*question, stdin=stdin)
+        try:
+            return _judged(questions.ask(path, question, stdin, within=TIMEOUT_SECONDS))
+        except (OSError, ValueError):
+            raise DirectoryUnreachable(
+                "the directory did not answer; see the journal of the unit skerry-directory@ of this cell"
+            ) from None
+
+    def _child(self, *question: str, stdin: str = "") -> dict[str, Any]:
+        try:
+            child = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
+                command("directory", *question),
+                input=stdin + "\n",
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+                env=environment_of_directory(self.environ),
+            )
+            answer = json.loads(child.stdout)
+        except (subprocess.TimeoutExpired, ValueError):
+            raise DirectoryUnreachable(
+                "the directory did not answer; try `SKERRY_ROLE=directory python manage.py migrate` to see why"
+            ) from None
+        return _judged(answer)
+
+
+def _judged(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise (TakenElsewhere if answer.get("kind") == "taken" else DirectoryUnreachable)(answer["error"])
+    return dict(answer)

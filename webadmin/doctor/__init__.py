@@ -1,0 +1,1 @@
+"""What `skerry doctor` and `skerry quickstart` look at, each check with its remedy."""

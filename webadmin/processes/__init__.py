@@ -1,0 +1,1 @@
+"""How a machine runs a cell: prepared once, forked or started, supervised, named, backed up, stopped."""

@@ -1,0 +1,1 @@
+"""What every page goes through, and the pages that belong to no area."""

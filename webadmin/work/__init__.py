@@ -1,0 +1,1 @@
+"""What a cell does by itself: kinds of periodic work, and the work."""
