@@ -202,7 +202,7 @@ def test_a_full_mailbox_says_so_and_goes_on_when_there_is_room(serving: House, t
     full = bring(serving, "eml", "cleo@example.is", tmp_path, fails=True)
     assert "full" in full["error"]
     assert 0 < full["brought"] < 60
-    with look(serving, "cleo@example.is", "a b c d") as client:
+    with look(serving, "cleo@example.is", "kelp, tide and gull") as client:
         client.select("INBOX")
         client.store("1:*", "+FLAGS", "\\Deleted")
         client.expunge()
