@@ -20,8 +20,8 @@ from django.conf import settings
 from mailhost.adapters.jobs import Stamp
 from webadmin.cell import identity
 from webadmin.environ import Environ
+from webadmin.jobs import tasks
 from webadmin.processes import daemons
-from webadmin.work import tasks
 
 log = logging.getLogger(__name__)
 

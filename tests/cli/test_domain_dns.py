@@ -18,7 +18,7 @@ from webadmin.cell import hosting
 from webadmin.cli import domaindns, door
 from webadmin.cli.door import Cell
 from webadmin.environ import Environ
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 
 @pytest.fixture

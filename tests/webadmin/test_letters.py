@@ -27,7 +27,7 @@ from mailhost.outbound.transport import Permission, Verdict
 from mailhost.provision import dnsletters, domaindns
 from tests.provision import house
 from tests.webadmin import pseudo
-from tests.webadmin.work.test_domainwork import HOSTED, dns
+from tests.webadmin.jobs.test_domainwork import HOSTED, dns
 from webadmin.cell import notarial
 from webadmin.languages import spoken
 

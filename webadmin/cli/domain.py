@@ -12,7 +12,7 @@ from mailhost.provision.errors import StillInUse
 from webadmin.cli import domaindns
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import DryRunFlag, YesFlag, confirm, opened, tried
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 app = typer.Typer(no_args_is_help=True)
 domaindns.add_to(app)

@@ -16,7 +16,7 @@ from mailhost.provision import domaindns, domains
 from webadmin.cell import hosting
 from webadmin.cli.answers import JsonFlag, answer_list, say_json
 from webadmin.cli.door import Cell, Failed, YesFlag, confirm, opened
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="A hosted domain, such as example.is.")]
 _MARKS = {

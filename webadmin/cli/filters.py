@@ -23,7 +23,7 @@ from mailhost.rules.text import MAX_TEXT, read, write
 from mailhost.seal import CellBox
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opened, secret, tried
-from webadmin.work import forwardwork
+from webadmin.jobs import forwardwork
 
 app = typer.Typer(no_args_is_help=True)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox's own address.")]

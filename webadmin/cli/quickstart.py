@@ -25,7 +25,7 @@ from webadmin.cli.door import Cell, DryRunFlag, Failed, PasswordStdinFlag, opene
 from webadmin.doctor import checks, firststeps, survey
 from webadmin.doctor.checks import State
 from webadmin.environ import CHECKOUT, Environ
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 app = typer.Typer()
 

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods
 from mailhost.provision import agreements
 from mailhost.provision.errors import NotFound
 from mailhost.wishes.agreements import Step
+from webadmin.jobs import forwardwork
 from webadmin.reading.views import unseen
-from webadmin.work import forwardwork
 
 _BUTTONS: Final = {"yes": Step.YES, "no": Step.NO}
 

@@ -16,8 +16,8 @@ from webadmin.api import door, rates, repeats
 from webadmin.api.models import AnsweredPost
 from webadmin.api.views import people as views_of_people
 from webadmin.cell import notarial
+from webadmin.jobs import tasks
 from webadmin.tenants import journal
-from webadmin.work import tasks
 
 INVITE = "/tenants/harbour/mailboxes"
 

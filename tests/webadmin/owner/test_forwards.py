@@ -21,7 +21,7 @@ from mailhost.wishes.agreements import LETTERS_A_DAY
 from tests.webadmin import people
 from tests.webadmin.owner.test_filters import sent
 from webadmin.cell.keyfiles import read_or_make
-from webadmin.work import forwardwork
+from webadmin.jobs import forwardwork
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST, NEW, ASK = "/mailbox/filters/", "/mailbox/filters/new/", "/mailbox/filters/ask/"

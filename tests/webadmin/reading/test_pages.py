@@ -32,8 +32,8 @@ from tests.webadmin import people
 from webadmin.accounts import entry, throttle
 from webadmin.accounts.models import Account, Failures
 from webadmin.cell import notarial
+from webadmin.jobs import linkwork
 from webadmin.reading import views
-from webadmin.work import linkwork
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORDS = "zoo wolf able acid hurry stone lamp"

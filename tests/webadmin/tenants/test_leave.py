@@ -18,7 +18,7 @@ from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.webadmin import people
 from webadmin.accounts.models import Account
-from webadmin.work import tasks
+from webadmin.jobs import tasks
 
 AT = "/tenants/harbour/leave/"
 

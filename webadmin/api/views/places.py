@@ -17,7 +17,7 @@ from webadmin.api import shapes
 from webadmin.api.paging import Paged, page
 from webadmin.api.views.answers import by_operator, cell, domain_of, of, tenant_of
 from webadmin.cell import hosting
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 router = Router(tags=["domains"])
 ONE = "/tenants/{slug:tenant}/domains/{int:number}"

@@ -26,12 +26,12 @@ from mailhost.provision.wishes import CannotRead, ChangedMeanwhile, Kept
 from mailhost.rules.rule import MAX_RULES, MAX_TARGETS, Rules
 from mailhost.seal import CellBox
 from webadmin.accounts import entry
+from webadmin.jobs import forwardwork
 from webadmin.languages import spoken
 from webadmin.owner import rulewords
 from webadmin.owner.ruleforms import FIRST, FilterForm, shown, slots_in
 from webadmin.owner.views import mailbox_of
 from webadmin.web import once, typed
-from webadmin.work import forwardwork
 
 REFUSED = 422  # the status of a form that is shown again
 

@@ -20,12 +20,12 @@ from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
 from mailhost.provision.errors import CannotProvision, NotFound, StillInUse
 from webadmin.cell import hosting
+from webadmin.jobs import domainwork
 from webadmin.languages import spoken
 from webadmin.tenants import dnspage, journal
 from webadmin.tenants.forms import DomainForm
 from webadmin.tenants.surroundings import PAGE, cell, show, tenant_of
 from webadmin.web import once, typed
-from webadmin.work import domainwork
 
 
 def domain_of(tenant: Tenant, number: int) -> Domain:

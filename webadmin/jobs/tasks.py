@@ -27,8 +27,8 @@ from webadmin.cell import evidence, notarial, witnessing
 from webadmin.cell.control import DirectoryProcess
 from webadmin.console import hours
 from webadmin.environ import Environ
+from webadmin.jobs import domainwork, linkwork, reporting
 from webadmin.tenants import journal
-from webadmin.work import domainwork, linkwork, reporting
 
 log = logging.getLogger(__name__)
 

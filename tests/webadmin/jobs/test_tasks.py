@@ -17,7 +17,7 @@ from tests.provision.fakes import FakeDirectory
 from webadmin import celery
 from webadmin.cell import keyfiles
 from webadmin.environ import Environ, SettingsProblem, read
-from webadmin.work import tasks
+from webadmin.jobs import tasks
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from tests.provision import house
 from tests.provision.fakes import FakeDirectory
 from tests.provision.test_domaindns import perfect
 from webadmin.cell import hosting, keyfiles
-from webadmin.work import domainwork
+from webadmin.jobs import domainwork
 
 HOSTED = hosting.hosted(settings.ENVIRON)
 

@@ -1,1 +1,0 @@
-"""What a cell does by itself: kinds of periodic work, and the work."""
