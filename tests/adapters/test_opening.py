@@ -88,7 +88,7 @@ def test_an_answer_about_other_messages_is_none() -> None:
 @given(st.binary(max_size=200))
 def test_what_is_no_question_is_refused(data: bytes) -> None:
     with suppress(CannotOpen):
-        answered([], answer(SessionView([ADA], 0), data))
+        assert answered([], answer(SessionView([ADA], 0), data)) == []
 
 
 @given(st.integers(0, 400), st.integers(0, 255))
