@@ -45,13 +45,19 @@ class House:
     def __post_init__(self) -> None:
         if not self.ports:
             self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self.temporary.mkdir(exist_ok=True)
+
+    @property
+    def temporary(self) -> Path:
+        """A temporary folder of its own: what a cell leaves there is known to be its, and goes with the house."""
+        return self.home.parent / "tmp"
 
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
         inherited.pop("DJANGO_SETTINGS_MODULE", None)
         own = {f"SKERRY_{name}_PORT": str(port) for name, port in self.ports.items()}
-        return {**inherited, "SKERRY_HOME": str(self.home), **own, **self.settings}
+        return {**inherited, "TMPDIR": str(self.temporary), "SKERRY_HOME": str(self.home), **own, **self.settings}
 
     def start(self, *arguments: str, wait: float = START) -> None:
         with (self.home.parent / f"{self.home.name}.log").open("a") as log:

@@ -4,25 +4,23 @@ Planted: envelope sender and its domain, HELO name, client address, display name
 attachment name and content, words searched for, wrong and right passwords, the recovery phrase. Driven: receive
 (small, large, refused, broken, unknown recipient), read, search, append, copy, expunge, wrong login, sealed access,
 kill -9 in the middle. Searched: database, write-ahead log, blobs, keys, logs, everything else below the home, and
-what appeared in the temporary folder meanwhile; as text, in base64 at any alignment, in hex and in UTF-16.
+what appeared in temporary folders meanwhile, in each form that `tests.canaries` knows.
 """
 
 from __future__ import annotations
 
-import base64
 import imaplib
 import os
 import secrets
 import signal
 import smtplib
-import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
+from tests import canaries
 from tests.journeys.house import House, prepared
 from tests.journeys.test_kill import _unverified
 
@@ -30,38 +28,24 @@ from tests.journeys.test_kill import _unverified
 CLIENT = ".".join(["127", *(str(100 + secrets.randbelow(150)) for _ in range(3))])
 
 
-def _marks() -> dict[str, str]:
-    """One unguessable word for each private thing."""
-    things = (
-        "sender",
-        "domain",
-        "helo",
-        "display",
-        "subject",
-        "messageid",
-        "body",
-        "attachment-name",
-        "attachment",
-        "searched",
-        "appended",
-        "draft-subject",
-        "wrong-password",
-        "unknown-recipient",
-        "broken",
-        "large",
-    )
-    return {thing: "canary" + secrets.token_hex(8) for thing in things}
-
-
-def _forms(word: str) -> Iterator[bytes]:
-    """The byte strings that would betray a word."""
-    text = word.encode()
-    yield text
-    yield text.hex().encode()
-    yield word.encode("utf-16-le")
-    for shift in range(3):
-        # The middle of the base64 text is the same whatever surrounds the word at this alignment.
-        yield base64.b64encode(b"\0" * shift + text)[4:-4]
+THINGS = (
+    "sender",
+    "domain",
+    "helo",
+    "display",
+    "subject",
+    "messageid",
+    "body",
+    "attachment-name",
+    "attachment",
+    "searched",
+    "appended",
+    "draft-subject",
+    "wrong-password",
+    "unknown-recipient",
+    "broken",
+    "large",
+)
 
 
 def _mail(marks: dict[str, str], body: str) -> EmailMessage:
@@ -113,23 +97,10 @@ def _drive_imap(cell: House, marks: dict[str, str], password: str) -> None:
         client.expunge()
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = Path(folder) / name
-            if path.is_file() and not path.is_symlink():
-                yield path
-
-
-def _temporary() -> set[Path]:
-    return {path for path in _files(Path(tempfile.gettempdir())) if "skerry-house-" not in str(path)}
-
-
 @pytest.mark.journey
 @pytest.mark.slow
 def test_nothing_private_rests_anywhere_in_clear() -> None:
-    marks = _marks()
-    before = _temporary()
+    marks, before = canaries.planted(THINGS), canaries.temporary()
     with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1", SKERRY_LOG_LEVEL="debug") as cell:
         cell.password = "canary " + secrets.token_hex(16)
         ada = cell.people("example", "example.is", ["ada"])["ada"]
@@ -147,9 +118,8 @@ def test_nothing_private_rests_anywhere_in_clear() -> None:
         secrets_ = {"account password": cell.password, "recovery phrase": ada["recovery_phrase"]}
         secrets_ |= {"session": session, "sealed": sealed, "bare": session.replace("-", ""), "client": CLIENT}
         cell.stop()
-        found = list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], marks | secrets_))
-        assert found == []
-        _scan_can_fail(cell)
+        assert list(canaries.found(left_by(cell, before), marks | secrets_)) == []
+        assert_the_scan_can_fail(cell)
 
 
 def _drive_imap_sealed(cell: House, password: str) -> None:
@@ -159,17 +129,13 @@ def _drive_imap_sealed(cell: House, password: str) -> None:
         client.fetch("1:*", "(BODY.PEEK[])")
 
 
-def _found_in(paths: list[Path], words: dict[str, str]) -> Iterator[str]:
-    patterns = [(thing, form) for thing, word in words.items() for form in _forms(word)]
-    for path in paths:
-        with suppress(FileNotFoundError):
-            content = path.read_bytes()
-            for thing, form in patterns:
-                if form in content:
-                    yield f"{thing} in {path.name}"
+def left_by(cell: House, before: set[str]) -> list[Path]:
+    """What a cell has left: below its house, where its temporary folder is too, and in the machine's."""
+    assert cell.temporary.is_relative_to(cell.home.parent)
+    return [*canaries.files(cell.home.parent), *canaries.appeared(before)]
 
 
-def _scan_can_fail(cell: House) -> None:
+def assert_the_scan_can_fail(cell: House) -> None:
     """The owner's address is labelled clear, so the same scan must find it."""
-    database = [path for path in _files(cell.home) if path.name.startswith("cell.sqlite3")]
-    assert list(_found_in(database, {"address": "ada@example.is"}))
+    database = [path for path in canaries.files(cell.home) if path.name.startswith("cell.sqlite3")]
+    assert list(canaries.found(database, {"address": "ada@example.is"}))

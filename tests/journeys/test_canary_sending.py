@@ -28,9 +28,10 @@ import pytest
 from mailhost.seal import open_file
 from mailhost.seal.link import link_keys
 from mailhost.seal.password import Argon2Parameters
+from tests import canaries
 from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
-from tests.journeys.test_canary import CLIENT, _files, _found_in, _scan_can_fail, _temporary
+from tests.journeys.test_canary import CLIENT, assert_the_scan_can_fail, left_by
 from tests.journeys.test_jurisdiction import HOLDING
 from tests.journeys.test_kill import _unverified
 from tests.journeys.test_sending import texts, wait_for_texts
@@ -38,32 +39,28 @@ from tests.journeys.test_sending import texts, wait_for_texts
 AMERICAN = "127.0.0.2"
 
 
-def _marks() -> dict[str, str]:
-    """One unguessable word for each private thing."""
-    things = (
-        "recipient",
-        "gone",
-        "waiting",
-        "held",
-        "agreed",
-        "trusted",
-        "linked",
-        "written",
-        "file",
-        "domain",
-        "display",
-        "subject",
-        "body",
-        "attachment-name",
-        "attachment",
-        "helo",
-        "program",
-        "answer",
-        "stranger",
-        "forwarded",
-    )
-    # The stranger's address has to fit into one of ours, of 64 octets at most, for the way back.
-    return {thing: "canary" + secrets.token_hex(8) for thing in things} | {"stranger": "canary" + secrets.token_hex(6)}
+THINGS = (
+    "recipient",
+    "gone",
+    "waiting",
+    "held",
+    "agreed",
+    "trusted",
+    "linked",
+    "written",
+    "file",
+    "domain",
+    "display",
+    "subject",
+    "body",
+    "attachment-name",
+    "attachment",
+    "helo",
+    "program",
+    "answer",
+    "stranger",
+    "forwarded",
+)
 
 
 def _submit(cell: House, password: str, marks: dict[str, str], to: str, word: str = "") -> None:
@@ -200,7 +197,9 @@ def _drive_link(cell: House, other: OtherHost, password: str, marks: dict[str, s
 @pytest.mark.journey
 @pytest.mark.slow
 def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
-    marks, before = _marks(), _temporary()
+    marks, before = canaries.planted(THINGS), canaries.temporary()
+    # The stranger's address has to fit into one of ours, of 64 octets at most, for the way back.
+    marks["stranger"] = marks["stranger"][:18]
     settings = {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1", "SKERRY_LOG_LEVEL": "debug"}
     settings["SKERRY_PRIVATE_TARGETS"] = "true"
     with (
@@ -217,5 +216,5 @@ def test_nothing_private_of_what_is_sent_rests_anywhere_in_clear() -> None:
                 os.kill(pid, signal.SIGKILL)
         cell.stop()
         hidden = marks | opens | {"client": CLIENT, "account password": cell.password, "app password": password}
-        assert list(_found_in([*_files(cell.home.parent), *(_temporary() - before)], hidden)) == []
-        _scan_can_fail(cell)
+        assert list(canaries.found(left_by(cell, before), hidden)) == []
+        assert_the_scan_can_fail(cell)
