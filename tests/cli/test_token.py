@@ -78,6 +78,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 import django
 django.setup()
 importlib.import_module({module!r})
+if celery := sys.modules.get("webadmin.celery"):
+    celery.app.loader.init_worker()  # what Celery loads besides when a worker begins
 sys.exit("ninja" in sys.modules)
 """
 

@@ -38,6 +38,10 @@ FOREIGN: Final[dict[str, tuple[Disclosure, str]]] = {
 }
 
 
+class Undeclared(Exception):
+    """A model is not declared as it must be; the text lists what is wrong."""
+
+
 class WrongSide(Exception):
     """Code of one scope asked for a model of the other; this process has no database for it."""
 
@@ -76,6 +80,13 @@ def _own_models() -> Iterator[type[models.Model]]:
     for model in apps.get_models():
         if model.__module__.partition(".")[0] in {"mailhost", "jurisdiction", "directory", "webadmin"}:
             yield model
+
+
+def refuse_undeclared() -> None:
+    """Django's checks of all models, and with them ours. Raises Undeclared."""
+    found = [one for one in checks.run_checks(tags=[checks.Tags.models]) if one.is_serious()]
+    if found:
+        raise Undeclared("\n  ".join(["the program's tables are not declared as they must be:", *map(str, found)]))
 
 
 def check_declarations(*, app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[checks.CheckMessage]:

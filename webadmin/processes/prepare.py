@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from mailhost.models import CellIdentity, Tenant
 from mailhost.provision import completing
 from mailhost.provision.claims import DirectoryUnreachable
-from webadmin.cell import cellcert, identity, notarial, tls
+from webadmin.cell import cellcert, identity, notarial, scopes, tls
 from webadmin.cell.control import DirectoryProcess
 from webadmin.cell.keyfiles import read_or_make
 from webadmin.environ import Environ
@@ -43,7 +43,7 @@ KEY_FILES = (
 def prepare(environ: Environ, *, now: datetime) -> None:
     """Make what is missing.
 
-    Raises NotPrepared, WrongCell, KeyFileDamaged, DirectoryUnreachable, NoCertificate, DatabaseError.
+    Raises NotPrepared, WrongCell, KeyFileDamaged, Undeclared, DirectoryUnreachable, NoCertificate, DatabaseError.
     """
     _make_folders(environ)
     with _alone(environ.run / "prepare.lock"):
@@ -55,6 +55,8 @@ def prepare(environ: Environ, *, now: datetime) -> None:
         # Before anything is written: a wrong row would keep the right cell out.
         identity.compare_database_setting(environ.cell)
         if identity.pending_migrations():
+            # Once for each change of a table: without one there is nothing new to find.
+            scopes.refuse_undeclared()
             call_command("migrate", verbosity=0, interactive=False)
         DirectoryProcess(environ).prepare()
         _write_identity(environ.cell, certificate)
@@ -112,4 +114,10 @@ def _write_identity(cell: str, certificate: cellcert.CellCertificate) -> None:
         CellIdentity.objects.create(id=1, cell=cell, certificate_sha256=certificate.sha256)
 
 
-EXPECTED = (*identity.EXPECTED, *notarial.EXPECTED, DirectoryUnreachable, tls.NoCertificate)
+EXPECTED = (
+    *identity.EXPECTED,
+    *notarial.EXPECTED,
+    scopes.Undeclared,
+    DirectoryUnreachable,
+    tls.NoCertificate,
+)
