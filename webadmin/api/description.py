@@ -6,18 +6,23 @@ gate add is added to the description here, so that it says what really happens.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
-from ninja.openapi.schema import OpenAPISchema
+from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
+from ninja.schema import NinjaGenerateJsonSchema
 from ninja.security import HttpBearer
 
 from webadmin.api import admission, problems, repeats
 from webadmin.api.models import ApiToken
+from webadmin.api.shapes import ProblemOut
 
-_JSON: Final = "application/json"
+# Every problem that any address may answer with; each answer says which it is. Told once here and not to each view:
+# django-ninja would make a class for every status of every view, most of what loading the web took.
+REFUSED: Final = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -47,11 +52,15 @@ class Interface(NinjaAPI):
         return self._described
 
     def _with_what_is_around(self, schema: OpenAPISchema) -> OpenAPISchema:
+        problem = ProblemOut.model_json_schema(
+            ref_template=REF_TEMPLATE, schema_generator=NinjaGenerateJsonSchema, mode="serialization"
+        )
+        schema["components"]["schemas"] |= problem.pop("$defs") | {"ProblemOut": problem}
+        told = {problems.MEDIA_TYPE: {"schema": {"$ref": REF_TEMPLATE.format(model="ProblemOut")}}}
+        refused = {status: {"description": HTTPStatus(status).phrase, "content": told} for status in REFUSED}
         for path in schema["paths"].values():
             for method, operation in path.items():
-                for status, answer in operation["responses"].items():
-                    if int(status) >= 400:
-                        answer["content"] = {problems.MEDIA_TYPE: answer["content"][_JSON]}
+                operation["responses"] |= refused
                 if method == "post":
                     operation.setdefault("parameters", []).append(_KEY)
         return schema

@@ -6,7 +6,7 @@ Rows are looked up *through* the tenant, so that another tenant's do not exist.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -14,13 +14,9 @@ from mailhost.models import Domain, Mailbox, Tenant
 from mailhost.provision import tenants
 from mailhost.provision.errors import NotFound
 from webadmin.api import admission
-from webadmin.api.shapes import ProblemOut
 from webadmin.tenants.surroundings import Cell, cell
 
-__all__ = ["REFUSED", "Cell", "by_operator", "cell", "domain_of", "mailbox_of", "of", "tenant_of"]
-
-# Every problem that any address may answer with; each answer says which it is.
-REFUSED: Final = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503})
+__all__ = ["Cell", "by_operator", "cell", "domain_of", "mailbox_of", "of", "tenant_of"]
 
 
 def tenant_of(slug: str) -> Tenant:
@@ -50,6 +46,6 @@ def by_operator(request: HttpRequest) -> bool:
     return admission.token_of(request).tenant is None
 
 
-def of(answer: Any, status: int = 200) -> dict[int | frozenset[int], Any]:
-    """How a view's answers are described: what it gives, and that it may refuse."""
-    return {status: answer, REFUSED: ProblemOut}
+def of(answer: Any, status: int = 200) -> dict[int, Any]:
+    """How a view's answers are described: what it gives. What it may refuse with is the same for all: `description`."""
+    return {status: answer}
