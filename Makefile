@@ -87,7 +87,7 @@ fmt: venv ## format and fix what can be fixed
 
 fuzz: venv ## fuzz every parser for SECONDS (60) each, guided by coverage
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[host,dev,fuzz]'
-	for target in tests/fuzz/fuzz_*.py; do echo "== $$target" && $(BIN)/python $$target -max_total_time=$(SECONDS) -timeout=10 || exit 1; done
+	for target in $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.py))); do echo "== $$target" && $(BIN)/python -m tests.fuzz.$$target -max_total_time=$(SECONDS) -timeout=10 || exit 1; done
 
 bench: venv ## time the hot paths and say where the microseconds go
 	for bench in message seal decisions geo imap_engine smtp; do echo "== $$bench" && $(BIN)/python -m tests.bench.bench_$$bench || exit 1; done

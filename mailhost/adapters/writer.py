@@ -6,9 +6,10 @@ pieces or MAX_BATCH_BYTES), and a caller hears of success only after COMMIT has 
 
 On a slow disk the sync itself is the window in which the next batch gathers. On a fast one batches would stay
 small and each would pay for a whole transaction (measured: 830 µs of processor for one message alone, 170 in
-twenties), so the thread waits up to GATHER for as many pieces as lately came together, and QUIET for one more: batches
-can grow, and senders who all wait for their answers do not wait for a sender who is not there. A lone sender never
-waits.
+twenties), so up to GATHER is waited for as many pieces as lately came together, and for one more turn of the event
+loop, in which whoever has spoken meanwhile is heard: batches can grow, and senders who all wait for their answers do
+not wait for a sender who is not there. A lone sender never waits. The loop counts and the thread sleeps: waking it
+costs both of them tens of microseconds, so it happens once a batch.
 
 Two kinds of work. What comes often is done for all who wait at once, in as many statements as for one (`together`:
 placing sealed messages, queueing, counting). Any other change is a function of a cursor that runs in a savepoint of
@@ -24,10 +25,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
@@ -42,8 +42,6 @@ MAX_BATCH: Final = 512
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 # Seconds; a tenth of what a sender notices, and some dozen messages of a busy process.
 GATHER: Final = 0.01
-# Seconds; a busy process has its next message in it, and ten clients in a row have lost nothing worth a word.
-QUIET: Final = 0.0005
 # Below this average of pieces a batch there is one sender, who waits for each answer.
 ALONE: Final = 1.25
 # More pieces than can ever wait: while the thread works nobody needs to wake it.
@@ -74,11 +72,10 @@ class _Piece:
 class Writer:
     """The writing thread of this process. `start` before use, `stop` lets it finish what waits."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._queue: deque[_Piece] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._enough = 1  # pieces at which the thread wants to be woken
+        self._enough = 1  # waiting pieces at which the thread wants to be woken
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -113,20 +110,33 @@ class Writer:
         loop = asyncio.get_running_loop()
         piece = _Piece(loop, loop.create_future(), work, call, shared, weight, lasting)
         self._queue.append(piece)
-        if len(self._queue) >= self._enough:
-            self._bell.put(None)
+        self._call_for(piece, len(self._queue))
         # A caller that is cancelled leaves the work whole: it stays queued, only its answer is dropped.
         return await piece.future
+
+    def _call_for(self, piece: _Piece, waiting: int) -> None:
+        """Wake the thread if it wants to be, now or later."""
+        if waiting < self._enough:
+            if self._enough < _NEVER:
+                piece.loop.call_later(GATHER, self._call_late, piece)
+        elif self._enough == 1:
+            self._bell.put(None)
+        else:
+            self._enough = _NEVER
+            piece.loop.call_soon(self._bell.put, None)
+
+    def _call_late(self, piece: _Piece) -> None:
+        """This piece has waited long enough for others."""
+        if self._queue and self._queue[0] is piece:
+            self._bell.put(None)
 
     def _run(self) -> None:
         lately = 1.0  # pieces that came together, a moving average
         while True:
-            self._wait(1)
+            self._wait(round(lately) if lately >= ALONE else 1)
             if self._stopping and not self._queue:
                 connection.close()
                 return
-            if lately >= ALONE:
-                self._gather(round(lately))
             self._enough = _NEVER
             batch: list[_Piece] = []
             self._take(batch)
@@ -134,22 +144,20 @@ class Writer:
             lately += (len(batch) - lately) / 4
             self._tell(batch)
 
-    def _wait(self, pieces: int, patience: float | None = None) -> None:
-        """Until `pieces` wait, `patience` seconds have passed, or the process stops."""
-        until = self._clock() + patience if patience is not None else None
+    def _wait(self, pieces: int) -> None:
+        """Until `pieces` wait, some have waited long enough, or the process stops."""
+        while not self._bell.empty():
+            # It rang for what the last batch took along.
+            self._bell.get()
         # Set before looking: a piece that comes in between rings the bell, and one that came before is seen.
         self._enough = pieces
-        while len(self._queue) < self._enough and not self._stopping:
-            try:
-                self._bell.get(timeout=None if until is None else max(0.0, until - self._clock()))
-            except Empty:
-                return
-
-    def _gather(self, lately: int) -> None:
-        """Until as many wait as lately came together, and then a moment more for one more."""
-        self._wait(lately, GATHER)
-        if len(self._queue) >= lately:
-            self._wait(lately + 1, QUIET)
+        waiting = len(self._queue)
+        if 0 < waiting < pieces and not self._stopping:
+            # They came while the last batch was written, and nobody rings for them.
+            with suppress(Empty):
+                self._bell.get(timeout=GATHER)
+        while not self._queue and not self._stopping:
+            self._bell.get()
 
     @staticmethod
     def _tell(batch: list[_Piece]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
 
 from mailhost.adapters import writer as writing
-from mailhost.adapters.writer import GATHER, Writer
+from mailhost.adapters.writer import Writer
 from mailhost.ports import StoreError, StoreFull
 
 if TYPE_CHECKING:
@@ -20,33 +19,53 @@ if TYPE_CHECKING:
     from tests.adapters.conftest import Cell
 
 
-def fastest(writer: Writer, lately: int) -> float:
-    """Seconds that gathering takes on a machine that has nothing else to do: the least of many."""
-    found = []
-    for _ in range(20):
-        started = time.perf_counter()
-        writer._gather(lately)
-        found.append(time.perf_counter() - started)
-    return min(found)
+class Crowd:
+    """Senders who each wait for their answer, and the sizes of the batches that theirs came in."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.batches: list[int] = []
+
+    def _count(self, _cursor: Cursor, calls: Sequence[int]) -> list[int]:
+        self.batches.append(len(calls))
+        return list(calls)
+
+    async def send(self, senders: int) -> None:
+        work = self._count
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for number in range(senders):
+                group.create_task(self._writer.together(work, number))
 
 
-async def test_senders_who_are_all_there_do_not_wait_for_another() -> None:
-    writer = Writer()
-    waiting = [asyncio.ensure_future(writer.change(lambda _cursor: None)) for _ in range(5)]
-    await asyncio.sleep(0)
-    assert fastest(writer, lately=5) < GATHER / 2
-    assert fastest(writer, lately=4) < GATHER / 2
-    for each in waiting:
-        each.cancel()
+@pytest.mark.django_db(transaction=True)
+async def test_senders_who_are_all_there_do_not_wait_for_another(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GATHER", 3600.0)
+    crowd = Crowd(cell.shop.writer)
+    for _ in range(12):
+        await crowd.send(5)
+    assert crowd.batches[-6:] == [5] * 6
 
 
-async def test_those_who_lately_came_along_are_waited_for() -> None:
-    writer = Writer()
-    waiting = [asyncio.ensure_future(writer.change(lambda _cursor: None)) for _ in range(4)]
-    await asyncio.sleep(0)
-    assert fastest(writer, lately=5) >= GATHER
-    for each in waiting:
-        each.cancel()
+@pytest.mark.django_db(transaction=True)
+async def test_those_who_lately_came_along_are_waited_for(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(cell.shop.writer)
+    for _ in range(12):
+        await crowd.send(5)
+    monkeypatch.setattr(writing, "GATHER", 3600.0)
+    four = asyncio.ensure_future(crowd.send(4))
+    await asyncio.sleep(0.1)
+    assert not four.done()
+    await crowd.send(1)
+    await four
+    assert crowd.batches[-1] == 5
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_has_waited_long_enough_is_not_kept_by_those_who_stay_away(cell: Cell) -> None:
+    crowd = Crowd(cell.shop.writer)
+    for senders in (*[8] * 12, *range(8, 0, -1), *[1] * 12):
+        await crowd.send(senders)
+    assert sum(crowd.batches) == 8 * 12 + 36 + 12
 
 
 @pytest.mark.django_db(transaction=True)
