@@ -98,8 +98,8 @@ bench-target: venv ## start a cell of 100 users for a load generator: make bench
 bench-target-stop: venv ## end the cell that bench-target started in DIR
 	$(BIN)/python -m tests.bench.target stop $(TARGET_DIR)
 
-stress: venv ## random commands from ten IMAP clients, every answer checked against a model
-	$(BIN)/pytest -q -n 0 tests/imap/test_stress.py
+stress: venv ## random commands from ten IMAP clients against a model; all that schemathesis can think of against the API
+	EVERY_CASE=1 $(BIN)/pytest -q -n 0 tests/imap/test_stress.py tests/webadmin/api/test_description.py
 
 clean: ## remove what make built (not var/, which holds mail)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
