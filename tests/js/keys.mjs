@@ -1,9 +1,10 @@
-// Drives a bundle of keys.js for the Python tests: `node keys.mjs BUNDLE`, a JSON list of tasks on stdin, a JSON list of
-// answers on stdout. A task {"do", …} that is refused is answered with {"error", "message"}.
+// Drives a bundle of keys.js for the Python tests: `node keys.mjs BUNDLE`, a JSON list of tasks in each line on stdin, a
+// JSON list of answers in each line on stdout. A task {"do", …} that is refused is answered with {"error", "message"}.
 
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 // A browser asks the page whether a script is a module, Node asks its name.
 const folder = mkdtempSync(join(tmpdir(), "keys-"));
@@ -87,14 +88,16 @@ const doers = {
   suggest: () => ({ passphrase: keys.suggestPassphrase() }),
 };
 
-let text = "";
-for await (const chunk of process.stdin) text += chunk;
-const answers = [];
-for (const task of JSON.parse(text)) {
+async function answer(task) {
   try {
-    answers.push(await doers[task.do](task));
+    return await doers[task.do](task);
   } catch (problem) {
-    answers.push({ error: problem.name, message: problem.message });
+    return { error: problem.name, message: problem.message };
   }
 }
-console.log(JSON.stringify(answers));
+
+for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  const answers = [];
+  for (const task of JSON.parse(line)) answers.push(await answer(task));
+  console.log(JSON.stringify(answers));
+}

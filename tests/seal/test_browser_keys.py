@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,15 +40,35 @@ ADDRESS = "ada@example.is"
 PASSWORD = "five quiet\u00a0seals wait e\u0301"
 
 type Json = dict[str, Any]
+type Browser = Callable[..., list[Json]]
 
 
-def browser(*tasks: Json) -> list[Json]:
+@pytest.fixture(scope="module")
+def node() -> Iterator[subprocess.Popen[str]]:
+    """The bundle under Node, loaded once: it remembers what it has derived from Ada's password, which takes longest."""
     need_program("node")
     command = ["node", str(SCRIPTS / "keys.mjs"), str(BUNDLE)]
-    run = subprocess.run(command, input=json.dumps(tasks), capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stderr
-    answers: list[Json] = json.loads(run.stdout)
-    return answers
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+@pytest.fixture
+def browser(node: subprocess.Popen[str]) -> Browser:
+    """Give tasks to the bundle; its answers."""
+
+    def ask(*tasks: Json) -> list[Json]:
+        assert node.stdin is not None
+        assert node.stdout is not None
+        print(json.dumps(tasks), file=node.stdin, flush=True)
+        line = node.stdout.readline()
+        assert line, "node has ended; what it complained about stands above"
+        answers: list[Json] = json.loads(line)
+        return answers
+
+    return ask
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +104,7 @@ NEW_PASSWORDS = (
 )  # fmt: skip
 
 
-def test_what_is_easy_to_guess_is_the_same_in_the_browser_and_here() -> None:
+def test_what_is_easy_to_guess_is_the_same_in_the_browser_and_here(browser: Browser) -> None:
     told = browser(*({"do": "easy", "password": one} for one in NEW_PASSWORDS))
     assert [one["easy"] for one in told] == [is_easy(one) for one in NEW_PASSWORDS]
     assert {is_easy(one) for one in NEW_PASSWORDS} == {True, False}
@@ -93,8 +114,11 @@ def test_what_is_easy_to_guess_is_the_same_in_the_browser_and_here() -> None:
     assert f"data-short=\"{{% trans '{TOO_EASY}' %}}\"" in words
 
 
-def test_keys_made_in_the_browser_open_here() -> None:
-    [made] = browser({"do": "make", "password": PASSWORD, "address": ADDRESS, "tenantRecipient": BEN.recipient.text})
+def test_keys_made_in_the_browser_open_here_and_no_two_accounts_share_any(browser: Browser) -> None:
+    made, other = browser(
+        {"do": "make", "password": PASSWORD, "address": ADDRESS, "tenantRecipient": BEN.recipient.text},
+        {"do": "make", "password": PASSWORD, "address": ADDRESS},
+    )
     found = parse_registration(made["form"], ADDRESS)
     keys = derive_keys(PASSWORD, found.password.salt, found.password.parameters)
     assert base64.b64decode(made["authKey"]) == found.password.auth_key == keys.auth_key
@@ -110,17 +134,13 @@ def test_keys_made_in_the_browser_open_here() -> None:
     assert keyring.version == found.keyring_version == 1
     sealed = seal(found.recipient, b"hello", SUMMARY)
     assert open_file(keyring.identities, sealed.header + sealed.payload) == b"hello"
-
-
-def test_two_accounts_share_nothing() -> None:
-    one, two = browser(*[{"do": "make", "password": PASSWORD, "address": ADDRESS}] * 2)
-    first, second = json.loads(one["form"]), json.loads(two["form"])
+    first, second = json.loads(made["form"]), json.loads(other["form"])
     assert first["password"]["salt"] != second["password"]["salt"]
     assert first["recipient"] != second["recipient"]
-    assert one["recoveryWords"] != two["recoveryWords"]
+    assert made["recoveryWords"] != other["recoveryWords"]
 
 
-def test_keys_made_here_open_in_the_browser(ada: OwnerKeys) -> None:
+def test_keys_made_here_open_in_the_browser(browser: Browser, ada: OwnerKeys) -> None:
     by_password, by_words = browser(
         {"do": "open", **login(ada)},
         {
@@ -137,7 +157,7 @@ def test_keys_made_here_open_in_the_browser(ada: OwnerKeys) -> None:
     assert by_password["secrets"] == f"{ada.keyring.identities[0].secret_text}\n"
 
 
-def test_the_published_vectors_hold_for_the_bundle() -> None:
+def test_the_published_vectors_hold_for_the_bundle(browser: Browser) -> None:
     passwords = [one for one in vectors("passwords") if one["parameters"] == Argon2Parameters().text]
     phrases = vectors("phrases")
     answers = browser(
@@ -165,12 +185,12 @@ SPELLINGS = [
 ]
 
 
-def test_both_sides_hash_the_same_bytes_of_a_password() -> None:
+def test_both_sides_hash_the_same_bytes_of_a_password(browser: Browser) -> None:
     answers = browser(*[{"do": "normalize", "password": password} for password in SPELLINGS])
     assert [answer["bytes"] for answer in answers] == [normalize_password(password).hex() for password in SPELLINGS]
 
 
-def test_no_password_endless_and_half_a_character_are_refused() -> None:
+def test_no_password_endless_and_half_a_character_are_refused(browser: Browser) -> None:
     answers = browser(*[{"do": "normalize", "password": text} for text in ("", "x" * 1025, "a\ud800")])
     assert [answer["error"] for answer in answers] == ["InvalidKey"] * 3
 
@@ -186,13 +206,13 @@ WEAK = [
 ]
 
 
-def test_the_browser_refuses_a_cost_that_is_not_its_own() -> None:
+def test_the_browser_refuses_a_cost_that_is_not_its_own(browser: Browser) -> None:
     task = {"do": "derive", "password": PASSWORD, "salt": text64(bytes(16))}
     answers = browser(*[task | {"parameters": parameters} for parameters in WEAK])
     assert [answer["error"] for answer in answers] == ["WeakParameters"] * len(WEAK)
 
 
-def test_a_mistyped_phrase_says_what_to_correct(ada: OwnerKeys) -> None:
+def test_a_mistyped_phrase_says_what_to_correct(browser: Browser, ada: OwnerKeys) -> None:
     words = ada.phrase.split()
     typo = [*words[:3], "zebrra", *words[4:]]
     swapped = [*words[1:], words[0]]
@@ -209,7 +229,7 @@ def test_a_mistyped_phrase_says_what_to_correct(ada: OwnerKeys) -> None:
     assert "compare each word" in answers[3].get("message", "compare each word")
 
 
-def test_wrong_secrets_open_nothing_and_say_nothing(ada: OwnerKeys) -> None:
+def test_wrong_secrets_open_nothing_and_say_nothing(browser: Browser, ada: OwnerKeys) -> None:
     other = make(ADDRESS)
     recovery = {"keyring": ada.form["keyring"], "wrap": ada.form["recovery"]["wrap"]}
     damaged = bytearray(base64.b64decode(ada.form["keyring"]))
@@ -232,7 +252,7 @@ def test_wrong_secrets_open_nothing_and_say_nothing(ada: OwnerKeys) -> None:
     assert answers == [{"error": "CannotOpen", "message": "this cannot be opened with these keys"}] * 5
 
 
-def test_an_older_keyring_than_one_seen_is_refused(ada: OwnerKeys) -> None:
+def test_an_older_keyring_than_one_seen_is_refused(browser: Browser, ada: OwnerKeys) -> None:
     task = login(ada)
     task["stored"]["seenVersion"] = 2
     [answer] = browser({"do": "open", **task})
@@ -251,7 +271,7 @@ NO_KEYRINGS: list[Json] = [
 ]
 
 
-def test_a_keyring_that_is_none_is_refused_on_both_sides(ada: OwnerKeys) -> None:
+def test_a_keyring_that_is_none_is_refused_on_both_sides(browser: Browser, ada: OwnerKeys) -> None:
     right = {"version": 1, "identities": secrets_of(ada.keyring), "signing_key": ada.keyring.signing_seed.hex()}
     tasks = []
     for fields in NO_KEYRINGS:
@@ -263,7 +283,7 @@ def test_a_keyring_that_is_none_is_refused_on_both_sides(ada: OwnerKeys) -> None
     assert [answer["error"] for answer in browser(*tasks)] == ["CannotOpen"] * len(NO_KEYRINGS)
 
 
-def test_a_new_password_and_a_recovery_wrap_the_same_key(ada: OwnerKeys) -> None:
+def test_a_new_password_and_a_recovery_wrap_the_same_key(browser: Browser, ada: OwnerKeys) -> None:
     recovery = {"keyring": ada.form["keyring"], "wrap": ada.form["recovery"]["wrap"]}
     rewrapped, recovered, phrase = browser(
         {"do": "rewrap", **login(ada), "newPassword": "a new one"},
@@ -279,7 +299,7 @@ def test_a_new_password_and_a_recovery_wrap_the_same_key(ada: OwnerKeys) -> None
     assert unwrap_keyring_key(wrap_key, parse_recovery(phrase["form"])) == ada.keyring_key
 
 
-def test_app_passwords_are_the_ones_this_side_makes(ada: OwnerKeys) -> None:
+def test_app_passwords_are_the_ones_this_side_makes(browser: Browser, ada: OwnerKeys) -> None:
     sealed, session, wrong = browser(
         *[{"do": "appPassword", **login(ada), "access": one} for one in ("sealed", "session", "root")]
     )
@@ -293,7 +313,7 @@ def test_app_passwords_are_the_ones_this_side_makes(ada: OwnerKeys) -> None:
     assert wrong["error"] == "RangeError"
 
 
-def test_a_rotation_keeps_the_old_key_and_is_signed_for_the_key_log(ada: OwnerKeys) -> None:
+def test_a_rotation_keeps_the_old_key_and_is_signed_for_the_key_log(browser: Browser, ada: OwnerKeys) -> None:
     verify_key = ada.keyring.signing_key.verify_key
     old = keylog.first_key("ab" * 32, [ada.keyring.recipient.text], verify_key)
     [answer] = browser({"do": "rotate", **login(ada), "logged": {"label": old.label, "serial": old.serial}})
@@ -307,7 +327,7 @@ def test_a_rotation_keeps_the_old_key_and_is_signed_for_the_key_log(ada: OwnerKe
     VerifyKey(bytes(verify_key)).verify(keylog.message(unsigned, old), bytes.fromhex(found.signature))
 
 
-def test_after_a_compromise_everything_is_new_but_the_old_mail_still_opens(ada: OwnerKeys) -> None:
+def test_after_a_compromise_everything_is_new_but_the_old_mail_still_opens(browser: Browser, ada: OwnerKeys) -> None:
     task = {"do": "compromise", **login(ada), "newPassword": "a new one", "options": {"address": ADDRESS}}
     [answer] = browser(task)
     found = parse_registration(answer["form"], ADDRESS)
@@ -318,12 +338,12 @@ def test_after_a_compromise_everything_is_new_but_the_old_mail_still_opens(ada: 
     assert secrets_of(keyring)[1:] == secrets_of(ada.keyring)
 
 
-def test_a_tenant_gets_the_keyring_key_sealed(ada: OwnerKeys) -> None:
+def test_a_tenant_gets_the_keyring_key_sealed(browser: Browser, ada: OwnerKeys) -> None:
     [answer] = browser({"do": "tenant", **login(ada), "recipient": BEN.recipient.text})
     assert unwrap_as_tenant(BEN, base64.b64decode(answer["wrap"])) == ada.keyring_key
 
 
-def test_a_wiped_keyring_does_nothing_more_and_no_secret_shows(ada: OwnerKeys) -> None:
+def test_a_wiped_keyring_does_nothing_more_and_no_secret_shows(browser: Browser, ada: OwnerKeys) -> None:
     wiped, surface = browser({"do": "wiped", **login(ada)}, {"do": "surface", **login(ada)})
     assert wiped["error"] == "CannotOpen"
     assert surface["unlocked"] == ["publicIdentity", "version", "signingKey"]
@@ -332,7 +352,7 @@ def test_a_wiped_keyring_does_nothing_more_and_no_secret_shows(ada: OwnerKeys) -
         assert secret not in surface["json"]
 
 
-def test_sealed_messages_open_in_the_browser() -> None:
+def test_sealed_messages_open_in_the_browser(browser: Browser) -> None:
     keyring = Keyring(1, (ADA,), bytes(32))
     owner = make(ADDRESS, PASSWORD)
     # The cast's identity in an account with a known password.
@@ -358,7 +378,7 @@ def with_identities(owner: OwnerKeys, *texts: str) -> Json:
     return login(owner) | {"stored": stored}
 
 
-def test_what_python_refuses_to_open_the_browser_refuses_too(ada: OwnerKeys) -> None:
+def test_what_python_refuses_to_open_the_browser_refuses_too(browser: Browser, ada: OwnerKeys) -> None:
     refused = vectors("refused")
     answers = browser(
         *[
@@ -371,7 +391,7 @@ def test_what_python_refuses_to_open_the_browser_refuses_too(ada: OwnerKeys) -> 
     assert opened == ["no summary"]
 
 
-def test_published_messages_open_in_the_browser(ada: OwnerKeys) -> None:
+def test_published_messages_open_in_the_browser(browser: Browser, ada: OwnerKeys) -> None:
     published = vectors("messages")
     wholes = [base64.b64decode(one["header"]) + base64.b64decode(one["payload"]) for one in published]
     answers = browser(
@@ -386,7 +406,7 @@ def test_published_messages_open_in_the_browser(ada: OwnerKeys) -> None:
         assert base64.b64decode(answer["message"]) == open_file(identities, whole)
 
 
-def test_a_suggested_passphrase_is_six_words_and_never_twice_the_same() -> None:
+def test_a_suggested_passphrase_is_six_words_and_never_twice_the_same(browser: Browser) -> None:
     first, second = browser({"do": "suggest"}, {"do": "suggest"})
     assert len(first["passphrase"].split()) == 6
     assert first != second
