@@ -15,7 +15,8 @@ import smtplib
 import ssl
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -41,23 +42,43 @@ class _Sender(threading.Thread):
         self._port = port
         self._until = stop
         self._size = size
+        self._number = 0
         self.acknowledged: list[str] = []
 
     def run(self) -> None:
-        number = 0
-        while not self._until.is_set():
+        # Where nobody listens for a moment, asking without a pause would take the time that a start needs.
+        while not self._until.wait(0.02):
             with (
                 suppress(OSError, smtplib.SMTPException),
                 smtplib.SMTP("127.0.0.1", self._port, local_hostname="sender.test", timeout=30) as client,
             ):
-                for _ in range(20):
-                    number += 1
-                    mark = f"{self._who}-{number}"
-                    text = f"Subject: {mark}\r\n\r\n{mark} " + "x" * self._size + "\r\n"
-                    client.sendmail("sender@sender.test", ["ada@example.is"], text)
-                    self.acknowledged.append(mark)
-                    if self._until.is_set():
-                        break
+                self._deliver(client)
+
+    def _deliver(self, client: smtplib.SMTP) -> None:
+        for _ in range(20):
+            self._number += 1
+            mark = f"{self._who}-{self._number}"
+            text = f"Subject: {mark}\r\n\r\n{mark} " + "x" * self._size + "\r\n"
+            client.sendmail("sender@sender.test", ["ada@example.is"], text)
+            self.acknowledged.append(mark)
+            if self._until.is_set():
+                break
+
+
+@contextmanager
+def _sending(cell: House, name: str, sizes: Sequence[int]) -> Iterator[list[_Sender]]:
+    """A sender for each size of message; none is left when this ends."""
+    stop = threading.Event()
+    senders = [_Sender(f"{name}{number}", cell.ports["MX"], stop, size) for number, size in enumerate(sizes)]
+    for sender in senders:
+        sender.start()
+    try:
+        yield senders
+    finally:
+        stop.set()
+        for sender in senders:
+            sender.join(timeout=90)
+    assert not any(sender.is_alive() for sender in senders)
 
 
 def _wait_for_progress(senders: list[_Sender], more: int = 15) -> None:
@@ -85,20 +106,14 @@ def test_no_acknowledged_message_is_lost_when_processes_are_killed() -> None:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
         cell.start()
-        stop = threading.Event()
         # One sender with large messages, so that blob files are in flight too.
-        senders = [_Sender(f"s{n}", cell.ports["MX"], stop, 200_000 if n == 0 else 3000) for n in range(SENDERS)]
-        for sender in senders:
-            sender.start()
-        for _ in range(KILLS):
-            _wait_for_progress(senders)
-            time.sleep(dice.uniform(0, 0.1))
-            victims = [pid for pid, line in cell.children().items() if "smtpd" in line or "imapd" in line]
-            with suppress(ProcessLookupError):
-                os.kill(dice.choice(victims), signal.SIGKILL)
-        stop.set()
-        for sender in senders:
-            sender.join(timeout=90)
+        with _sending(cell, "s", [200_000, *[3000] * (SENDERS - 1)]) as senders:
+            for _ in range(KILLS):
+                _wait_for_progress(senders)
+                time.sleep(dice.uniform(0, 0.1))
+                victims = [pid for pid, line in cell.children().items() if "smtpd" in line or "imapd" in line]
+                with suppress(ProcessLookupError):
+                    os.kill(dice.choice(victims), signal.SIGKILL)
         cell.wait_until_served()
         wanted = {mark for sender in senders for mark in sender.acknowledged}
         found = _subjects(cell, password)
@@ -115,19 +130,14 @@ def test_the_whole_cell_may_be_killed_at_once_and_comes_back_with_everything() -
     with prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell:
         cell.people("example", "example.is", ["ada"])
         password = cell.app_password("ada@example.is", "session")
-        stop = threading.Event()
         wanted: set[str] = set()
-        for round_ in range(3):
+        for round_ in range(2):
             cell.start()
-            sender = _Sender(f"r{round_}", cell.ports["MX"], stop, 2000)
-            sender.start()
-            _wait_for_progress([sender], 8)
-            assert cell.process is not None
-            os.killpg(cell.process.pid, signal.SIGKILL)
-            cell.process.wait()
-            stop.set()
-            sender.join(timeout=90)
-            stop.clear()
+            with _sending(cell, f"r{round_}", [2000]) as [sender]:
+                _wait_for_progress([sender], 12)
+                assert cell.process is not None
+                os.killpg(cell.process.pid, signal.SIGKILL)
+                cell.process.wait()
             wanted |= set(sender.acknowledged)
         cell.start()
         assert len(wanted) > 20
