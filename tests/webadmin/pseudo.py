@@ -60,12 +60,16 @@ def outside(page: str, allowed: frozenset[str]) -> list[str]:
         left, count = text, 1
         while count:
             left, count = _INSIDE.subn(" ", left)
-        left = _NOT_WORDS.sub(" ", left)
-        for name in sorted(allowed, key=len, reverse=True):
-            left = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", left)
+        left = _any_of(allowed).sub(" ", _NOT_WORDS.sub(" ", left))
         if _WORD.search(left):
             found.append(" ".join(text.split()))
     return found
+
+
+@cache
+def _any_of(names: frozenset[str]) -> re.Pattern[str]:
+    longest_first = sorted(map(re.escape, names), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)")
 
 
 class _Reader(HTMLParser):

@@ -75,11 +75,11 @@ def visitors() -> dict[str, Client]:
 
 def path_of(name: str, path: str) -> str:
     """The address with the number of something that is there."""
-    number = {
-        "domain": Domain.objects.get(name="example.is").pk,
-        "domain-remove": Domain.objects.get(name="example.is").pk,
-        "tenant-mailbox": Mailbox.objects.get(address="ben@example.is").pk,
-    }.get(name)
+    number = None
+    if name in {"domain", "domain-remove"}:
+        number = Domain.objects.get(name="example.is").pk
+    if name == "tenant-mailbox":
+        number = Mailbox.objects.get(address="ben@example.is").pk
     if name.startswith(("console-item", "console-drop")):
         number = QueueItem.objects.earliest("pk").pk
     return path if number is None else path.replace("/1/", f"/{number}/")

