@@ -74,6 +74,16 @@ class FolderContract:
         new = await account.create("Work")
         assert (new.messages, new.uidvalidity != old.uidvalidity, new.folder_id != old.folder_id) == (0, True, True)
 
+    async def test_a_folder_with_others_below_it_stays(self, open_account: OpenAccount) -> None:
+        account = await open_account()
+        await account.create("Work/2026")
+        with pytest.raises(CannotDo) as refused:
+            await account.delete("Work", now=NOW)
+        assert refused.value.code == "HASCHILDREN"
+        await account.delete("Work/2026", now=NOW)
+        await account.delete("Work", now=NOW)
+        assert not [info for info in await account.folders() if info.name.startswith("Work")]
+
     async def test_inbox_cannot_be_deleted(self, open_account: OpenAccount) -> None:
         account = await open_account()
         with pytest.raises(CannotDo):
@@ -134,6 +144,12 @@ class FolderContract:
         assert "Work" in await account.subscriptions()
         await account.subscribe("Work", on=False)
         assert "Work" not in await account.subscriptions()
+
+    async def test_a_name_can_be_subscribed_before_there_is_a_folder(self, open_account: OpenAccount) -> None:
+        """RFC 9051 §6.3.7 leaves it open; who restores a mailbox elsewhere says its subscriptions first."""
+        account = await open_account()
+        await account.subscribe("Later", on=True)
+        assert "Later" in await account.subscriptions()
 
     async def test_subscribing_and_unsubscribing_twice_is_fine(self, open_account: OpenAccount) -> None:
         account = await open_account()

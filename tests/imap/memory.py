@@ -281,6 +281,8 @@ class MemoryAccount:
         if name == "INBOX":
             raise CannotDo("INBOX cannot be deleted")
         box = self.box(name)
+        if any(other.startswith(name + DELIMITER) for other in self.mailbox.boxes):
+            raise CannotDo("The folder has folders below it", code="HASCHILDREN")
         del self.mailbox.boxes[name]
         box.gone = True
         box.bump()
@@ -306,7 +308,6 @@ class MemoryAccount:
 
     async def subscribe(self, name: str, *, on: bool) -> None:
         if on:
-            self.box(name)
             self.mailbox.subscriptions.add(name)
         else:
             self.mailbox.subscriptions.discard(name)
