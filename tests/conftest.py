@@ -3,7 +3,9 @@
 import gc
 import inspect
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -21,6 +23,7 @@ from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 
 from tests import migrated
+from tests.journeys.house import HOUSES
 
 # Where bytecode is not kept (the Makefile says why it should be), rewriting assertions is half of a run.
 sys.dont_write_bytecode = False
@@ -34,6 +37,12 @@ gc.set_threshold(200_000, 50, 100)
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=40)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for what journeys make once; the workers inherit its name."""
+    if not hasattr(config, "workerinput"):
+        os.environ[HOUSES] = tempfile.mkdtemp(prefix="skerry-houses-")
 
 
 @pytest.hookimpl(trylast=True)
@@ -155,8 +164,10 @@ class Around:
 AROUND = Around()
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     AROUND.want(sockets=True, price=True)
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(HOUSES), ignore_errors=True)
 
 
 def _argon2_at_no_cost(size: int, password: bytes, salt: bytes, *_: int, **__: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
@@ -19,12 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.journeys import loaded
 from tests.servers.ports import free_ports
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = loaded.ROOT
 PORTS = ("MX", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "WEB")
 # Seconds until a cell answers on all doors: seven on a free machine, and CI's is seldom free.
 START = 300.0
+# Where a run of the tests says which folder all its workers share (tests/conftest.py).
+HOUSES = "HOUSES_OF_THIS_RUN"
 PASSWORD = "correct horse battery staple"
 
 
@@ -35,10 +39,8 @@ class House:
     home: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
-    loaded: bool = False  # whether `skerry` is loaded once for all commands
-    commands: subprocess.Popen[str] | None = None
-    commands_environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | loaded.Forked | None = None
+    loaded: bool = False  # whether programs are loaded once for all: see `tests.journeys.commands`
     address: str = "127.0.0.1"  # where it listens
     password: str = PASSWORD  # of every account that `people` makes
 
@@ -60,21 +62,28 @@ class House:
         return {**inherited, "TMPDIR": str(self.temporary), "SKERRY_HOME": str(self.home), **own, **self.settings}
 
     def start(self, *arguments: str, wait: float = START) -> None:
-        with (self.home.parent / f"{self.home.name}.log").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", *arguments],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+        if self.loaded:
+            self.process = loaded.Forked(["manage.py", "serve", *arguments], self.environment, self._log)
+        else:
+            with self._log.open("a") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "manage.py", "serve", *arguments],
+                    cwd=ROOT,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                )
         self.wait_until_served(wait)
 
     @property
+    def _log(self) -> Path:
+        return self.home.parent / f"{self.home.name}.log"
+
+    @property
     def log(self) -> str:
-        return (self.home.parent / f"{self.home.name}.log").read_text()
+        return self._log.read_text()
 
     def wait_until_served(self, wait: float = START) -> None:
         deadline = time.monotonic() + wait
@@ -88,19 +97,6 @@ class House:
                 assert self.process.poll() is None, f"serve ended:\n{self.log[-4000:]}"
                 assert time.monotonic() < deadline, f"nothing on port {name}:\n{self.log[-4000:]}"
                 time.sleep(0.05)
-
-    def leave(self) -> None:
-        """End everything that was started here."""
-        self.stop()
-        self.forget_commands()
-
-    def forget_commands(self) -> None:
-        """Load `skerry` anew for the next command."""
-        if self.commands is not None:
-            with self.commands:
-                assert self.commands.stdin is not None
-                self.commands.stdin.close()
-            self.commands = None
 
     def stop(self) -> None:
         if self.process is None:
@@ -116,7 +112,10 @@ class House:
 
     def skerry(self, *words: str, answer: str | None = None, fails: bool = False) -> Any:
         """Run the command line with --json; its parsed answer."""
-        done = self._ask_loaded(words, answer) if self.loaded else self._run_program(words, answer)
+        if self.loaded:
+            done = loaded.run(["skerry", *words, "--json"], self.environment, answer)
+        else:
+            done = self._run_program(words, answer)
         assert (done["code"] != 0) == fails, done["out"] + done["err"]
         return json.loads(done["out"])
 
@@ -132,27 +131,10 @@ class House:
         )
         return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
-    def _ask_loaded(self, words: Sequence[str], answer: str | None) -> dict[str, Any]:
-        """The same without loading the program for each command: see `tests.journeys.commands`."""
-        if self.commands_environment != self.environment:
-            self.forget_commands()
-        if self.commands is None:
-            self.commands_environment = self.environment
-            self.commands = subprocess.Popen(
-                [sys.executable, "-m", "tests.journeys.commands"],
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self.commands.stdin is not None
-        assert self.commands.stdout is not None
-        print(json.dumps({"words": [*words, "--json"], "answer": answer}), file=self.commands.stdin, flush=True)
-        done: dict[str, Any] = json.loads(self.commands.stdout.readline())
-        return done
-
     def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        if self.loaded:
+            done = loaded.run(["manage.py", *words], self.environment)
+            return subprocess.CompletedProcess(words, done["code"], done["out"], done["err"])
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
@@ -200,7 +182,7 @@ def house(**settings: str) -> Iterator[House]:
     try:
         yield made
     finally:
-        made.leave()
+        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -210,36 +192,57 @@ _OF_PREPARING = {"SKERRY_CELL", "SKERRY_HOSTNAME", "SKERRY_DATABASE_URL", "SKERR
 
 @contextmanager
 def prepared(**settings: str) -> Iterator[House]:
-    """A house that `manage.py prepare` has prepared (a copy of an earlier one, where that is the same), with `skerry`
+    """A house that `manage.py prepare` has prepared (a copy of an earlier one, where that is the same), with programs
     loaded once."""
     with house(**settings) as made:
+        made.loaded = True
         if _OF_PREPARING & set(settings):
             done = made.manage("prepare")
             assert done.returncode == 0, done.stderr
         else:
-            shutil.copytree(_first_prepared(), made.home)
-        made.loaded = True
+            shutil.copytree(_first_prepared(), made.home, symlinks=True)
         yield made
 
 
 @contextmanager
 def neighbour(first: House, cell: str) -> Iterator[House]:
-    """Another cell in the same home, prepared and with `skerry` loaded once."""
-    made = House(first.home, {"SKERRY_CELL": cell})
+    """Another cell in the same home, prepared and with programs loaded once."""
+    made = House(first.home, {"SKERRY_CELL": cell}, loaded=True)
     done = made.manage("prepare")
     assert done.returncode == 0, done.stderr
-    made.loaded = True
     try:
         yield made
     finally:
-        made.leave()
+        made.stop()
+
+
+# Static files of the web, under names with a hash: two seconds of a core, and the same in every home.
+_COLLECT = """
+import django
+django.setup()
+from django.conf import settings
+from webadmin.web import statics
+statics.collect(settings.STATIC_ROOT)
+"""
 
 
 @functools.cache
 def _first_prepared() -> Path:
-    """The home that the others are copies of."""
-    folder = Path(tempfile.mkdtemp(prefix="skerry-house-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    done = House(folder / "home").manage("prepare")
-    assert done.returncode == 0, done.stderr
-    return folder / "home"
+    """The home that the others are copies of, made once in a run of the tests; its static files they share."""
+    if HOUSES in os.environ:
+        folder = Path(os.environ[HOUSES])
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="skerry-house-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made, static = folder / "home", folder / "static"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            making = House(folder / "making")
+            for words in (["manage.py", "prepare"], ["-c", _COLLECT]):
+                environment = making.environment | {"DJANGO_SETTINGS_MODULE": "webadmin.settings"}
+                subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True)
+            (making.home / "is-1" / "static").rename(static)
+            (making.home / "is-1" / "static").symlink_to(static)
+            making.home.rename(made)
+    return made

@@ -128,7 +128,7 @@ def test_a_message_that_another_cell_put_into_the_folder_is_not_run() -> None:
 def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
     with prepared() as iceland:
         iceland.people("harbour", "example.is", ["ada"])
-        norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
+        norway = House(iceland.home, {"SKERRY_CELL": "no-1"}, loaded=True)
         norway.skerry("tenant", "list")
         with (
             closing(sqlite3.connect(iceland.home / "is-1" / "cell.sqlite3")) as source,
@@ -156,7 +156,7 @@ def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
 def test_a_database_file_of_one_cell_is_not_served_by_another() -> None:
     with prepared() as iceland:
         iceland.skerry("tenant", "add", "harbour")
-        norway = House(iceland.home, {"SKERRY_CELL": "no-1"})
+        norway = House(iceland.home, {"SKERRY_CELL": "no-1"}, loaded=True)
         norway.skerry("tenant", "list")
         shutil.copy(iceland.home / "is-1" / "cell.sqlite3", iceland.home / "no-1" / "cell.sqlite3")
         for leftover in (iceland.home / "no-1").glob("cell.sqlite3-*"):

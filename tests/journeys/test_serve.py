@@ -142,7 +142,9 @@ def test_what_stands_in_the_way_is_said_in_one_sentence() -> None:
 
 def test_daemons_of_another_cell_do_not_start() -> None:
     with prepared() as cell:
-        stranger = House(cell.home, {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cell.home / "is-1" / "keys")})
+        stranger = House(
+            cell.home, {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cell.home / "is-1" / "keys")}, loaded=True
+        )
         for words in (("smtpd",), ("imapd",), ("web",), ("worker",), ("serve",), ("prepare",), ("verify",)):
             refused = stranger.manage(*words)
             assert refused.returncode == 1, words
@@ -150,7 +152,7 @@ def test_daemons_of_another_cell_do_not_start() -> None:
             assert "Traceback" not in refused.stderr
         (cell.home / "no-1").mkdir(exist_ok=True)
         (cell.home / "is-1" / "cell.sqlite3").rename(cell.home / "no-1" / "cell.sqlite3")
-        moved = House(cell.home, {"SKERRY_CELL": "no-1"})
+        moved = House(cell.home, {"SKERRY_CELL": "no-1"}, loaded=True)
         assert "database belongs to cell is-1" in moved.skerry("tenant", "list", fails=True)["error"]
 
 
