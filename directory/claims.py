@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from directory.models import Cell, DomainHome, TenantHome
 
@@ -22,6 +22,10 @@ class Refused(Exception):
 
 class Taken(Refused):
     """Another cell holds the name."""
+
+
+class Unprepared(Refused):
+    """The directory has no tables, or does not know the cell that asks."""
 
 
 def domain_hash(key: bytes, domain: str) -> bytes:
@@ -37,12 +41,16 @@ def register_cell(name: str, host: str) -> None:
 def _cell(name: str) -> Cell:
     try:
         return Cell.objects.get(name=name)
+    except DatabaseError:
+        if Cell._meta.db_table in connection.introspection.table_names():
+            raise
     except Cell.DoesNotExist:
-        raise Refused(f"the directory knows no cell {name}; run `skerry init` in that cell first") from None
+        pass
+    raise Unprepared(f"the directory knows no cell {name}; run `skerry init` in that cell first")
 
 
 def claim_tenant(slug: str, cell: str) -> bool:
-    """True when the slug was free, False when this cell held it already. Raises Taken, Refused."""
+    """True when the slug was free, False when this cell held it already. Raises Taken, Unprepared."""
     own = _cell(cell)
     try:
         with transaction.atomic():
@@ -60,7 +68,7 @@ def release_tenant(slug: str, cell: str) -> None:
 
 
 def claim_domain(digest: bytes, cell: str) -> bool:
-    """As claim_tenant, for a domain's hash. Raises Taken, Refused."""
+    """As claim_tenant, for a domain's hash. Raises Taken, Unprepared."""
     own = _cell(cell)
     try:
         with transaction.atomic():

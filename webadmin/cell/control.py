@@ -4,6 +4,9 @@ This process holds the cell's database and must not hold the directory's, so it 
 with SKERRY_ROLE=directory and with none of its own settings but the data folder: no database URL, no keys
 folder. The child's answer is one line of JSON. A daemon that is a service of its own may not start such a child, for it
 would see the directory's folder: it asks at `SKERRY_DIRECTORY_SOCKET`. Implements `mailhost.provision.claims.Claims`.
+
+A child takes as long as the start of a daemon. So that a restart needs none, a cell takes note of what the directory
+has heard of it; a directory that was lost since is prepared again by the first claim that it cannot answer.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+import directory
 from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
 from webadmin.cell import questions
 from webadmin.cell.programs import command, environment_of_directory
@@ -20,6 +25,10 @@ from webadmin.environ import Environ
 
 # A child starts in under a second; a minute means a lock that will not go away.
 TIMEOUT_SECONDS = 60
+
+
+class _Unprepared(DirectoryUnreachable):
+    """The directory has no tables, or has not heard of this cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,23 @@ class DirectoryProcess:
     def prepare(self) -> None:
         """Make or migrate the directory's database and register this cell. Raises DirectoryUnreachable."""
         self._child("prepare", self.environ.cell, self.environ.hostname)
+        self._heard.write_text(self._telling(), encoding="utf-8")
+
+    def prepare_unless_heard(self) -> None:
+        """The same, unless it was done with this program's tables and this host name. Raises DirectoryUnreachable."""
+        heard = self._heard.is_file() and self._heard.read_text(encoding="utf-8") == self._telling()
+        if not (heard and self.environ.directory_dir.is_dir()):
+            self.prepare()
+
+    @property
+    def _heard(self) -> Path:
+        """The note; it is this process's own, in a folder that no backup takes along."""
+        return self.environ.run / "directory-heard"
+
+    def _telling(self) -> str:
+        """What preparing tells the directory."""
+        migrations = sorted(path.stem for path in Path(*directory.__path__, "migrations").glob("[0-9]*.py"))
+        return json.dumps([self.environ.cell, self.environ.hostname, *migrations])
 
     def claim_tenant(self, slug: str) -> bool:
         return bool(self._ask("claim-tenant", slug, self.environ.cell)["fresh"])
@@ -47,7 +73,11 @@ class DirectoryProcess:
     def _ask(self, *question: str, stdin: str = "") -> dict[str, Any]:
         path = self.environ.directory_socket
         if path is None:
-            return self._child(*question, stdin=stdin)
+            try:
+                return self._child(*question, stdin=stdin)
+            except _Unprepared:
+                self.prepare()
+                return self._child(*question, stdin=stdin)
         try:
             return _judged(questions.ask(path, question, stdin, within=TIMEOUT_SECONDS))
         except (OSError, ValueError):
@@ -76,5 +106,8 @@ class DirectoryProcess:
 
 def _judged(answer: dict[str, Any]) -> dict[str, Any]:
     if "error" in answer:
-        raise (TakenElsewhere if answer.get("kind") == "taken" else DirectoryUnreachable)(answer["error"])
+        raise _REFUSALS.get(answer.get("kind", ""), DirectoryUnreachable)(answer["error"])
     return dict(answer)
+
+
+_REFUSALS: Final[dict[str, type[Exception]]] = {"taken": TakenElsewhere, "unprepared": _Unprepared}

@@ -40,8 +40,8 @@ KEY_FILES = (
 )
 
 
-def prepare(environ: Environ, *, now: datetime) -> None:
-    """Make what is missing.
+def prepare(environ: Environ, *, now: datetime, again: bool = False) -> None:
+    """Make what is missing. `again`: this is a restart, and the directory is asked only when it has to learn something.
 
     Raises NotPrepared, WrongCell, KeyFileDamaged, Undeclared, DirectoryUnreachable, NoCertificate, DatabaseError.
     """
@@ -58,7 +58,8 @@ def prepare(environ: Environ, *, now: datetime) -> None:
             # Once for each change of a table: without one there is nothing new to find.
             scopes.refuse_undeclared()
             call_command("migrate", verbosity=0, interactive=False)
-        DirectoryProcess(environ).prepare()
+        claims = DirectoryProcess(environ)
+        (claims.prepare_unless_heard if again else claims.prepare)()
         _write_identity(environ.cell, certificate)
         completing.complete(notarial.notary(environ, today=now.date()), now)
         tls.prepare(environ, now=now)

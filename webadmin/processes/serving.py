@@ -77,7 +77,7 @@ def _prepare(environ: Environ, demo_tenant: str | None) -> list[demo.Login]:
     """Everything that must be in place before a port opens; the demo logins that were made."""
     now = datetime.now(UTC)
     identity.refuse_unfinished(environ)
-    prepare.prepare(environ, now=now)
+    prepare.prepare(environ, now=now, again=True)
     metrics.clear(environ.run)
     metrics.keep_numbers(environ.run)
     if demo_tenant is None:

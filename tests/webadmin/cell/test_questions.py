@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError
 
 from mailhost.provision.claims import DirectoryUnreachable, TakenElsewhere
-from webadmin.cell import questions
+from webadmin.cell import control, questions
 from webadmin.cell.control import DirectoryProcess
 from webadmin.management.commands import directory
 from webadmin.settings import ENVIRON
@@ -138,10 +138,34 @@ def test_a_line_is_what_travels(answering: Asking) -> None:
     assert questions.ask(path, ["a"], "b\nc", within=2) == {"words": ["a"], "text": "b\nc"}
 
 
+def test_a_restart_tells_the_directory_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another program in the place of the directory's: it writes a line each time it is started.
+    told = tmp_path / "told"
+    monkeypatch.setattr(control, "command", lambda *words: ("sh", "-c", f"echo {words[-1]} >> {told}; echo '{{}}'"))
+    home = ENVIRON.model_copy(update={"home": tmp_path, "hostname": "old.example.is"})
+    home.run.mkdir(parents=True)
+    home.directory_dir.mkdir()
+    for _ in range(2):
+        DirectoryProcess(home).prepare_unless_heard()
+    assert told.read_text() == "old.example.is\n"
+    moved = DirectoryProcess(home.model_copy(update={"hostname": "new.example.is"}))
+    moved.prepare_unless_heard()
+    home.directory_dir.rmdir()
+    moved.prepare_unless_heard()
+    assert told.read_text().splitlines()[1:] == ["new.example.is", "new.example.is"], "moved, and after its loss"
+    monkeypatch.setattr("directory.__path__", [str(tmp_path)])
+    home.directory_dir.mkdir()
+    moved.prepare_unless_heard()
+    moved.prepare()
+    assert len(told.read_text().splitlines()) == 5, "other tables, and whenever a person asks for it"
+
+
 @pytest.mark.journey
 def test_the_directorys_own_process_answers_at_a_socket_that_it_was_given(tmp_path: Path) -> None:
     home = ENVIRON.model_copy(update={"home": tmp_path, "hostname": "mail.example.is"})
-    DirectoryProcess(home).prepare()
+    home.run.mkdir(parents=True)
+    # A directory that was lost, or never was, is made when it is needed.
+    assert DirectoryProcess(home).claim_tenant("harbour")
     path = tmp_path / "directory.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
@@ -151,12 +175,16 @@ def test_the_directorys_own_process_answers_at_a_socket_that_it_was_given(tmp_pa
                                      stdin=listener.fileno(), cwd=ROOT)  # fmt: skip
     try:
         claims = DirectoryProcess(home.model_copy(update={"directory_socket": path}))
-        assert [claims.claim_tenant("harbour"), claims.claim_tenant("harbour")] == [True, False]
+        assert [claims.claim_tenant("fjord"), claims.claim_tenant("fjord"), claims.claim_tenant("harbour")] == [
+            True,
+            False,
+            False,
+        ]
         assert claims.claim_domain("example.is")
         claims.release_tenant("harbour")
         assert claims.claim_tenant("harbour")
         with pytest.raises(DirectoryUnreachable):
-            replace_cell(claims).claim_tenant("fjord")
+            replace_cell(claims).claim_tenant("skerry")
     finally:
         answering.terminate()
         answering.wait()

@@ -82,7 +82,10 @@ def _answer(verb: str, options: dict[str, Any]) -> dict[str, Any]:
     try:
         return _VERBS[verb](options)
     except claims.Refused as refusal:
-        return {"error": str(refusal), "kind": "taken" if isinstance(refusal, claims.Taken) else "refused"}
+        return {"error": str(refusal), "kind": _KINDS.get(type(refusal), "refused")}
+
+
+_KINDS: Final[dict[type[claims.Refused], str]] = {claims.Taken: "taken", claims.Unprepared: "unprepared"}
 
 
 def _digest(options: dict[str, Any]) -> bytes:
