@@ -7,7 +7,9 @@ import os
 import signal
 import smtplib
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 
@@ -69,75 +71,94 @@ def populated(cell: House) -> tuple[str, str]:
     return cell.app_password("ada@example.is", "session"), cell.app_password("ben@example.is", "session")
 
 
-def test_a_message_reaches_here_and_elsewhere_and_says_nothing_about_its_author() -> None:
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A serving cell that sends by another host, and the app passwords of its people."""
+
+    cell: House
+    other: OtherHost
+    ada: str
+    ben: str
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Post]:
     with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
         ada, ben = populated(cell)
         cell.start()
-        message = mail(Bcc="ben@example.is", User_Agent="Secret/1.0", X_Originating_IP="[192.0.2.77]")
-        del message["Date"], message["Message-ID"]
-        client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=60)
-        with client:
-            client.ehlo()
-            assert "auth" not in client.esmtp_features
-            with pytest.raises(smtplib.SMTPException):
-                client.login("ada@example.is", ada)
-            client.starttls(context=_unverified())
+        yield Post(cell, other, ada, ben)
+
+
+@pytest.fixture
+def post(running: Post) -> Post:
+    """With a host that takes everything and to which nothing came yet."""
+    running.other.refuse, running.other.slow = lambda _recipient: "", 0.0
+    running.other.arrived.clear()
+    return running
+
+
+def test_a_message_reaches_here_and_elsewhere_and_says_nothing_about_its_author(post: Post) -> None:
+    cell, other, ada = post.cell, post.other, post.ada
+    message = mail(Bcc="ben@example.is", User_Agent="Secret/1.0", X_Originating_IP="[192.0.2.77]")
+    del message["Date"], message["Message-ID"]
+    client = smtplib.SMTP("127.0.0.1", cell.ports["SUBMISSION"], local_hostname="laptop.secret.test", timeout=60)
+    with client:
+        client.ehlo()
+        assert "auth" not in client.esmtp_features
+        with pytest.raises(smtplib.SMTPException):
             client.login("ada@example.is", ada)
-            client.sendmail(
-                "ada@example.is", ["cleo@other.test", "ben@example.is"], message.as_bytes(policy=policy.SMTP)
-            )
-        submit(cell, ada, mail("again"), "cleo@other.test", implicit=True)
-        other.wait_for(2)
-        [there] = [one.content for one in other.arrived if b"Tides" in one.content]
-        [here] = wait_for_texts(cell, "ben@example.is", ben, 1)
-        for text in (there, here):
-            assert b"Message-ID: <" in text
-            assert b"Date: " in text
-            assert b"Received: from example.is by localhost with ESMTPSA" in text.replace(b"\r\n\t", b" ")
-            for secret in (b"127.0.0.1", b"laptop", b"Secret/1.0", b"192.0.2.77", b"Bcc", b"X-Originating"):
-                assert secret not in text, secret
-        assert other.arrived[0].sender == "ada@example.is"
-        assert [one.recipients for one in other.arrived] == [["cleo@other.test"]] * 2
-        assert cell.skerry("queue", "list") == []
+        client.starttls(context=_unverified())
+        client.login("ada@example.is", ada)
+        client.sendmail("ada@example.is", ["cleo@other.test", "ben@example.is"], message.as_bytes(policy=policy.SMTP))
+    submit(cell, ada, mail("again"), "cleo@other.test", implicit=True)
+    other.wait_for(2)
+    [there] = [one.content for one in other.arrived if b"Tides" in one.content]
+    [here] = wait_for_texts(cell, "ben@example.is", post.ben, 1)
+    for text in (there, here):
+        assert b"Message-ID: <" in text
+        assert b"Date: " in text
+        assert b"Received: from example.is by localhost with ESMTPSA" in text.replace(b"\r\n\t", b" ")
+        for secret in (b"127.0.0.1", b"laptop", b"Secret/1.0", b"192.0.2.77", b"Bcc", b"X-Originating"):
+            assert secret not in text, secret
+    assert other.arrived[0].sender == "ada@example.is"
+    assert [one.recipients for one in other.arrived] == [["cleo@other.test"]] * 2
+    assert cell.skerry("queue", "list") == []
 
 
-def test_what_a_login_may_not_do_is_refused() -> None:
-    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
-        ada, _ben = populated(cell)
-        cell.skerry("alias", "add", "sales@example.is", "ada@example.is")
-        cell.start()
-        for sender in ("ada@example.is", "ada+bills@example.is", "sales@example.is"):
-            submit(cell, ada, mail(From=sender), "cleo@other.test", sender=sender)
-        for sender in ("ben@example.is", "ada@other.test", "nobody@example.is"):
-            with pytest.raises(smtplib.SMTPSenderRefused) as refused:
-                submit(cell, ada, mail(), "cleo@other.test", sender=sender)
-            assert refused.value.smtp_code == 553
-        with pytest.raises(smtplib.SMTPDataError, match="From"):
-            submit(cell, ada, mail(From="ben@example.is"), "cleo@other.test")
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            submit(cell, "wrong-password", mail(), "cleo@other.test")
-        with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=60) as mx:
-            assert mx.docmd("AUTH", "PLAIN AGE=")[0] == 502
+def test_what_a_login_may_not_do_is_refused(post: Post) -> None:
+    cell, ada = post.cell, post.ada
+    cell.skerry("alias", "add", "sales@example.is", "ada@example.is")
+    for sender in ("ada@example.is", "ada+bills@example.is", "sales@example.is"):
+        submit(cell, ada, mail(From=sender), "cleo@other.test", sender=sender)
+    for sender in ("ben@example.is", "ada@other.test", "nobody@example.is"):
+        with pytest.raises(smtplib.SMTPSenderRefused) as refused:
+            submit(cell, ada, mail(), "cleo@other.test", sender=sender)
+        assert refused.value.smtp_code == 553
+    with pytest.raises(smtplib.SMTPDataError, match="From"):
+        submit(cell, ada, mail(From="ben@example.is"), "cleo@other.test")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        submit(cell, "wrong-password", mail(), "cleo@other.test")
+    with smtplib.SMTP("127.0.0.1", cell.ports["MX"], timeout=60) as mx:
+        assert mx.docmd("AUTH", "PLAIN AGE=")[0] == 502
+    post.other.wait_for(3)
 
 
-def test_a_refusal_comes_back_as_a_notice_without_the_body() -> None:
-    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
-        ada, _ben = populated(cell)
-        other.refuse = lambda recipient: "550 5.1.1 No such user" if recipient.startswith("gone") else ""
-        cell.start()
-        submit(cell, ada, mail("Partly"), "cleo@other.test", "gone@other.test")
-        other.wait_for(1)
-        [notice] = wait_for_texts(cell, "ada@example.is", ada, 1)
-        for expected in (
-            b"Return-Path: <>",
-            b"Action: failed",
-            b"Status: 5.1.1",
-            b"gone@other.test",
-            b"Subject: Partly",
-        ):
-            assert expected in notice
-        assert b"cleo@other.test\r\n    " not in notice
-        assert b"High at noon" not in notice
+def test_a_refusal_comes_back_as_a_notice_without_the_body(post: Post) -> None:
+    cell, other, ada = post.cell, post.other, post.ada
+    other.refuse = lambda recipient: "550 5.1.1 No such user" if recipient.startswith("gone") else ""
+    submit(cell, ada, mail("Partly"), "cleo@other.test", "gone@other.test")
+    other.wait_for(1)
+    [notice] = wait_for_texts(cell, "ada@example.is", ada, 1)
+    for expected in (
+        b"Return-Path: <>",
+        b"Action: failed",
+        b"Status: 5.1.1",
+        b"gone@other.test",
+        b"Subject: Partly",
+    ):
+        assert expected in notice
+    assert b"cleo@other.test\r\n    " not in notice
+    assert b"High at noon" not in notice
 
 
 def test_a_host_that_is_away_gets_its_mail_later_and_the_queue_says_why() -> None:
@@ -170,24 +191,22 @@ def kill_dispatchd(cell: House) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_nothing_is_lost_when_dispatch_is_killed_and_little_is_sent_twice() -> None:
+def test_nothing_is_lost_when_dispatch_is_killed_and_little_is_sent_twice(post: Post) -> None:
     kills, messages = 5, 60
-    with other_host() as other, prepared(SKERRY_SMARTHOST=f"127.0.0.1:{other.port}") as cell:
-        ada, _ben = populated(cell)
-        other.slow = 0.02
-        cell.start()
-        for number in range(messages):
-            submit(cell, ada, mail(f"number {number};"), "cleo@other.test")
-            if number % (messages // kills) == 5:
-                kill_dispatchd(cell)
-        wanted = {f"number {number};".encode() for number in range(messages)}
-        deadline = time.monotonic() + 120
-        while not wanted <= _seen(other):
-            assert time.monotonic() < deadline, f"{len(_seen(other) & wanted)} of {messages}"
-            time.sleep(0.2)
-        # Four connections to a destination may each have had a message in flight.
-        assert len(other.arrived) <= messages + 4 * kills
-        assert cell.skerry("queue", "list") == []
+    cell, other, ada = post.cell, post.other, post.ada
+    other.slow = 0.02
+    for number in range(messages):
+        submit(cell, ada, mail(f"number {number};"), "cleo@other.test")
+        if number % (messages // kills) == 5:
+            kill_dispatchd(cell)
+    wanted = {f"number {number};".encode() for number in range(messages)}
+    deadline = time.monotonic() + 120
+    while not wanted <= _seen(other):
+        assert time.monotonic() < deadline, f"{len(_seen(other) & wanted)} of {messages}"
+        time.sleep(0.2)
+    # Four connections to a destination may each have had a message in flight.
+    assert len(other.arrived) <= messages + 4 * kills
+    assert cell.skerry("queue", "list") == []
 
 
 def _seen(other: OtherHost) -> set[bytes]:
