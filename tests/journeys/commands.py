@@ -7,9 +7,11 @@ that use `house()`, and by those of containers, systemd and two cells.
 
 A line of JSON in, a line out:
 
-    {"words", "environment", "answer"}  a program from beginning to end, with that text as input; {"code", "out", "err"}
-    {"words", "environment", "log"}     one that goes on, in a session of its own, and writes to that file; {"pid"}
-    {"ended": pid}                      its exit code, null while it runs; {"code"}
+    {…, "answer"}   a program from beginning to end, with that text as input; {"code", "out", "err"}
+    {…, "log"}      one that goes on, in a session of its own, and writes to that file; {"pid"}
+    {"ended": pid}  its exit code, null while it runs; {"code"}
+
+where … is "words", "environment" and "network", the file of the network namespace to start it in.
 """
 
 from __future__ import annotations
@@ -74,6 +76,7 @@ class Nursery:
                 os.dup2(stream.fileno(), number)
             for conversation in (self._questions, self._answers):
                 conversation.close()
+            _enter(question["network"])
             _live(question["words"], question["environment"])
         return pid
 
@@ -85,6 +88,13 @@ class Nursery:
                 return None
             self._ended[pid] = os.waitstatus_to_exitcode(status)
         return self._ended[pid]
+
+
+def _enter(network: str) -> None:
+    """Go where the asking thread is, if that is elsewhere: `tests.servers.privatenetwork`."""
+    if not Path(network).samefile("/proc/self/ns/net"):
+        with Path(network).open() as other:
+            os.setns(other.fileno(), os.CLONE_NEWNET)
 
 
 def _live(words: list[str], environment: dict[str, str]) -> None:

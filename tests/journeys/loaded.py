@@ -51,16 +51,22 @@ class Parent:
 parent = functools.cache(Parent)
 
 
+def _program(words: Sequence[str], environment: Mapping[str, str]) -> dict[str, object]:
+    """A program to start, in the network of this thread: some journeys have one of their own."""
+    network = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+    return {"words": [*words], "environment": dict(environment), "network": network}
+
+
 def run(words: Sequence[str], environment: Mapping[str, str], answer: str | None = None) -> dict[str, Any]:
     """A program from its beginning to its end: code, out, err."""
-    return parent().ask(words=[*words], environment=dict(environment), answer=answer)
+    return parent().ask(**_program(words, environment), answer=answer)
 
 
 class Forked:
     """A program that goes on, with as much of `subprocess.Popen` as a journey uses."""
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        self.pid = int(parent().ask(words=[*words], environment=dict(environment), log=str(log))["pid"])
+        self.pid = int(parent().ask(**_program(words, environment), log=str(log))["pid"])
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
