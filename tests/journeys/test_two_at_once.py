@@ -186,41 +186,54 @@ def _keep_syncing(side: Side, until: threading.Event) -> None:
         side.sync()
 
 
-def test_two_programs_at_once_and_all_sides_are_equal(serving: tuple[House, str]) -> None:
-    cell, password = serving
-    chance = random.Random(7)
+@contextlib.contextmanager
+def _meanwhile(cell: House, sides: list[Side]) -> Iterator[Sender]:
+    """Mail comes in and both programs synchronise. Whatever happens inside, none of them goes on behind it."""
     over = threading.Event()
-    removed = set()
-    with tempfile.TemporaryDirectory(prefix="skerry-two-") as name:
-        sides = [_mbsync(cell, password, Path(name) / "m"), _offlineimap(cell, password, Path(name) / "o")]
-        sender = Sender(cell.ports["MX"], over)
-        workers = [threading.Thread(target=_keep_syncing, args=(side, over), daemon=True) for side in sides]
-        for thread in (sender, *workers):
-            thread.start()
-        seen_uids: dict[int, int] = {}
-        for part in range(2):
-            if part:
-                cell.stop()
-                cell.start()
-            enough = {side.name: side.runs + ROUNDS for side in sides}
-            arrived, began = len(sender.accepted) + 2 * ROUNDS, time.monotonic()
-            deadline = began + 300
-            while (
-                time.monotonic() < began + SECONDS
-                or any(side.runs < enough[side.name] for side in sides)
-                or len(sender.accepted) < arrived
-            ):
-                assert time.monotonic() < deadline, [(side.name, side.runs, side.output) for side in sides]
-                time.sleep(0.5)
-                chance.choice(sides).flag_something(chance)
-                if chance.random() < 0.2 and len(sender.accepted) > 5:
-                    removed.add(_expunge_the_oldest(cell, password))
-                for number, (uid, _flags) in _on_the_server(cell, password).items() if chance.random() < 0.2 else ():
-                    assert seen_uids.setdefault(number, uid) == uid, f"mail {number} changed its UID"
-            removed.add(_expunge_the_oldest(cell, password))
+    sender = Sender(cell.ports["MX"], over)
+    workers = [threading.Thread(target=_keep_syncing, args=(side, over), daemon=True) for side in sides]
+    for thread in (sender, *workers):
+        thread.start()
+    try:
+        yield sender
+    finally:
         over.set()
         for thread in (sender, *workers):
             thread.join(150)
+
+
+def _for_a_while(cell: House, password: str, sides: list[Side], sender: Sender, uids: dict[int, int]) -> set[int]:
+    """Flag and expunge, until each program has run often enough. Returns the numbers of what was expunged."""
+    chance = random.Random(7)
+    removed = set()
+    enough = {side.name: side.runs + ROUNDS for side in sides}
+    arrived, began = len(sender.accepted) + 2 * ROUNDS, time.monotonic()
+    deadline = began + 300
+    while (
+        time.monotonic() < began + SECONDS
+        or any(side.runs < enough[side.name] for side in sides)
+        or len(sender.accepted) < arrived
+    ):
+        assert time.monotonic() < deadline, [(side.name, side.runs, side.output) for side in sides]
+        time.sleep(0.5)
+        chance.choice(sides).flag_something(chance)
+        if chance.random() < 0.2 and len(sender.accepted) > 5:
+            removed.add(_expunge_the_oldest(cell, password))
+        for number, (uid, _flags) in _on_the_server(cell, password).items() if chance.random() < 0.2 else ():
+            assert uids.setdefault(number, uid) == uid, f"mail {number} changed its UID"
+    return {*removed, _expunge_the_oldest(cell, password)}
+
+
+def test_two_programs_at_once_and_all_sides_are_equal(serving: tuple[House, str]) -> None:
+    cell, password = serving
+    uids: dict[int, int] = {}
+    with tempfile.TemporaryDirectory(prefix="skerry-two-") as name:
+        sides = [_mbsync(cell, password, Path(name) / "m"), _offlineimap(cell, password, Path(name) / "o")]
+        with _meanwhile(cell, sides) as sender:
+            removed = _for_a_while(cell, password, sides, sender, uids)
+            cell.stop()
+            cell.start()
+            removed |= _for_a_while(cell, password, sides, sender, uids)
         for side in (*sides, *sides, *sides):
             # What one brings up in a round, the other learns in the next.
             side.sync()
