@@ -152,18 +152,34 @@ def _offlineimap(cell: House, password: str, folder: Path) -> Side:
 
 @contextlib.contextmanager
 def _imap(cell: House, password: str) -> Iterator[imaplib.IMAP4]:
-    with imaplib.IMAP4("127.0.0.1", cell.ports["IMAP"], timeout=60) as client:
-        client.login(ADA, password)
-        client.select("INBOX")
+    """INBOX, as a mail program comes to it: who is not let in yet tries again for a while."""
+    with contextlib.ExitStack() as stack:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                client = stack.enter_context(imaplib.IMAP4("127.0.0.1", cell.ports["IMAP"], timeout=60))
+                client.login(ADA, password)
+                _ok(client.select("INBOX"))
+                break
+            except (OSError, imaplib.IMAP4.error, AssertionError):
+                stack.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
         yield client
+
+
+def _ok[T](answer: tuple[str, T]) -> T:
+    status, data = answer
+    assert status == "OK", answer
+    return data
 
 
 def _on_the_server(cell: House, password: str) -> dict[int, tuple[int, set[str]]]:
     """Number of each mail → its UID and its flags' letters."""
     found = {}
     with _imap(cell, password) as client:
-        _status, data = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")
-        for part in data:
+        for part in _ok(client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")):
             if isinstance(part, tuple):
                 about, number = part[0].decode(), number_of(part[1])
                 assert number not in found, f"the server has mail {number} twice"
@@ -174,11 +190,11 @@ def _on_the_server(cell: House, password: str) -> dict[int, tuple[int, set[str]]
 
 def _expunge_the_oldest(cell: House, password: str) -> int:
     with _imap(cell, password) as client:
-        _status, data = client.fetch("1", "(BODY.PEEK[TEXT])")
-        client.store("1", "+FLAGS", "\\Deleted")
-        client.expunge()
-        assert isinstance(data[0], tuple)
-        return number_of(data[0][1])
+        # What others flagged meanwhile may stand before or behind the answer.
+        found = [part for part in _ok(client.fetch("1", "(BODY.PEEK[TEXT])")) if isinstance(part, tuple)]
+        _ok(client.store("1", "+FLAGS", "\\Deleted"))
+        _ok(client.expunge())
+        return number_of(found[0][1])
 
 
 def _keep_syncing(side: Side, until: threading.Event) -> None:
