@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.journeys.house import House, house
+from tests.journeys.house import House, prepared
 from tests.servers import postgresql
 from tests.servers.presence import need
 
@@ -103,7 +103,7 @@ def _restore_and_look(cell: House, tmp_path: Path, empty: Callable[[], None]) ->
 @pytest.mark.slow
 def test_a_backup_of_a_running_cell_restores_into_an_empty_home(tmp_path: Path) -> None:
     need("bash")
-    with house() as cell:
+    with prepared() as cell:
         _restore_and_look(cell, tmp_path, lambda: None)
 
 
@@ -114,7 +114,7 @@ def test_a_backup_restores_into_an_empty_database_of_postgresql(tmp_path: Path) 
     need("bash", "pg_dump")
     if postgresql.programs() is None:
         need("initdb")
-    with postgresql.cluster() as url, house(SKERRY_DATABASE_URL=f"{url.rpartition('/')[0]}/cell") as cell:
+    with postgresql.cluster() as url:
 
         def empty() -> None:
             with psycopg.connect(f"{url.rpartition('/')[0]}/postgres", autocommit=True) as server:
@@ -122,17 +122,16 @@ def test_a_backup_restores_into_an_empty_database_of_postgresql(tmp_path: Path) 
                 server.execute("CREATE DATABASE cell")
 
         empty()
-        _restore_and_look(cell, tmp_path, empty)
+        with prepared(SKERRY_DATABASE_URL=f"{url.rpartition('/')[0]}/cell") as cell:
+            _restore_and_look(cell, tmp_path, empty)
 
 
 @pytest.mark.journey
 @pytest.mark.slow
 def test_another_cell_refuses_the_backup(tmp_path: Path) -> None:
-    with house() as cell, house(SKERRY_CELL="no-1") as other:
-        cell.skerry("init")
+    with prepared() as cell, prepared(SKERRY_CELL="no-1") as other:
         secret = cell.skerry("backup", "key")["secret_key"]
         cell.skerry("backup", "make", str(tmp_path / "cell.age"), "--country", "IS")
-        other.skerry("init")
         (other.home / "no-1" / "cell.sqlite3").unlink()
         words = ["backup", "restore", str(tmp_path / "cell.age"), "--key-stdin"]
         refused = other.skerry(*words, answer=secret, fails=True)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.infra import burst
+from tests.journeys import loaded
 from tests.servers import postgresql
 from tests.servers.presence import need
 from webadmin.web import pooling
@@ -53,14 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _skerry(url: str, home: Path, cell: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from webadmin.cli import main; main()", *words, "--json"],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "SKERRY_HOME": str(home), "SKERRY_CELL": cell, "SKERRY_DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {"PATH": "/usr/bin:/bin", "SKERRY_HOME": str(home), "SKERRY_CELL": cell, "SKERRY_DATABASE_URL": url}
+    done = loaded.run(["skerry", *words, "--json"], environment)
+    return subprocess.CompletedProcess(words, done["code"], done["out"], done["err"])
 
 
 def test_skerry_prepares_its_cell_there_and_no_other(database_url: str, home: Path, tmp_path: Path) -> None:

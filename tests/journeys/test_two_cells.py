@@ -108,8 +108,9 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
     folder = tmp_path_factory.mktemp("cells")
     home = folder / "home"
     ports = base_ports()
-    iceland = House(home, {"SKERRY_CELL": "is-1"}, ports)
-    norway = House(home, {"SKERRY_CELL": "no-1"}, {name: port + 10_000 for name, port in ports.items()})
+    iceland = House(home, {"SKERRY_CELL": "is-1"}, ports, loaded=True)
+    higher = {name: port + 10_000 for name, port in ports.items()}
+    norway = House(home, {"SKERRY_CELL": "no-1"}, higher, loaded=True)
     for cell in ("is-1", "no-1"):
         (home / cell).mkdir(mode=0o700, parents=True)
         (home / cell / "env").write_text(f"# of {cell} alone\nSKERRY_OPERATOR_REASON=word-of-{cell}\n")
@@ -192,6 +193,7 @@ def test_a_worker_with_another_cells_id_does_not_start(cells: Cells) -> None:
     stranger = House(
         cells.home,
         {"SKERRY_CELL": "no-1", "SKERRY_KEYS_DIR": str(cells.home / "is-1" / "keys")},
+        loaded=True,
     )
     refused = stranger.manage("worker")
     assert refused.returncode == 1
@@ -320,10 +322,8 @@ def measured(
             break
         report.unlink()
         about = cells.iceland.skerry(*words)
-    believing = House(
-        cells.home, {**cells.iceland.settings, "SKERRY_MEASURERS": f"{landmark}#{about['key']}"}, cells.iceland.ports
-    )
-    return about, believing
+    told = {**cells.iceland.settings, "SKERRY_MEASURERS": f"{landmark}#{about['key']}"}
+    return about, House(cells.home, told, cells.iceland.ports, loaded=True)
 
 
 @pytest.mark.guards(13)
