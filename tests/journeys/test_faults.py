@@ -81,7 +81,7 @@ def ada_at_home(cell: House) -> Iterator[str]:
 
 def test_a_full_disk_is_452_and_is_over_when_there_is_room_again() -> None:
     with small_disk(24 << 20) as disk:
-        cell = House(disk / "home", {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1"})
+        cell = House(disk / "home", {"SKERRY_SMTPD_WORKERS": "1", "SKERRY_IMAPD_WORKERS": "1"}, loaded=True)
         try:
             assert cell.manage("prepare").returncode == 0
             with ada_at_home(cell) as password:
@@ -125,47 +125,53 @@ def test_a_locked_database_is_451_and_mail_flows_again_afterwards() -> None:
         assert len(mails(cell, password)) == 2
 
 
-def test_a_sender_that_closes_its_side_after_the_dot_leaves_one_copy_for_its_retry() -> None:
-    with (
-        prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell,
-        ada_at_home(cell) as password,
-    ):
-        letter = b"Subject: once\r\nMessage-ID: <once@example.net>\r\n\r\nonly once\r\n"
-        dialogue = b"EHLO sender.test\r\nMAIL FROM:<ben@example.net>\r\nRCPT TO:<" + ADA.encode() + b">\r\nDATA\r\n"
-        with socket.create_connection(("127.0.0.1", cell.ports["MX"]), timeout=60) as client:
-            client.recv(512)
-            client.sendall(dialogue)
-            said = b""
-            while b"354 " not in said:
-                said += (more := client.recv(512))
-                assert more, said
-            client.sendall(letter + b".\r\n")
-            # Gone without waiting: the 250 cannot be written.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        deadline = time.monotonic() + 60
-        while len(mails(cell, password)) == 0:
-            assert time.monotonic() < deadline, "nothing was kept of what had come whole"
-            time.sleep(0.1)
-        assert deliver(cell, letter.decode()) == (250, b"")
-        assert len(mails(cell, password)) == 1
-        # The same letter sent once more on purpose is a new letter.
-        assert deliver(cell, letter.decode()) == (250, b"")
-        assert len(mails(cell, password)) == 2
+@pytest.fixture(scope="module")
+def serving() -> Iterator[tuple[House, str]]:
+    """A cell, and Ada's app password."""
+    with prepared(SKERRY_SMTPD_WORKERS="2", SKERRY_IMAPD_WORKERS="1") as cell, ada_at_home(cell) as password:
+        yield cell, password
 
 
-def test_a_message_of_a_hundred_mebibytes_is_refused_at_mail_and_in_the_stream() -> None:
-    with prepared(SKERRY_SMTPD_WORKERS="1", SKERRY_IMAPD_WORKERS="1") as cell, ada_at_home(cell) as password:
-        with smtplib.SMTP("127.0.0.1", cell.ports["MX"], local_hostname="sender.test", timeout=60) as client:
-            client.ehlo()
-            assert client.mail("ben@example.net", [f"SIZE={100 << 20}"])[0] == 552
-            client.rset()
-            client.mail("ben@example.net")
-            client.rcpt(ADA)
-            assert client.docmd("DATA")[0] == 354
-            block = b"x" * 998 + b"\r\n"
-            for _ in range((100 << 20) // (1000 * 1000)):
-                client.send(block * 1000)
-            client.send(b".\r\n")
-            assert client.getreply()[0] == 552
-            assert client.noop()[0] == 250
-        assert mails(cell, password) == []
+def test_a_sender_that_closes_its_side_after_the_dot_leaves_one_copy_for_its_retry(serving: tuple[House, str]) -> None:
+    cell, password = serving
+    before = len(mails(cell, password))
+    letter = b"Subject: once\r\nMessage-ID: <once@example.net>\r\n\r\nonly once\r\n"
+    dialogue = b"EHLO sender.test\r\nMAIL FROM:<ben@example.net>\r\nRCPT TO:<" + ADA.encode() + b">\r\nDATA\r\n"
+    with socket.create_connection(("127.0.0.1", cell.ports["MX"]), timeout=60) as client:
+        client.recv(512)
+        client.sendall(dialogue)
+        said = b""
+        while b"354 " not in said:
+            said += (more := client.recv(512))
+            assert more, said
+        client.sendall(letter + b".\r\n")
+        # Gone without waiting: the 250 cannot be written.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    deadline = time.monotonic() + 60
+    while len(mails(cell, password)) == before:
+        assert time.monotonic() < deadline, "nothing was kept of what had come whole"
+        time.sleep(0.1)
+    assert deliver(cell, letter.decode()) == (250, b"")
+    assert len(mails(cell, password)) == before + 1
+    # The same letter sent once more on purpose is a new letter.
+    assert deliver(cell, letter.decode()) == (250, b"")
+    assert len(mails(cell, password)) == before + 2
+
+
+def test_a_message_of_a_hundred_mebibytes_is_refused_at_mail_and_in_the_stream(serving: tuple[House, str]) -> None:
+    cell, password = serving
+    before = len(mails(cell, password))
+    with smtplib.SMTP("127.0.0.1", cell.ports["MX"], local_hostname="sender.test", timeout=60) as client:
+        client.ehlo()
+        assert client.mail("ben@example.net", [f"SIZE={100 << 20}"])[0] == 552
+        client.rset()
+        client.mail("ben@example.net")
+        client.rcpt(ADA)
+        assert client.docmd("DATA")[0] == 354
+        block = b"x" * 998 + b"\r\n"
+        for _ in range((100 << 20) // (1000 * 1000)):
+            client.send(block * 1000)
+        client.send(b".\r\n")
+        assert client.getreply()[0] == 552
+        assert client.noop()[0] == 250
+    assert len(mails(cell, password)) == before
