@@ -104,6 +104,7 @@ def _live(words: list[str], environment: dict[str, str]) -> None:
         sys.argv = words
         os.environ.clear()
         os.environ.update(environment)
+        tempfile.tempdir = None  # of the parent; a cell has one of its own
         _forget_settings()
         if words[0] == "skerry":
             import_module("webadmin.cli").main()

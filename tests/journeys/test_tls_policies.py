@@ -47,7 +47,6 @@ class Between(socketserver.ThreadingTCPServer):
     """Somebody on the wire who takes the word STARTTLS out; `heard` are the commands that passed."""
 
     allow_reuse_address = True
-    daemon_threads = True
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
@@ -65,6 +64,8 @@ class _Strip(socketserver.StreamRequestHandler):
                     self.wfile.write(line)
                 if line[3:4] == b" ":
                     said = self.rfile.readline()
+                    if not said:
+                        return
                     self.server.heard.append(said)
                     there.sendall(said)
 
@@ -92,6 +93,7 @@ def serving(server: socketserver.BaseServer) -> Iterator[None]:
     finally:
         server.shutdown()
         server.server_close()
+        thread.join()
 
 
 @dataclass

@@ -268,6 +268,7 @@ class Relay(threading.Thread):
     def __init__(self, target: int, delay: float) -> None:
         super().__init__(daemon=True)
         self._target, self._delay = target, delay
+        self._pumps: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
 
@@ -278,7 +279,8 @@ class Relay(threading.Thread):
                 far = socket.create_connection(("127.0.0.1", self._target))
                 for one, other in ((near, far), (far, near)):
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+                    self._pumps.append(threading.Thread(target=self._pump, args=(one, other), daemon=True))
+                    self._pumps[-1].start()
 
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
@@ -293,7 +295,9 @@ class Relay(threading.Thread):
     def close(self) -> None:
         # Closing alone would leave the thread in `accept`, with the last connection in its hands.
         self._listener.shutdown(socket.SHUT_RDWR)
-        self.join(10)
+        for thread in (self, *self._pumps):
+            thread.join(60)
+            assert not thread.is_alive(), "somebody is still connected"
         self._listener.close()
 
 
@@ -301,8 +305,10 @@ class Relay(threading.Thread):
 def relay(target: int, milliseconds: float) -> Iterator[int]:
     made = Relay(target, milliseconds / 2000)
     made.start()
-    yield made.port
-    made.close()
+    try:
+        yield made.port
+    finally:
+        made.close()
 
 
 def measured(
