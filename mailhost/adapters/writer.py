@@ -158,13 +158,15 @@ class Writer:
                 self._bell.get(timeout=GATHER)
         while not self._queue and not self._stopping:
             self._bell.get()
+            # Who was slow to ring, and whose piece had gone along, has told the others that nobody needs to.
+            self._enough = pieces
 
     @staticmethod
     def _tell(batch: list[_Piece]) -> None:
         for loop in {piece.loop for piece in batch}:
             mine = [piece for piece in batch if piece.loop is loop]
             # The loop may have been closed while its process stops; then nobody waits any more.
-            if not loop.is_closed():
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_answer, mine)
 
     def _take(self, batch: list[_Piece]) -> None:

@@ -69,6 +69,28 @@ async def test_who_has_waited_long_enough_is_not_kept_by_those_who_stay_away(cel
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_who_rings_when_its_piece_is_done_already_leaves_nobody_behind(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between counting and ringing a sender may lose the processor for as long as a batch takes."""
+    rung: list[tuple[Any, int]] = []
+    call_for = Writer._call_for
+
+    def heard(writer: Writer, piece: Any, waiting: int) -> None:
+        rung.append((piece, waiting))
+        call_for(writer, piece, waiting)
+
+    monkeypatch.setattr(Writer, "_call_for", heard)
+    crowd = Crowd(cell.shop.writer)
+    for _ in range(12):
+        await crowd.send(5)
+    call_for(cell.shop.writer, *rung[-1])
+    await asyncio.sleep(0.05)
+    await crowd.send(1)
+    assert crowd.batches[-1] == 1
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_sender_alone_does_not_wait(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long gathering may take."""
     monkeypatch.setattr(writing, "GATHER", 3600.0)
