@@ -44,7 +44,7 @@ class Site:
         writer.close()
 
     @asynccontextmanager
-    async def fetcher(self, *, trusts: bool = True, seconds: float = 5.0) -> AsyncIterator[HttpsFetcher]:
+    async def fetcher(self, *, trusts: bool = True, seconds: float = 60.0) -> AsyncIterator[HttpsFetcher]:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.tls)
         context = ssl.create_default_context()
         if trusts:
@@ -57,7 +57,7 @@ class Site:
             server.close()
 
 
-async def failed(site: Site, *, trusts: bool = True, seconds: float = 5.0) -> ResultType:
+async def failed(site: Site, *, trusts: bool = True, seconds: float = 60.0) -> ResultType:
     async with site.fetcher(trusts=trusts, seconds=seconds) as fetcher:
         with pytest.raises(FetchFailed) as found:
             await fetcher.fetch("other.test")

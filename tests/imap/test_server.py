@@ -98,7 +98,7 @@ async def test_implicit_tls(authority: trustme.CA) -> None:
     async with running(authority) as house:
 
         def talk() -> list[Any]:
-            with imaplib.IMAP4_SSL("localhost", house.implicit_port, ssl_context=house.client_tls, timeout=5) as imap:
+            with imaplib.IMAP4_SSL("localhost", house.implicit_port, ssl_context=house.client_tls, timeout=60) as imap:
                 imap.login(ADA, PASSWORD)
                 imap.select("INBOX")
                 return imap.fetch("1:3", "(FLAGS BODY.PEEK[TEXT])")[1]
@@ -110,7 +110,7 @@ async def test_starttls(authority: trustme.CA) -> None:
     async with running(authority) as house:
 
         def talk() -> tuple[Any, ...]:
-            with imaplib.IMAP4("localhost", house.plain_port, timeout=5) as imap:
+            with imaplib.IMAP4("localhost", house.plain_port, timeout=60) as imap:
                 before = imap.capabilities
                 with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
                     imap.login(ADA, PASSWORD)

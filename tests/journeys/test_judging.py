@@ -110,6 +110,7 @@ def scene() -> Iterator[Scene]:
             SKERRY_RESOLVER=dns.resolver,
             SKERRY_STRANGERS="127.0.0.0/8",
             SKERRY_DNSBL="block.test",
+            SKERRY_FIRST_TIME_SECONDS="1",
             SKERRY_SMTPD_WORKERS="1",
             SKERRY_IMAPD_WORKERS="1",
         ) as cell,

@@ -18,6 +18,7 @@ import pytest
 from mailhost.adapters.imapstore.openers import spare_cores
 from tests.journeys.house import START, House, house, neighbour, prepared
 from tests.journeys.test_kill import _unverified
+from webadmin.processes.supervisor import GRACE
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -96,9 +97,9 @@ def test_first_start_demo_logins_once_health_metrics_and_a_quick_end() -> None:
 
         began = time.monotonic()
         os.kill(cell.process.pid, signal.SIGTERM)
-        assert cell.process.wait(timeout=5) == 0
-        assert time.monotonic() - began < 2
-        assert gone([*children, *nurseries], 0.1)
+        assert cell.process.wait(timeout=60) == 0
+        assert time.monotonic() - began < GRACE, "each ended by itself"
+        assert gone([*children, *nurseries], 60)
 
         before = len(cell.log)
         cell.start("--demo")
