@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import ROOT, House, prepared
+from tests.journeys.house import ROOT, House, neighbour, prepared
 from tests.journeys.test_serve import wait_for
 from tests.servers.ports import free_port
 from tests.servers.presence import need
@@ -66,22 +66,52 @@ def redis(folder: Path) -> Iterator[str]:
         server.wait(timeout=10)
 
 
-def test_what_a_lost_wake_up_left_is_swept_up_and_a_killed_worker_comes_back() -> None:
+@pytest.fixture(scope="module")
+def running() -> Iterator[House]:
+    """A cell whose worker has done what a cell begins with."""
     with prepared(**WORKERS) as cell:
         cell.start()
         wait_until_done(cell, 3)
-        publish(cell, "sign-checkpoint")
-        wait_until_done(cell, 4)
-        [worker] = [pid for pid, line in cell.children().items() if "skerry: worker" in line]
-        os.kill(worker, signal.SIGKILL)
-        wait_for("worker ended with signal-SIGKILL", cell)
-        publish(cell, "sign-checkpoint")
-        wait_until_done(cell, 5)
-        broker = cell.home / "is-1" / "run" / "broker"
-        assert broker.is_dir()
-        # The only thing with an @ is the name of the process that sent it.
-        messages = [re.sub(rb"gen\d+@[\w.-]+", b"", path.read_bytes()) for path in broker.rglob("*.msg")]
-        assert not [message for message in messages if b"@" in message]
+        yield cell
+
+
+@pytest.mark.guards(4)
+def test_a_message_that_another_cell_put_into_the_folder_is_not_run(running: House) -> None:
+    cell = running
+    before = jobs(cell)
+    program = (
+        "import django; django.setup(); from webadmin.celery import app;"
+        "app.send_task('skerry.run', args=(1, 'no-1', '')); app.send_task('skerry.run', args=(999, 'is-1', ''))"
+    )
+    environment = cell.environment | {"DJANGO_SETTINGS_MODULE": "webadmin.settings"}
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
+    deadline = time.monotonic() + 60
+    while list((cell.home / "is-1" / "run" / "broker" / "queue").glob("*.msg")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1)
+    with closing(sqlite3.connect(cell.home / "is-1" / "cell.sqlite3", timeout=20)) as database:
+        refused = list(database.execute("SELECT verdict, because FROM jurisdiction_decisionrecord WHERE point = 4"))
+    assert refused == [("deny", "CELL_MISMATCH")]
+    after = jobs(cell)
+    assert {job for job in before if "done" in job} <= set(after), "what is done stays done"
+    assert all(tries <= 1 for *_, tries in after), "and nothing was run twice"
+
+
+def test_what_a_lost_wake_up_left_is_swept_up_and_a_killed_worker_comes_back(running: House) -> None:
+    cell, done = running, sum(state == "done" for _, state, _ in jobs(running))
+    publish(cell, "sign-checkpoint")
+    wait_until_done(cell, done + 1)
+    [worker] = [pid for pid, line in cell.children().items() if "skerry: worker" in line]
+    os.kill(worker, signal.SIGKILL)
+    wait_for("worker ended with signal-SIGKILL", cell)
+    publish(cell, "sign-checkpoint")
+    wait_until_done(cell, done + 2)
+    broker = cell.home / "is-1" / "run" / "broker"
+    assert broker.is_dir()
+    # The only thing with an @ is the name of the process that sent it.
+    messages = [re.sub(rb"gen\d+@[\w.-]+", b"", path.read_bytes()) for path in broker.rglob("*.msg")]
+    assert not [message for message in messages if b"@" in message]
 
 
 def test_redis_carries_ids_and_nothing_else(tmp_path: Path) -> None:
@@ -99,37 +129,10 @@ def test_redis_carries_ids_and_nothing_else(tmp_path: Path) -> None:
         assert "example" not in keys
 
 
-@pytest.mark.guards(4)
-def test_a_message_that_another_cell_put_into_the_folder_is_not_run() -> None:
-    with prepared(**WORKERS) as cell:
-        cell.start()
-        wait_until_done(cell, 3)
-        before = jobs(cell)
-        program = (
-            "import django; django.setup(); from webadmin.celery import app;"
-            "app.send_task('skerry.run', args=(1, 'no-1', '')); app.send_task('skerry.run', args=(999, 'is-1', ''))"
-        )
-        environment = cell.environment | {"DJANGO_SETTINGS_MODULE": "webadmin.settings"}
-        subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
-        deadline = time.monotonic() + 60
-        while list((cell.home / "is-1" / "run" / "broker" / "queue").glob("*.msg")):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(1)
-        with closing(sqlite3.connect(cell.home / "is-1" / "cell.sqlite3", timeout=20)) as database:
-            refused = list(database.execute("SELECT verdict, because FROM jurisdiction_decisionrecord WHERE point = 4"))
-        assert refused == [("deny", "CELL_MISMATCH")]
-        after = jobs(cell)
-        assert {job for job in before if "done" in job} <= set(after), "what is done stays done"
-        assert all(tries <= 1 for *_, tries in after), "and nothing was run twice"
-
-
 @pytest.mark.guards(5)
 def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
-    with prepared() as iceland:
+    with prepared() as iceland, neighbour(iceland, "no-1"):
         iceland.people("harbour", "example.is", ["ada"])
-        norway = House(iceland.home, {"SKERRY_CELL": "no-1"}, loaded=True)
-        norway.skerry("tenant", "list")
         with (
             closing(sqlite3.connect(iceland.home / "is-1" / "cell.sqlite3")) as source,
             closing(sqlite3.connect(iceland.home / "no-1" / "cell.sqlite3", isolation_level=None)) as target,
@@ -154,10 +157,8 @@ def test_a_dump_of_one_cell_restored_into_another_holds_nobody() -> None:
 
 @pytest.mark.guards(5)
 def test_a_database_file_of_one_cell_is_not_served_by_another() -> None:
-    with prepared() as iceland:
+    with prepared() as iceland, neighbour(iceland, "no-1") as norway:
         iceland.skerry("tenant", "add", "harbour")
-        norway = House(iceland.home, {"SKERRY_CELL": "no-1"}, loaded=True)
-        norway.skerry("tenant", "list")
         shutil.copy(iceland.home / "is-1" / "cell.sqlite3", iceland.home / "no-1" / "cell.sqlite3")
         for leftover in (iceland.home / "no-1").glob("cell.sqlite3-*"):
             leftover.unlink()
