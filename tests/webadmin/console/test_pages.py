@@ -291,24 +291,24 @@ def test_a_law_on_its_way_names_the_tenants_whose_answer_changes(mo: Client, mon
 
 
 @pytest.mark.slow  # many rows
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_costs_as_many_queries_with_many_rows_as_with_few(mo: Client, page: str) -> None:
-    def cost() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            assert mo.get(f"/console/{page}").status_code == 200
-        return len(queries)
+def test_a_page_costs_as_many_queries_with_many_rows_as_with_few(mo: Client) -> None:
+    def costs() -> dict[str, int]:
+        found = {}
+        for page in PAGES:
+            with CaptureQueriesContext(connection) as queries:
+                assert mo.get(f"/console/{page}").status_code == 200
+            found[page] = len(queries)
+        return found
 
     waits(1)
     job(tenant="harbour")
     mo.get("/console/")  # what is remembered after the first page is not counted
-    few = cost()
+    few = costs()
     more_tenants(12)
     for number in range(2, 30):
         waits(number, "cleo@example.no" if number % 2 else "ada@example.is")
         job(tenant=f"isle-{number % 12}")
-    assert cost() == few
+    assert costs() == few
 
 
 def test_long_lists_are_cut_into_pages(mo: Client) -> None:
