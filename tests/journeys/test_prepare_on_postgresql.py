@@ -30,6 +30,7 @@ def test_the_database_learns_its_cell_and_a_dump_does_not_carry_it() -> None:
             psql(url, f"CREATE DATABASE {name}")
         fresh = f"{server}/fresh"
         with house(SKERRY_DATABASE_URL=fresh) as cell:
+            cell.loaded = True
             cell.skerry("tenant", "add", "harbour")
             assert psql(fresh, "SHOW skerry.cell") == "is-1"
             assert cell.skerry("doctor")["ok"]
@@ -39,6 +40,7 @@ def test_the_database_learns_its_cell_and_a_dump_does_not_carry_it() -> None:
         psql(f"{server}/guarded", "GRANT ALL ON SCHEMA public TO clerk")
         guarded = f"{server}/guarded".replace("skerry@", "clerk@")
         with house(SKERRY_DATABASE_URL=guarded) as cell:
+            cell.loaded = True
             refused = cell.skerry("tenant", "list", fails=True)["error"]
             assert "ALTER DATABASE \"guarded\" SET skerry.cell = 'is-1';" in refused
             psql(f"{server}/guarded", refused.rpartition("run as its owner: ")[2])
