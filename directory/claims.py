@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
@@ -38,15 +40,24 @@ def register_cell(name: str, host: str) -> None:
     Cell.objects.update_or_create(name=name, defaults={"country": name[:2].upper(), "host": host})
 
 
-def _cell(name: str) -> Cell:
+@contextmanager
+def _asked_by(cell: str) -> Iterator[None]:
+    """Raises Unprepared where there are no tables, or no such cell."""
     try:
-        return Cell.objects.get(name=name)
+        yield
     except DatabaseError:
         if Cell._meta.db_table in connection.introspection.table_names():
             raise
     except Cell.DoesNotExist:
         pass
-    raise Unprepared(f"the directory knows no cell {name}; run `skerry init` in that cell first")
+    else:
+        return
+    raise Unprepared(f"the directory knows no cell {cell}; run `skerry init` in that cell first")
+
+
+def _cell(name: str) -> Cell:
+    with _asked_by(name):
+        return Cell.objects.get(name=name)
 
 
 def claim_tenant(slug: str, cell: str) -> bool:
@@ -63,8 +74,9 @@ def claim_tenant(slug: str, cell: str) -> bool:
 
 
 def release_tenant(slug: str, cell: str) -> None:
-    """Give the slug up; one that this cell does not hold stays as it is."""
-    TenantHome.objects.filter(slug=slug, cell__name=cell).delete()
+    """Give the slug up; one that this cell does not hold stays as it is. Raises Unprepared."""
+    with _asked_by(cell):
+        TenantHome.objects.filter(slug=slug, cell__name=cell).delete()
 
 
 def claim_domain(digest: bytes, cell: str) -> bool:
@@ -82,4 +94,5 @@ def claim_domain(digest: bytes, cell: str) -> bool:
 
 def release_domain(digest: bytes, cell: str) -> None:
     """As release_tenant, for a domain's hash."""
-    DomainHome.objects.filter(domain_hash=digest, cell__name=cell).delete()
+    with _asked_by(cell):
+        DomainHome.objects.filter(domain_hash=digest, cell__name=cell).delete()

@@ -48,10 +48,12 @@ def test_a_name_belongs_to_the_cell_that_claimed_it_until_that_gives_it_up(of: O
 
 @pytest.mark.journey
 @pytest.mark.slow
-def test_a_cell_that_never_registered_is_refused(tmp_path: Path) -> None:
-    DirectoryProcess(read({"home": tmp_path, "cell": "is-1"})).prepare()
-    with pytest.raises(DirectoryUnreachable, match="knows no cell no-1"):
-        DirectoryProcess(read({"home": tmp_path, "cell": "no-1"})).claim_tenant("fjord")
+def test_a_directory_that_was_lost_is_made_by_the_first_question_and_hears_of_each_cell(tmp_path: Path) -> None:
+    iceland, norway = (DirectoryProcess(read({"home": tmp_path, "cell": cell})) for cell in ("is-1", "no-1"))
+    iceland.release_tenant("harbour")
+    assert norway.claim_tenant("fjord") is True
+    with pytest.raises(TakenElsewhere):
+        iceland.claim_tenant("fjord")
 
 
 @pytest.mark.journey

@@ -6,13 +6,14 @@ folder. The child's answer is one line of JSON. A daemon that is a service of it
 would see the directory's folder: it asks at `SKERRY_DIRECTORY_SOCKET`. Implements `mailhost.provision.claims.Claims`.
 
 A child takes as long as the start of a daemon. So that a restart needs none, a cell takes note of what the directory
-has heard of it; a directory that was lost since is prepared again by the first claim that it cannot answer.
+has heard of it; a directory that was lost since is prepared again by the first question that it cannot answer.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,9 @@ class DirectoryProcess:
     def prepare(self) -> None:
         """Make or migrate the directory's database and register this cell. Raises DirectoryUnreachable."""
         self._child("prepare", self.environ.cell, self.environ.hostname)
-        self._heard.write_text(self._telling(), encoding="utf-8")
+        # Where no note can be left, the next start tells it again.
+        with suppress(OSError):
+            self._heard.write_text(self._telling(), encoding="utf-8")
 
     def prepare_unless_heard(self) -> None:
         """The same, unless it was done with this program's tables and this host name. Raises DirectoryUnreachable."""
