@@ -18,7 +18,7 @@ from tests.journeys.browser import Visitor, chromium, visitor
 from tests.journeys.house import PASSWORD, House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
-from tests.journeys.test_sending import populated, texts, wait_for_texts
+from tests.journeys.test_sending import populated, texts, wait_for_an_empty_queue, wait_for_texts
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -87,7 +87,7 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
         words = re.search(rb"For cleo@other\.test, link [A-Z0-9]{6}:\r\n\r\n    ([a-z ]+)\r\n", letter)
         assert link is not None
         assert words is not None
-        assert cell.skerry("queue", "list") == []
+        wait_for_an_empty_queue(cell)
 
         with visitor(playwright, f"http://localhost:{cell.ports['WEB']}", tmp_path) as cleo:
             sent: list[bytes] = []
