@@ -21,7 +21,7 @@ from django.conf import settings
 from mailhost.adapters.jobs import Stamp
 from webadmin.cell import identity
 from webadmin.environ import Environ
-from webadmin.jobs import tasks
+from webadmin.jobs import folderbroker, tasks
 from webadmin.processes import daemons
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def configuration(environ: Environ) -> dict[str, Any]:
             "polling_interval": POLLING_SECONDS,
         }
     return {
-        "broker_url": environ.broker_url or "filesystem://localhost//",
+        "broker_url": environ.broker_url or f"{folderbroker.NAME}://localhost//",
         "broker_transport_options": transport,
         "broker_connection_retry_on_startup": True,
         "task_default_queue": queue,

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 # What reads no setting when it is imported. (prometheus_client reads where to count; the web its limits of requests.)
-LIBRARIES = ("celery.beat", "celery.apps.worker", "kombu.transport.filesystem", "servestatic", "uvicorn")
+LIBRARIES = ("celery.beat", "celery.apps.worker", "servestatic", "uvicorn")
 OURS = (
     *(f"webadmin.cli.{noun}" for noun in ("tenant", "domain", "mailbox", "apppassword")),
     *(f"mailhost.wiring.{daemon}" for daemon in ("smtpd", "imapd", "dispatchd")),

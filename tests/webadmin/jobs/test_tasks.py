@@ -100,7 +100,7 @@ def test_messages_the_folder_broker_kept_are_removed(environ: Environ) -> None:
 def test_a_laptop_has_a_folder_for_a_broker_and_nothing_in_the_systems_temp(tmp_path: Path) -> None:
     made = celery.configuration(read({"home": tmp_path}))
     options = made["broker_transport_options"]
-    assert made["broker_url"].startswith("filesystem://")
+    assert made["broker_url"].startswith("folder://")
     assert options["store_processed"] is True
     for name in ("data_folder_in", "data_folder_out", "control_folder", "processed_folder"):
         assert Path(options[name]).is_relative_to(tmp_path / "is-1" / "run")
