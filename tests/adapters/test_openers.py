@@ -239,7 +239,8 @@ from mailhost.adapters.imapstore.views import StoredMessage
 from datetime import datetime, UTC
 now = datetime.now(UTC)
 header = seal(ada.recipient, b"", Summary(size=7, internaldate=0)).header
-headers = [header, b"damaged", header[:-2] + b"A\\n", header[:200] + header[300:]]
+other = b"E" if header[-2:-1] == b"A" else b"A"
+headers = [header, b"damaged", header[:-2] + other + b"\\n", header[:200] + header[300:]]
 odd = Summary(size=8, internaldate=2**62, envelope="(", body="(" * 900, bodystructure="\\ud800", preview="\\ud800")
 headers += [seal(ada.recipient, b"", odd).header]
 rows = [StoredMessage(uid, "0", now, now, len(each), 0, each) for uid, each in enumerate(headers, 1)]
