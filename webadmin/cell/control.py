@@ -43,12 +43,15 @@ class DirectoryProcess:
         self._child("prepare", self.environ.cell, self.environ.hostname)
         # Where no note can be left, the next start tells it again.
         with suppress(OSError):
-            self._heard.write_text(self._telling(), encoding="utf-8")
+            self._heard.write_bytes(self._telling().encode("ascii"))
 
     def prepare_unless_heard(self) -> None:
         """The same, unless it was done with this program's tables and this host name. Raises DirectoryUnreachable."""
-        heard = self._heard.is_file() and self._heard.read_text(encoding="utf-8") == self._telling()
-        if not (heard and self.environ.directory_dir.is_dir()):
+        heard = b""
+        # What cannot be read was not left by us: it is told again.
+        with suppress(OSError):
+            heard = self._heard.read_bytes()
+        if heard != self._telling().encode("ascii") or not self.environ.directory_dir.is_dir():
             self.prepare()
 
     @property

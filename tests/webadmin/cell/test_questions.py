@@ -158,6 +158,9 @@ def test_a_restart_tells_the_directory_only_what_is_new(tmp_path: Path, monkeypa
     moved.prepare_unless_heard()
     moved.prepare()
     assert len(told.read_text().splitlines()) == 5, "other tables, and whenever a person asks for it"
+    (home.run / "directory-heard").write_bytes(b"\xff half a note")
+    moved.prepare_unless_heard()
+    assert len(told.read_text().splitlines()) == 6, "a note that is not ours"
 
 
 @pytest.mark.journey
