@@ -13,12 +13,15 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from webadmin.limitsettings import LimitSettings
 
 PREFIX: Final = "SKERRY_"
+# What a cell may listen on, and be called by browsers, while nobody but its own machine reaches it.
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 CHECKOUT = Path(__file__).resolve().parent.parent
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -37,8 +40,7 @@ class Environ(LimitSettings):
         "", description="PostgreSQL URL of the cell's database; empty means SQLite in <home>/<cell>/."
     )
     directory_database_url: str = Field(
-        "",
-        description="PostgreSQL URL of the directory's database; only for processes with SKERRY_ROLE=directory.",
+        "", description="PostgreSQL URL of the directory's database; only for processes with SKERRY_ROLE=directory."
     )
     directory_socket: Path | None = Field(
         None,
@@ -48,8 +50,7 @@ class Environ(LimitSettings):
         20, ge=1, le=300, description="Seconds a statement waits for a locked database before mail is deferred (451)."
     )
     keys_dir: Path | None = Field(
-        None,
-        description="Folder of the cell's key files, outside database and backups; empty: <home>/<cell>/keys.",
+        None, description="Folder of the cell's key files, outside database and backups; empty: <home>/<cell>/keys."
     )
     hostname: str = Field("localhost", description="Name this host announces in SMTP and IMAP and in certificates.")
     zone: str = Field(
@@ -163,16 +164,13 @@ class Environ(LimitSettings):
         " commas, NETWORK=COUNTRY/OWNERS for other owners; or lines in <home>/<cell>/places.",
     )
     witnesses: str = Field(
-        "",
-        description="Who cosigns this cell's ledger: URL#KEY, with commas; or lines in <home>/<cell>/witnesses.",
+        "", description="Who cosigns this cell's ledger: URL#KEY, with commas; or lines in <home>/<cell>/witnesses."
     )
     witnessed_logs: str = Field(
-        "",
-        description="Keys of ledgers that this cell cosigns, with commas; or lines in <home>/<cell>/witnessed-logs.",
+        "", description="Keys of ledgers that this cell cosigns, with commas; or lines in <home>/<cell>/witnessed-logs."
     )
     measurers: str = Field(
-        "",
-        description="Who may report how fast this cell answers, and from where: LANDMARK#KEY, several with commas.",
+        "", description="Who may report how fast this cell answers, and from where: LANDMARK#KEY, several with commas."
     )
     operator: str = Field("", description="Name of the operator at the command line; empty: the machine's user name.")
     operator_country: str = Field(
@@ -354,13 +352,14 @@ class Environ(LimitSettings):
 
     @property
     def web_listens_on(self) -> str:
-        """The address of the web process's port. Whether others reach the cell, `bind` says and not this."""
+        """The address of the web process's port. On loopback alone it says nothing: a proxy may stand in front."""
         return self.web_bind or self.bind
 
     @property
     def serves_loopback_only(self) -> bool:
-        """Whether nobody but this machine can reach the cell: a laptop, a test, an operator's own box."""
-        return self.bind in {"127.0.0.1", "::1", "localhost"}
+        """Whether nobody but this machine can reach mail and pages: a laptop, a test, an operator's own box."""
+        called = urlsplit(self.web_origin).hostname or "localhost"
+        return {self.bind, self.web_listens_on, called} <= LOOPBACK
 
     @property
     def who_signs_up(self) -> Literal["closed", "voucher", "open"]:

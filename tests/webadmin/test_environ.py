@@ -76,3 +76,30 @@ def test_the_environment_is_read_and_what_is_empty_there_says_nothing(monkeypatc
     monkeypatch.setenv("SKERRY_MX_PORT", "many")
     with pytest.raises(SettingsProblem, match="SKERRY_MX_PORT"):
         read()
+
+
+def trust(**settings: object) -> tuple[bool, str, str]:
+    made = read({"signup_domain": "example.is", **settings})
+    return made.serves_loopback_only, made.who_signs_up, made.second_person_rule
+
+
+def test_a_cell_that_loopback_alone_reaches_is_its_operators_own_box() -> None:
+    own = (True, "open", "none")
+    assert trust() == trust(bind="::1") == trust(bind="localhost", web_bind="127.0.0.1") == own
+    assert trust(web_origin="http://localhost:8025") == own
+
+
+@pytest.mark.parametrize(
+    "reached",
+    [
+        {"bind": "::"},
+        {"bind": "::", "web_bind": "127.0.0.1"},
+        {"web_bind": "::"},
+        {"web_bind": "192.0.2.7"},
+        {"web_origin": "https://mail.example.is"},
+        {"web_origin": "http://localhost.example.is:8025"},
+    ],
+)
+def test_a_cell_whose_mail_or_pages_others_reach_trusts_nobody_for_being_near(reached: dict[str, object]) -> None:
+    """Pages on every address, or behind a proxy that gives them a name, are no less reached than mail is."""
+    assert trust(**reached) == (False, "voucher", "needed")

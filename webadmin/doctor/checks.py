@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from mailhost.seal import HybridIdentity, Summary, open_file, seal
 from webadmin.cell import cellcert, identity, tls
 from webadmin.cell.keyfiles import KeyFileDamaged, KeyFilesOpen
-from webadmin.environ import Environ
+from webadmin.environ import LOOPBACK, Environ
 from webadmin.processes import serving
 from webadmin.processes.prepare import KEY_FILES
 
@@ -70,12 +70,19 @@ def run(environ: Environ, *, now: datetime, lookers: Sequence[Looker] | None = N
 
 def _settings(environ: Environ, _now: datetime) -> Iterator[Check]:
     yield Check("settings", State.OK, f"cell {environ.cell}, data in {environ.home}")
-    if environ.hostname == "localhost" and environ.bind not in {"127.0.0.1", "::1", "localhost"}:
+    if environ.hostname == "localhost" and not environ.serves_loopback_only:
         yield Check(
             "hostname",
             State.WARNING,
             "this host listens to others and calls itself localhost",
             "set SKERRY_HOSTNAME to the name in this host's MX and PTR records",
+        )
+    if not environ.web_bind and environ.bind not in LOOPBACK:
+        yield Check(
+            "web pages",
+            State.WARNING,
+            f"in plain HTTP for everybody at port {environ.web_port}, past any proxy: SKERRY_BIND is for them too",
+            "set SKERRY_WEB_BIND=127.0.0.1 and let a proxy on this machine end TLS",
         )
 
 
@@ -167,7 +174,7 @@ def _certificate(environ: Environ, now: datetime) -> Iterator[Check]:
         yield Check("certificate", State.PROBLEM, detail, renew)
     elif left < CERTIFICATE_WARNING:
         yield Check("certificate", State.WARNING, detail, renew)
-    elif environ.tls_cert is None and environ.bind not in {"127.0.0.1", "::1", "localhost"}:
+    elif environ.tls_cert is None and not environ.serves_loopback_only:
         yield Check("certificate", State.WARNING, detail, "set SKERRY_TLS_CERT and SKERRY_TLS_KEY on a real host")
     else:
         yield Check("certificate", State.OK, detail)

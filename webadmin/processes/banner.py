@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from webadmin.environ import Environ
+from webadmin.environ import LOOPBACK, Environ
 from webadmin.processes import demo
 
 
 def text(environ: Environ, version: str, logins: Sequence[demo.Login], demo_tenant: str | None) -> str:
     """The banner. Secrets stand in it only in `logins`, which are given once."""
-    host = "localhost" if environ.bind in {"127.0.0.1", "::1", "localhost"} else environ.hostname
+    host = "localhost" if environ.bind in LOOPBACK else environ.hostname
     lines = [
         f"Skerry {version}: cell {environ.cell} is serving.",
         "",

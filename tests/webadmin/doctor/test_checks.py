@@ -86,6 +86,13 @@ def test_a_public_host_wants_a_name_and_a_certificate(environ: Environ) -> None:
     assert "SKERRY_TLS_CERT" in of("certificate", found).remedy
 
 
+def test_pages_in_plain_http_for_everybody_are_told_unless_the_operator_said_so(environ: Environ) -> None:
+    found = of("web pages", look(environ.model_copy(update={"bind": "::"})))
+    assert (found.state, "SKERRY_WEB_BIND=127.0.0.1" in found.remedy) == (State.WARNING, True)
+    for said in ({}, {"bind": "::", "web_bind": "127.0.0.1"}, {"bind": "::", "web_bind": "::"}):
+        assert "web pages" not in {check.name for check in look(environ.model_copy(update=said))}
+
+
 def test_a_clock_before_this_program_was_written(environ: Environ) -> None:
     assert of("clock", look(environ, datetime(1970, 1, 1, tzinfo=UTC))).state == State.PROBLEM
 
