@@ -37,6 +37,9 @@ def test_a_tenants_program_decides_about_members_and_not_about_owners(ada: Progr
     assert "only another owner decides" in refused(ada, "PATCH", {"paused": True})
     assert "only another owner decides" in refused(ada, "DELETE")
     assert mo.do("PATCH", path("ada@example.is"), {"paused": True})["state"] == "suspended"
-    assert ada.do("PATCH", path("ada@example.is"), {"paused": False})["state"] == "active"
+    kept_out = ada.do("PATCH", path("ada@example.is"), {"paused": False}, 409)
+    assert "only another owner decides" in str(kept_out["detail"]), "nor does it let in again whom an owner shut out"
+    assert mailboxes.get("ada@example.is").state == Mailbox.State.SUSPENDED
+    assert mo.do("PATCH", path("ada@example.is"), {"paused": False})["state"] == "active"
     Account.objects.filter(pk=ben.pk).update(role=Account.Role.ADMIN)
     assert ada.do("DELETE", path("ben@example.is"))["address"] == "ben@example.is"

@@ -131,6 +131,14 @@ def test_an_admin_does_not_shut_an_owner_out_and_the_last_owner_stays(ada: Clien
     assert box("ada@example.is").state == Mailbox.State.ACTIVE
     ada.post(f"{BOXES}{dora.pk}/", {"act": "pause"})
     assert box("dora@example.is").state == Mailbox.State.SUSPENDED, "an owner may"
+    Mailbox.objects.filter(pk=dora.pk).update(keyring=b"sealed")
+    page = ben.post(f"{BOXES}{dora.pk}/", {"act": "resume"}, follow=True).content.decode()
+    assert "only another owner decides" in page
+    assert "takes mail again" not in page
+    assert box("dora@example.is").state == Mailbox.State.SUSPENDED, "an admin does not undo it"
+    ada.post(f"{BOXES}{dora.pk}/", {"act": "resume"})
+    assert box("dora@example.is").state == Mailbox.State.ACTIVE
+    ada.post(f"{BOXES}{dora.pk}/", {"act": "pause"})
     assert "only owner" in ben.post(adas, {"act": "pause"}, follow=True).content.decode()
     ada.post(bens, {"act": "pause"})
     assert box("ben@example.is").state == Mailbox.State.SUSPENDED

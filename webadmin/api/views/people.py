@@ -59,7 +59,7 @@ def change_mailbox(request: HttpRequest, tenant: str, number: int, wanted: shape
     if wanted.paused:
         owners.pause(box, by_owner=by_operator(request))
     elif wanted.paused is not None:
-        mailboxes.resume(box)
+        owners.resume(box, by_owner=by_operator(request))
     if wanted.quota_bytes is not None:
         mailboxes.set_quota(box, wanted.quota_bytes)
     return _shown(mailbox_of(tenant, number))

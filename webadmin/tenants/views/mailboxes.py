@@ -115,9 +115,7 @@ def _do(request: HttpRequest, box: Mailbox, form: QuotaForm) -> None:
         case "pause":
             _pause(request, box, now)
         case "resume":
-            mailboxes.resume(box)
-            journal.done(request, box.tenant, "mailbox-resumed", now, about=box.address)
-            messages.success(request, _("%(address)s takes mail again.") % {"address": box.address})
+            _resume(request, box, now)
 
 
 def _pause(request: HttpRequest, box: Mailbox, now: datetime) -> None:
@@ -131,3 +129,13 @@ def _pause(request: HttpRequest, box: Mailbox, now: datetime) -> None:
         request,
         _("%(address)s is paused: mail to it is put off, and nobody signs in.") % {"address": box.address},
     )
+
+
+def _resume(request: HttpRequest, box: Mailbox, now: datetime) -> None:
+    try:
+        owners.resume(box, by_owner=gate.account_of(request).role == Account.Role.OWNER)
+    except CannotProvision as problem:
+        messages.error(request, spoken.refusal(problem))
+        return
+    journal.done(request, box.tenant, "mailbox-resumed", now, about=box.address)
+    messages.success(request, _("%(address)s takes mail again.") % {"address": box.address})
