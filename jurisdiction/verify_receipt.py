@@ -3,9 +3,9 @@
 
     python verify_receipt.py receipt.json --log-key LINE [--witness LINE]… [--trusted checkpoint.txt] [--save FILE]
 
-This one file needs Python and PyNaCl and nothing else; read it, it is short. It does its own hashing and shares no
-code with the server. The log's public key and those of the witnesses must come from somewhere else than the cell:
-from your first sign-up, a printed page, another person.
+This one file needs Python and PyNaCl (`pip install pynacl`) and nothing else; read it, it is short. It does its own
+hashing and shares no code with the server. The log's public key and those of the witnesses must come from somewhere
+else than the cell: from your first sign-up, a printed page, another person.
 
 What it proves: the entries shown are in the log, and the decisions about leaving mail in its batches; the log
 continues the checkpoint you kept from last time (--trusted), so nothing you saw then was removed or changed; who
@@ -22,8 +22,13 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from nacl.exceptions import CryptoError
-from nacl.signing import VerifyKey
+try:
+    from nacl.exceptions import CryptoError
+    from nacl.signing import VerifyKey
+except ImportError:
+    # Python itself would end with 1, which says of the log that it is not to be trusted.
+    sys.stderr.write("This program needs PyNaCl: install it with `pip install pynacl` (Debian: python3-nacl).\n")
+    sys.exit(2)
 
 LOG, WITNESS = 1, 4  # C2SP signature types: Ed25519 note, Ed25519 cosignature
 MAX_BYTES = 256 * 1024 * 1024

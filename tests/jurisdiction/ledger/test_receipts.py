@@ -322,6 +322,13 @@ def test_the_verifier_is_one_file_that_runs_alone(tmp_path: Path) -> None:
     assert "1 entries are in the log" in done.stdout
 
 
+def test_without_its_one_library_it_says_what_to_install_and_judges_nothing(tmp_path: Path) -> None:
+    words = [sys.executable, "-S", verify_receipt.__file__, str(tmp_path / "receipt.json"), "--log-key", LOG_LINE]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+    assert done.returncode == 2
+    assert "pip install pynacl" in done.stderr
+
+
 def test_an_export_with_entries_missing_is_not_made() -> None:
     cell = honest()
     with pytest.raises(ValueError, match="every entry"):
