@@ -184,10 +184,7 @@ def _keeping(section: Section, policy: Policy) -> None:
             )
         )
     if policy.retention_days:
-        section.say(
-            phrase("The policy wants mail kept for {days} days.", days=policy.retention_days),
-            phrase("Nothing here deletes mail by its age: its owner does."),
-        )
+        section.say(phrase("The policy wants mail kept for {days} days.", days=policy.retention_days))
     else:
         section.say(phrase("Mail is kept until its owner deletes it."))
 

@@ -38,7 +38,8 @@ class PolicyForged(Exception):
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Country codes and bloc ids; `egress_rule` says what happens to plaintext for a denied bloc: `refuse` with a
-    bounce, `hold` for the sender, `link` to a page of the cell. `retention_days` 0 means until deleted."""
+    bounce, `hold` for the sender, `link` to a page of the cell. `retention_days` is a wish that nothing enforces
+    (decision 32); 0 means until deleted."""
 
     allow: tuple[str, ...] = ()
     deny_blocs: tuple[str, ...] = ()
@@ -105,7 +106,7 @@ def read(table: Mapping[str, object], atlas: Atlas, name: str = "policy", file: 
 
 
 def warnings(policy: Policy, atlas: Atlas, on: date) -> tuple[Phrase, ...]:
-    """What is allowed by the letter of the policy, but surely not as meant. Deny beats allow, so none is a mistake."""
+    """What the policy's letter does not do although it may be meant so. Deny beats allow, so none is a mistake."""
     countries = dict.fromkeys((*policy.allow, *policy.backup_allow))
     owners = [bloc for bloc in policy.deny_controller_blocs if bloc not in policy.deny_blocs]
     denied = [
@@ -129,7 +130,14 @@ def warnings(policy: Policy, atlas: Atlas, on: date) -> tuple[Phrase, ...]:
         for bloc in owners
         if atlas.in_bloc(country, bloc, on)
     ]
-    return (*denied, *owned)
+    wished = [
+        phrase(
+            "The policy wants mail kept for {days} days. That is a wish: nothing here deletes mail by its age, its "
+            "owner does.",
+            days=policy.retention_days,
+        )
+    ]
+    return (*denied, *owned, *(wished if policy.retention_days else ()))
 
 
 def read_fields(entry: Fields, atlas: Atlas) -> Policy:

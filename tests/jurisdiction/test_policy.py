@@ -168,6 +168,11 @@ def test_contradictions_are_warned_of_but_not_refused(atlas: Atlas) -> None:
     assert warnings(home_policy("IS"), atlas, TODAY) == ()
 
 
+def test_days_to_keep_mail_are_called_a_wish_wherever_warnings_are_shown(atlas: Atlas) -> None:
+    (said,) = warnings(read({**TABLE, "deny_blocs": []}, atlas), atlas, TODAY)
+    assert "365 days. That is a wish: nothing here deletes mail by its age" in in_english([said], atlas)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_valid_policies_and_say_what_they_do(atlas: Atlas, preset: str) -> None:
     policy = from_preset(preset, atlas, TODAY)

@@ -285,7 +285,10 @@ class GroupOut(Schema):
 
 
 class PolicyFields(Given):
-    """A tenant's wishes; `skerry policy show` prints the same."""
+    """A tenant's wishes; `skerry policy show` prints the same.
+
+    Nothing deletes mail by its age: `retention_days` says what the tenant wishes its people to do.
+    """
 
     allow: list[Code]
     backup_allow: list[Code]

@@ -141,7 +141,7 @@ def adopt(request: HttpRequest, form: forms.Form, tenant: Tenant, wanted: Policy
 
 
 def warned(wanted: Policy, here: Cell) -> list[str]:
-    """What the policy's letter allows and surely does not mean, in the reader's language."""
+    """What the policy's letter does not do although it may be meant so, in the reader's language."""
     atlas = here.notary.atlas
     return [spoken.said([one], atlas) for one in warnings(wanted, atlas, here.now.date())]
 
@@ -174,7 +174,7 @@ def differences(now: Policy, wanted: Policy, here: Cell) -> list[tuple[str, str,
         return "; ".join([spoken.name(law(atlas, key)) for key in keys]) or _("none")
 
     def kept(days: int) -> str:
-        return _("%(n)s days") % {"n": days} if days else _("until its owner deletes it")
+        return _("as a wish: %(n)s days") % {"n": days} if days else _("until its owner deletes it")
 
     def pair(one: Policy) -> list[tuple[str, str]]:
         return [
