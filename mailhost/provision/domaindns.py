@@ -160,7 +160,8 @@ def keep(domain: Domain, looked: Looked, *, told: bool) -> None:
         domain=domain,
         defaults={
             "checked": looked.checked,
-            "due": looked.checked + (ONCE_RIGHT if looked.is_right else UNTIL_RIGHT),
+            # One that is right and not taken yet (the directory may not have answered) is soon looked at again.
+            "due": looked.checked + (ONCE_RIGHT if looked.is_right and domain.verified else UNTIL_RIGHT),
             "problems": sum(line.is_problem for line in lines),
             "results": [asdict(line) for line in lines],
         },

@@ -216,6 +216,15 @@ def test_a_daemon_starts_only_behind_the_preparation_and_comes_back_when_it_dies
     assert unit.get("Service", "Restart") == "always"
 
 
+def test_no_service_stays_down_for_having_failed_often() -> None:
+    """Nor does the directory's socket, which systemd would shut with the service that it starts."""
+    rules = _Unit()
+    rules.read(UNITS / "skerry-.service.d" / "hardening.conf")
+    assert rules.get("Unit", "StartLimitIntervalSec") == "0"
+    answering = _unit("skerry-directory@.service")["Service"]
+    assert (answering["Restart"], answering["RestartSec"]) == ("on-failure", "5"), "and not as fast as questions come"
+
+
 def test_only_listeners_on_low_ports_keep_a_capability() -> None:
     for name in SERVICES:
         expected = ["CAP_NET_BIND_SERVICE"] if name in {"skerry-smtpd@.service", "skerry-imapd@.service"} else [""]

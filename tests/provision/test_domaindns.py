@@ -69,6 +69,14 @@ def test_a_perfect_domain_is_right_and_looked_at_daily(domain: Domain, hosted: H
     assert domaindns.last(domain) == looked
 
 
+def test_a_domain_that_is_right_and_was_not_taken_is_looked_at_within_the_hour(domain: Domain) -> None:
+    """Its proof was seen, and the directory may not have answered."""
+    domain.verified = None
+    assert domaindns.check(domain, HOSTED, perfect(domain), now=house.NOW).proves_ownership
+    row = DomainCheck.objects.get(domain=domain)
+    assert row.due - row.checked == timedelta(hours=1)
+
+
 def test_a_host_without_a_zone_publishes_its_keys_itself(domain: Domain) -> None:
     found = {record.name: record for record in domaindns.records_of(domain, ALONE)}
     assert found["s1._domainkey.example.is"].value == domainkeys.published(domain)["s1"]

@@ -15,6 +15,7 @@ import json
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,18 +79,12 @@ class DirectoryProcess:
 
     def _ask(self, *question: str, stdin: str = "") -> dict[str, Any]:
         path = self.environ.directory_socket
-        if path is None:
-            try:
-                return self._child(*question, stdin=stdin)
-            except _Unprepared:
-                self.prepare()
-                return self._child(*question, stdin=stdin)
+        once = self._child if path is None else partial(_at_socket, path)
         try:
-            return _judged(questions.ask(path, question, stdin, within=TIMEOUT_SECONDS))
-        except (OSError, ValueError):
-            raise DirectoryUnreachable(
-                "the directory did not answer; see the journal of the unit skerry-directory@ of this cell"
-            ) from None
+            return once(*question, stdin=stdin)
+        except _Unprepared:
+            once("prepare", self.environ.cell, self.environ.hostname, stdin="")
+            return once(*question, stdin=stdin)
 
     def _child(self, *question: str, stdin: str = "") -> dict[str, Any]:
         try:
@@ -108,6 +103,16 @@ class DirectoryProcess:
                 "the directory did not answer; try `SKERRY_ROLE=directory python manage.py migrate` to see why"
             ) from None
         return _judged(answer)
+
+
+def _at_socket(path: Path, *question: str, stdin: str) -> dict[str, Any]:
+    try:
+        return _judged(questions.ask(path, question, stdin, within=TIMEOUT_SECONDS))
+    except (OSError, ValueError):
+        raise DirectoryUnreachable(
+            "the directory did not answer; try again. If that lasts, see the journal of the unit skerry-directory@ of"
+            " this cell"
+        ) from None
 
 
 def _judged(answer: dict[str, Any]) -> dict[str, Any]:

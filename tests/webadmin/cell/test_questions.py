@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -81,6 +82,45 @@ def test_where_nobody_answers_it_is_said(tmp_path: Path) -> None:
         claims_at(tmp_path / "nobody.sock").claim_tenant("harbour")
 
 
+def test_once_somebody_answers_again_nothing_needs_a_restart(answering: Asking, tmp_path: Path) -> None:
+    claims = claims_at(tmp_path / "directory.sock")
+    with pytest.raises(DirectoryUnreachable, match="try again"):
+        claims.claim_tenant("harbour")
+    # A socket that a process left behind, which nobody listens at any more.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(tmp_path / "directory.sock"))
+    with pytest.raises(DirectoryUnreachable, match="try again"):
+        claims.claim_tenant("harbour")
+    (tmp_path / "directory.sock").unlink()
+    answering(lambda _words, _text: {"fresh": True})
+    assert claims.claim_tenant("harbour")
+
+
+def test_a_directory_that_was_lost_is_prepared_again_over_the_socket(answering: Asking) -> None:
+    asked = []
+
+    def answer(words: Sequence[str], _text: str) -> dict[str, object]:
+        asked.append(tuple(words))
+        if ("prepare", "is-1", ENVIRON.hostname) not in asked:
+            return {"error": "the directory knows no cell is-1", "kind": "unprepared"}
+        return {"fresh": True}
+
+    assert claims_at(answering(answer)).claim_tenant("harbour")
+    assert [words[0] for words in asked] == ["claim-tenant", "prepare", "claim-tenant"]
+
+
+def test_a_directory_that_cannot_be_prepared_is_asked_once_more_and_no_oftener(answering: Asking) -> None:
+    asked = []
+
+    def answer(words: Sequence[str], _text: str) -> dict[str, object]:
+        asked.append(words[0])
+        return {} if words[0] == "prepare" else {"error": "the directory knows no cell is-1", "kind": "unprepared"}
+
+    with pytest.raises(DirectoryUnreachable, match="knows no cell"):
+        claims_at(answering(answer)).claim_tenant("harbour")
+    assert asked == ["claim-tenant", "prepare", "claim-tenant"]
+
+
 @pytest.mark.parametrize(
     "line", [b"\n", b"{}\n", b"[]\n", b'{"words": [1], "text": ""}\n', b"\xff\n", b"x" * 5000, b'{"words": []', b""]
 )
@@ -124,9 +164,9 @@ def test_who_drips_a_question_is_given_up_in_time(answering: Asking, monkeypatch
     assert claims_at(path).claim_tenant("harbour")
 
 
-def test_it_answers_in_its_own_cells_name_and_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_answers_in_its_own_cells_name_only() -> None:
     with pytest.raises(ValueError, match="no question"):
-        directory.by_socket(["prepare", "is-1", "host.example"], "", "is-1")
+        directory.by_socket(["prepare", "no-1", "host.example"], "", "is-1")
     with pytest.raises(ValueError, match="no question"):
         directory.by_socket(["claim-tenant", "harbour", "no-1"], "", "is-1")
     with pytest.raises(ValueError, match="no question"):
@@ -188,6 +228,8 @@ def test_the_directorys_own_process_answers_at_a_socket_that_it_was_given(tmp_pa
         assert claims.claim_tenant("harbour")
         with pytest.raises(DirectoryUnreachable):
             replace_cell(claims).claim_tenant("skerry")
+        shutil.rmtree(home.directory_dir)
+        assert claims.claim_domain("example.is"), "tables, key and folder are made again by the process that answers"
     finally:
         answering.terminate()
         answering.wait()

@@ -67,14 +67,19 @@ class Command(BaseCommand):
 
 
 def by_socket(words: Sequence[str], text: str, cell: str) -> dict[str, Any]:
-    """The answer to a daemon of this cell; `text` is a domain. Raises ValueError for what a daemon may not ask."""
+    """The answer to a daemon of this cell; `text` is a domain. Raises ValueError for what it may not ask.
+
+    It may have a lost directory prepared again: that makes tables and names its own cell, as each start does.
+    """
     verb = words[0] if words else ""
     names = WORDS.get(verb, ())
     options = dict(zip(names, words[1:], strict=False)) | {"domain": text}
-    if verb == "prepare" or len(words) != len(names) + 1 or options.get("cell") != cell:
+    if len(words) != len(names) + 1 or options.get("cell") != cell:
         raise ValueError("no question of a daemon of this cell")
     # A connection that its server ended meanwhile is no answer's fault: there is no request here that would look.
     close_old_connections()
+    # The folder may have been lost since this process began; its key and an SQLite database are made in it.
+    settings.ENVIRON.directory_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _answer(verb, options)
 
 
