@@ -155,10 +155,11 @@ class Receiver:
         if self._reports is not None and self._reports.takes(address):
             return ()
         try:
-            if self._returns is not None and is_way_back(address):
+            answer = await self._routes.resolve(address)
+            # Another forwarder's way back has the same form, and our own users may well write to it.
+            if self._returns is not None and is_way_back(address) and not isinstance(answer, NotLocal):
                 reason = await self._returns.admit(address, now=self._now())
                 return () if reason is Reason.OK else outcome(reason)
-            answer = await self._routes.resolve(address)
         except StoreUnavailable:
             return outcome(Reason.STORE_UNAVAILABLE)
         match answer:
@@ -171,19 +172,23 @@ class Receiver:
             case DomainSuspended():
                 return outcome(Reason.SUSPENDED)
 
-    async def message(self, envelope: Envelope, content: bytearray) -> Outcome:
-        """Take over a message, or say why not. Accepted means: sealed and durable in every mailbox."""
+    async def message(self, envelope: Envelope, content: bytearray, came_as: bytearray | None = None) -> Outcome:
+        """Take over a message, or say why not. Accepted means: sealed and durable in every mailbox.
+
+        `came_as` is what its sender will send again after a failure, where that is not `content`.
+        """
         reason, has_results = look_at_header(content, self._hostname, self._limits)
         if reason is not Reason.OK:
             return outcome(reason)
         if any(route.simulate is Simulate.SLOW for route, _ in envelope.mailboxes().values()):
             await self._sleep(self._limits.simulated_delay)
         try:
-            stored = await self._stored_before(envelope, content)
+            sent = content if came_as is None else came_as
+            stored = await self._stored_before(envelope, sent)
             ruling = await self._ruling(envelope, content, stored)
             if ruling.reason is not Reason.OK:
                 if stored:
-                    await self._remember(envelope, content, stored)
+                    await self._remember(envelope, sent, stored)
                 return outcome(ruling.reason)
             beside = await self._for_no_mailbox(envelope, content, ruling)
             if beside is not None and (beside is not Reason.OK or not envelope.mailboxes()):
@@ -195,7 +200,7 @@ class Receiver:
             )
             if report.reason is not Reason.OK and (stored or report.stored):
                 # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
-                await self._remember(envelope, content, report.stored | stored)
+                await self._remember(envelope, sent, report.stored | stored)
         except StoreUnavailable:
             return outcome(Reason.STORE_UNAVAILABLE)
         if report.reason is Reason.OK and self._reports is not None:

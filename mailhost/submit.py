@@ -169,7 +169,7 @@ class Submission:
             outgoing = self._outgoing(envelope, text, opaque_id, now)
             consent, link = Wish.CONSENT in wishes, Wish.LINK in wishes
             outgoing = replace(outgoing, sealed=sealed, consent=consent, link=link)
-            return outcome(await self._hand_over(envelope, text, outgoing))
+            return outcome(await self._hand_over(envelope, content, text, outgoing))
         except StoreFull:
             return outcome(Reason.STORE_FULL)
         except StoreUnavailable:
@@ -194,7 +194,7 @@ class Submission:
             return await asyncio.to_thread(self._with.submitted, self._account, envelope, content)
         return self._with.submitted(self._account, envelope, content)
 
-    async def _hand_over(self, envelope: Envelope, text: bytes, outgoing: Outgoing) -> Reason:
+    async def _hand_over(self, envelope: Envelope, content: bytearray, text: bytes, outgoing: Outgoing) -> Reason:
         at, local = self._with, _local(envelope)
         now = at.now()
         digests = {at.digest(self._account, recipient.address) for recipient in envelope.recipients}
@@ -204,13 +204,14 @@ class Submission:
             return Reason.QUEUED if reason is Reason.OK else reason
         reason = _TALLIED[await at.tally.count(counting)]
         if reason is Reason.OK:
-            reason = (await at.receiver.message(local, bytearray(text))).reason
+            # The second try gets another Date and Message-ID where the client gave none: it is known by what came.
+            reason = (await at.receiver.message(local, bytearray(text), came_as=content)).reason
         if reason is not Reason.OK or not outgoing.recipients:
             return reason
         try:
             await at.queue.put(outgoing, now=at.now())
         except (StoreFull, StoreUnavailable):
-            await at.receiver.answer_lost(local, bytearray(text))
+            await at.receiver.answer_lost(local, content)
             raise
         return Reason.QUEUED
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +16,8 @@ from mailhost.seal import open_header, open_payload
 from mailhost.smtp.floor import Floor
 from mailhost.smtp.submission import Desk
 from mailhost.submit import Submitter
+from mailhost.wishes.forwarding import srs_of
+from mailhost.wishes.returns import ReturnDesk
 from tests.fakes import MemoryGrants, MemoryLogins, MemoryLostAnswers, MemoryOutbox, MemoryTally
 from tests.people import ADA, BEN, identity
 from tests.smtp.talk import HOST, Client, Talk
@@ -28,8 +32,10 @@ LETTER = (
 class Office(Talk):
     """`Talk` with a submission port; `secure` connections are under TLS from their first octet."""
 
-    def __init__(self, limits: SmtpLimits | None = None, allowance: Allowance | None = None) -> None:
-        super().__init__(limits)
+    def __init__(
+        self, limits: SmtpLimits | None = None, allowance: Allowance | None = None, **made: Callable[..., ReturnDesk]
+    ) -> None:
+        super().__init__(limits, **made)
         self.add("sales@example.is", ADA)
         self.add("team@example.is", ADA, BEN)
         self.logins = MemoryLogins(Account(1, 1, "ada@example.is", 1))
@@ -241,6 +247,20 @@ async def test_local_recipients_never_leave_and_are_checked_like_any_others() ->
     assert not office.outbox.items
 
 
+async def test_the_way_back_of_another_forwarder_is_an_address_like_any_other() -> None:
+    def returns(office: Office, routes: RouteCache) -> ReturnDesk:
+        return ReturnDesk(hostname=HOST, routes=routes, queue=MemoryOutbox(), srs=srs_of(b"c" * 32))
+
+    office = Office(returns=returns)
+    back = "SRS0=h4ff=TY=first.test=cleo@forwarder.test"
+    assert await letter(office, LETTER, back) == "250 2.0.0"
+    [row] = office.outbox.items.values()
+    assert [one.address for one in row.item.recipients] == [back]
+    client = await office.ada()
+    await client.line("MAIL FROM:<ada@example.is>")
+    assert codes(await client.line("RCPT TO:<SRS0=h4ff=TY=first.test=cleo@example.is>")) == ["550 5.1.1"]
+
+
 async def test_a_session_whose_login_ended_is_closed_at_its_next_message() -> None:
     office = Office()
     client = await office.ada()
@@ -277,12 +297,13 @@ async def test_limits_of_the_day() -> None:
     assert office.tally.counts.total() == 3
 
 
-async def test_when_the_queue_fails_the_second_try_stores_nothing_twice() -> None:
+@pytest.mark.parametrize("own", [LETTER, b"Message-ID: <mine@laptop>\r\n" + LETTER])
+async def test_when_the_queue_fails_the_second_try_stores_nothing_twice(own: bytes) -> None:
     office = Office()
-    own = b"Message-ID: <mine@laptop>\r\nDate: Mon, 23 Nov 2026 09:00:00 +0100\r\n" + LETTER
     office.outbox.failure = StoreUnavailable()
     assert await letter(office, own, "ben@example.is", "cleo@other.test") == "451 4.3.0"
     office.outbox.failure = None
+    office.now += timedelta(minutes=5)  # another Date for who gave none
     assert await letter(office, own, "ben@example.is", "cleo@other.test") == "250 2.0.0"
     assert len(office.store.deliveries) == 1
     assert len(office.outbox.items) == 1

@@ -73,7 +73,7 @@ async def test_a_domain_that_is_not_hosted_or_suspended_leads_nowhere() -> None:
     post = Post()
     client = await post.talk.greeted()
     elsewhere = str(SRS("third.test").rewrite(ORIGIN, now=NOW))
-    assert "550 5.1.1" in await client.envelope(elsewhere, sender="")
+    assert "550 5.7.1" in await client.envelope(elsewhere, sender="")
     post.talk.host(HostedDomain("example.is", 1, suspended=True))
     post = Post()
     post.talk.host(HostedDomain("example.is", 1, suspended=True))
