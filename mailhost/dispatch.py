@@ -392,13 +392,14 @@ class Dispatcher:
 
 
 def _transaction(item: Item, content: bytes) -> Transaction:
-    names = [forward.address for forward in item.recipients]
-    # RFC 6531 §3.2 is about addresses and header fields; what the body needs is 8BITMIME.
+    names = (item.sender, *(forward.address for forward in item.recipients))
+    # RFC 6531 §3.2 is about addresses and header fields; what the body needs is 8BITMIME. A forward may lead to an
+    # address beyond ASCII though the message came to one within it, and no address goes without the word (§3.4).
     header = content[: header_end(content)]
     return Transaction(
         item.sender,
         item.recipients,
-        smtputf8=item.smtputf8 and not (item.sender.isascii() and all(map(str.isascii, names)) and header.isascii()),
+        smtputf8=not all(map(str.isascii, names)) or (item.smtputf8 and not header.isascii()),
         requiretls=item.tls is TlsNeed.REQUIRED,
         returns=item.returns,
         envid=item.envid,

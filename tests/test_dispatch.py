@@ -223,8 +223,10 @@ async def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
     await office.put("ćleo@other.test", smtputf8=True)
     await office.put("cleo@other.test", smtputf8=True, content="Subject: Tides\r\n\r\nHátt.\r\n".encode())
     await office.put("cleo@other.test", smtputf8=True, content="Subject: Hátt\r\n\r\nHigh.\r\n".encode())
+    await office.put("ćleo@other.test")
     await office.work()
-    assert [utf8 for *_, utf8 in office.network.sent] == [False, True, False, True], "a body asks for 8BITMIME only"
+    sent = [utf8 for *_, utf8 in office.network.sent]
+    assert sent == [False, True, False, True, True], "a body asks for 8BITMIME only, an address for it always"
 
 
 async def test_a_store_that_fails_stops_nothing_else() -> None:
