@@ -53,6 +53,8 @@ def notice(
         "MIME-Version: 1.0",
         "Content-Type: multipart/report; report-type=delivery-status;",
         f'\tboundary="{boundary}"',
+        # RFC 2045 §6.4: who holds parts of eight bits says so.
+        "Content-Transfer-Encoding: 8bit",
         "",
         f"--{boundary}",
         "Content-Type: text/plain; charset=utf-8",
@@ -61,6 +63,8 @@ def notice(
         *for_people(fates, hostname, gives_up, say),
         f"--{boundary}",
         f"Content-Type: message/{'global-' if utf8 else ''}delivery-status",
+        # RFC 6533 §4: addresses beyond ASCII stand in it as they are; else it must be 7bit (RFC 3464 §2.1).
+        *(["Content-Transfer-Encoding: 8bit"] if utf8 else []),
         "",
         *_for_programs(fates, hostname, queued, envid, gives_up),
         f"--{boundary}",

@@ -61,6 +61,17 @@ def test_what_was_encoded_for_the_wire_stands_in_clear_and_on_one_line() -> None
     assert text.count(b"\r\nAction:") == 1
 
 
+def test_what_holds_eight_bits_says_so_and_the_rest_does_not() -> None:
+    for address, status_too in (("gone@other.test", False), ("góne@other.test", True)):
+        read = message_from_bytes(made(Fate(address, "failed", "5.1.1", "No.")), policy=policy.default)
+        _, status, header = read.iter_parts()
+        assert [part["Content-Transfer-Encoding"] for part in (read, status, header)] == [
+            "8bit",
+            "8bit" if status_too else None,
+            "8bit",
+        ]
+
+
 def test_a_delay_says_until_when() -> None:
     text = made(Fate("cleo@other.test", "delayed", "4.4.1", "Nobody there."), gives_up=NOW)
     assert b"Subject: Your message is delayed" in text
