@@ -60,7 +60,7 @@ class Tree:
         real = frozenset(names)
         for name in more:
             names.setdefault(name, None)
-        for name in real:
+        for name in list(names):
             for parent in parents(name):
                 names.setdefault(parent, None)
         with_children = {parent for name in real for parent in parents(name)}

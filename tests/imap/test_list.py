@@ -104,6 +104,20 @@ async def test_recursivematch_tells_of_subscribed_children_that_the_pattern_miss
     """)
 
 
+async def test_a_subscribed_name_is_found_below_a_parent_that_never_was() -> None:
+    # RFC 5258 §3.1 and §3.5: whoever lists level by level learns of it from the level above.
+    await Dialogue(with_tree()).play(r"""
+        C: a SUBSCRIBE Lost/2024/Letters
+        S: a OK ...
+        C: b LIST (SUBSCRIBED RECURSIVEMATCH) "" L%
+        S: * LIST (\NonExistent \HasNoChildren) "/" Lost ("CHILDINFO" ("SUBSCRIBED"))
+        S: b OK ...
+        C: c LIST (SUBSCRIBED) "" L*
+        S: * LIST (\NonExistent \HasNoChildren \Subscribed) "/" Lost/2024/Letters
+        S: c OK ...
+    """)
+
+
 async def test_special_use_only() -> None:
     await Dialogue(ada_with()).play(r"""
         C: a LIST (SPECIAL-USE) "" S*
