@@ -299,7 +299,8 @@ class Dispatcher:
         await self._answered(work, item, link, answers)
 
     async def _no_tls(self, work: _Work, item: Item) -> None:
-        if item.attempts < CLEAR_ATTEMPTS:
+        # Attempts that something else put off say nothing about its TLS: the last one must have met the same.
+        if item.attempts < CLEAR_ATTEMPTS or item.reason != "tls_required":
             await self._settle(work, item, dict.fromkeys(item.recipients, "tls_required"), [])
         else:
             await self._fail(work, item, "tls_required")
