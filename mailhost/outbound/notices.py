@@ -253,4 +253,7 @@ def fate(
 ) -> Fate:
     """What became of a recipient, in words; `more` are further sentences about the reason."""
     usual, why = WHY.get(reason, ("4.0.0", "It could not be delivered yet."))
+    if action == "delayed":
+        # RFC 3463 §2: class 4 says that trying again may help, whatever it would be called at the end.
+        usual = f"4{usual[1:]}"
     return Fate(forward.address, action, status or usual, f"{why} {more}".strip(), host, said, forward.orcpt, reason)
