@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from ipaddress import ip_address, ip_network
+from itertools import islice
 from typing import Final, Protocol
 
 from mailhost.mailauth import reports as dmarc
@@ -30,6 +31,8 @@ from mailhost.tlspolicy import tlsrpt
 
 # A report is one attachment beside a sentence or two; more parts than this are something else.
 MAX_PARTS: Final = 20
+# Attachments that are unpacked and read, one at a time: beside the report there may be a signature or a card.
+MAX_READ: Final = 3
 # Rows of one report about one domain that are kept, the largest counts first.
 MAX_ROWS: Final = 2000
 # Characters of the reporter's name for itself.
@@ -41,6 +44,7 @@ IPV6_NETWORK: Final = 48
 DISPOSITIONS: Final = frozenset({"none", "quarantine", "reject", "pass"})
 
 _TEXTS: Final = frozenset({"plain", "html"})
+_PICTURES: Final = frozenset({"image", "audio", "video"})
 
 
 class NotAReport(ValueError):
@@ -103,6 +107,8 @@ class ReportDesk:
     def __init__(self, address: Address | None, book: ReportBook) -> None:
         self._lookup = address.lookup if address else None
         self._book = book
+        # One report at a time is read: a few octets may take tens of MiB while they are, and a second of processor.
+        self._reading = asyncio.Lock()
 
     def takes(self, address: Address) -> bool:
         """Whether mail for `address` is for this desk."""
@@ -111,8 +117,7 @@ class ReportDesk:
     async def take(self, content: bytearray, *, proven: bool, now: datetime) -> Reason:
         """Read a message and keep its counts. `proven`: DMARC vouches for its author. Raises StoreUnavailable."""
         try:
-            # Unpacking and reading takes up to a second of processor, which the other sessions should not wait for.
-            found = await asyncio.to_thread(read, content)
+            found = await self._read(content)
         except NotAReport:
             return Reason.NOT_A_REPORT
         return Reason.OK if await self._book.enter(found, proven=proven, now=now) else Reason.NOT_A_REPORT
@@ -125,19 +130,22 @@ class ReportDesk:
         if not tenants:
             return
         try:
-            found = await asyncio.to_thread(read, content)
+            found = await self._read(content)
         except NotAReport:
             return
         for tenant in sorted(tenants):
             await self._book.enter(found, proven=proven, now=now, tenant=tenant)
 
+    async def _read(self, content: bytearray) -> tuple[Received, ...]:
+        """Raises NotAReport. In a thread, for the other sessions should not wait for it."""
+        async with self._reading:
+            return await asyncio.to_thread(read, content)
+
 
 def read(content: bytes | bytearray) -> tuple[Received, ...]:
     """The counts of the first report in a message. Raises NotAReport."""
     problem = "it has no attachment"
-    for part in scan(content).walk()[:MAX_PARTS]:
-        if part.is_multipart or part.is_message or (part.type == "text" and part.subtype in _TEXTS):
-            continue
+    for part in islice(filter(_may_be_one, scan(content).walk()[:MAX_PARTS]), MAX_READ):
         data = decode(memoryview(content)[part.body_start : part.body_end], part.encoding)
         if isinstance(data, UnknownEncoding):
             problem = "an unknown transfer encoding"
@@ -149,6 +157,13 @@ def read(content: bytes | bytearray) -> tuple[Received, ...]:
         except (tlsrpt.BadReport, dmarc.BadReport, BadAddress, ValueError, OverflowError) as wrong:
             problem = str(wrong)
     raise NotAReport(problem)
+
+
+def _may_be_one(part: Part) -> bool:
+    """Whether a part is an attachment of a kind that reports come in."""
+    if part.is_multipart or part.is_message or part.type in _PICTURES:
+        return False
+    return part.type != "text" or part.subtype not in _TEXTS
 
 
 def _is_tls(part: Part) -> bool:
@@ -172,16 +187,16 @@ def _of_dmarc(report: dmarc.Report) -> Received:
 
 
 def _of_tls(report: tlsrpt.Report) -> Iterator[Received]:
-    domains = list(dict.fromkeys(normal_domain(one.domain) for one in report.policies))
-    for domain in domains:
-        counts: Counter[tuple[str, str]] = Counter()
-        for policy in (one for one in report.policies if normal_domain(one.domain) == domain):
-            counts[policy.type, "success"] += policy.successes
-            detailed = sum(failure.sessions for failure in policy.details)
-            for failure in policy.details:
-                counts[policy.type, failure.result] += failure.sessions
-            # The summary counts what the details leave out.
-            counts[policy.type, tlsrpt.ResultType.OTHER] += max(0, policy.failures - detailed)
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    for policy in report.policies:
+        counts = found.setdefault(normal_domain(policy.domain), Counter())
+        counts[policy.type, "success"] += policy.successes
+        detailed = sum(failure.sessions for failure in policy.details)
+        for failure in policy.details:
+            counts[policy.type, failure.result] += failure.sessions
+        # The summary counts what the details leave out.
+        counts[policy.type, tlsrpt.ResultType.OTHER] += max(0, policy.failures - detailed)
+    for domain, counts in found.items():
         yield Received(
             domain,
             report.begin.date(),

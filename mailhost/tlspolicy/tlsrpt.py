@@ -25,6 +25,9 @@ from mailhost.mailauth.tagvalue import BadTagList, parse_tags
 
 # Unpacked: a report of a large provider about one domain has a few hundred KiB.
 MAX_JSON = 4 * 1024 * 1024
+# Values of a report: a policy has eight, each failure up to seven. They are counted before any is made: three octets of
+# JSON, an empty list and a comma, take sixty of memory or more.
+MAX_VALUES = 100_000
 # Policies of one report, and failures of one policy, that are kept.
 MAX_POLICIES = 1000
 MAX_FAILURES = 1000
@@ -188,9 +191,12 @@ def _safe_id(report: Report) -> str:
 def parse_report(data: bytes) -> Report:
     """A report as it came, packed or not.  Raises BadReport."""
     try:
-        whole = json.loads(unpack(data, MAX_JSON).decode("utf-8"))
+        text = unpack(data, MAX_JSON)
+        whole = None if _values(text) > MAX_VALUES else json.loads(text.decode("utf-8"))
     except (BadArchive, ValueError, RecursionError) as wrong:
         raise BadReport(f"not JSON: {wrong}"[:MAX_TEXT]) from None
+    if whole is None:
+        raise BadReport(f"nothing, or more than {MAX_VALUES} values")
     top = _object(whole)
     period = _object(top.get("date-range"))
     return Report(
@@ -201,6 +207,11 @@ def parse_report(data: bytes) -> Report:
         _moment(period.get("end-datetime")),
         tuple(_policy(one) for one in _list(top.get("policies"), MAX_POLICIES)),
     )
+
+
+def _values(text: bytes) -> int:
+    """How many at most: each stands behind a comma, or first in a list or an object."""
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _policy(value: object) -> PolicyReport:

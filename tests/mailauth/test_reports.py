@@ -137,6 +137,15 @@ def test_the_number_of_rows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         parse_report(REPORT.replace(RECORD, RECORD * 11).encode())
 
 
+def test_the_number_of_elements_is_bounded_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that says nothing takes four octets of the file and a hundred of memory."""
+    monkeypatch.setattr(reports, "MAX_ELEMENTS", REPORT.count("<") - REPORT.count("</") - REPORT.count("<?"))
+    assert parse_report(REPORT.encode()).rows
+    for place in ("</feedback>", "</record>", "</auth_results>", "</policy_evaluated>"):
+        with pytest.raises(BadReport, match="elements"):
+            parse_report(REPORT.replace(place, "<x/>" + place, 1).encode())
+
+
 def test_texts_are_cut_and_made_harmless() -> None:
     report = parse_report(REPORT.replace("Receiver", "x" * 5000 + "&#9;").encode())
     assert len(report.organisation) == MAX_TEXT

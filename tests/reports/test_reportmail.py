@@ -6,10 +6,11 @@ import asyncio
 import gzip
 import io
 import json
+import time
 import zipfile
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -18,8 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.message.address import parse_address
+from mailhost.outcomes import Reason
 from mailhost.ports import StoreUnavailable
-from mailhost.reports.reportmail import MailRow, NotAReport, Received, ReportDesk, SessionRow, read
+from mailhost.reports import reportmail
+from mailhost.reports.reportmail import MAX_READ, MailRow, NotAReport, Received, ReportDesk, SessionRow, read
 from tests.reputation.court import MAIL_HOST, Court
 from tests.smtp.talk import Talk
 
@@ -129,6 +132,55 @@ def test_the_same_report_has_the_same_digest_and_another_has_not() -> None:
 def test_what_is_no_report_is_refused_within_bounds(content: bytes) -> None:
     with pytest.raises(NotAReport):
         read(content)
+
+
+def with_attachments(*kinds: str, last: bytes) -> bytes:
+    """Attachments that are no reports, and one after them that is."""
+    made = EmailMessage()
+    made.set_content("A report is attached.\n")
+    for kind in kinds:
+        made.add_attachment(b"another thing", *kind.split("/"), filename="thing")
+    made.add_attachment(last, "application", "gzip", filename="r.xml.gz")
+    return made.as_bytes(policy=SMTP)
+
+
+def test_a_report_stands_among_the_first_attachments() -> None:
+    report = gzip.compress(xml(row("192.0.2.1")))
+    beside = ["application/pkcs7-signature"] * (MAX_READ - 1)
+    assert read(with_attachments(*beside, *["image/png"] * 9, last=report))
+    with pytest.raises(NotAReport):
+        read(with_attachments(*beside, "text/vcard", last=report))
+
+
+def test_a_report_about_many_domains_is_counted_for_each() -> None:
+    whole = json.loads(tls())
+    [policy] = whole["policies"]
+    names = ["one.example", "two.example", "ONE.example"]
+    whole["policies"] = [policy | {"policy": policy["policy"] | {"policy-domain": name}} for name in names]
+    found = read(mail(json.dumps(whole).encode(), "application/tlsrpt+json", "r.json"))
+    assert {one.domain: one.sessions[0].sessions for one in found} == {"one.example": 180, "two.example": 90}
+
+
+def test_one_report_at_a_time_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, most = 0, 0
+
+    def watched(content: bytearray) -> tuple[Received, ...]:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.01)
+        at_once -= 1
+        return read(content)
+
+    monkeypatch.setattr(reportmail, "read", watched)
+    desk, content = ReportDesk(parse_address(DESK), Book()), bytearray(mail(xml(row("192.0.2.1")), "text/xml"))
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+
+    async def many() -> list[Reason]:
+        return await asyncio.gather(*(desk.take(content, proven=True, now=now) for _ in range(3)))
+
+    assert asyncio.run(many()) == [Reason.OK] * 3
+    assert most == 1
 
 
 @given(st.binary(max_size=400))

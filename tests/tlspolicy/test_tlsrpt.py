@@ -15,6 +15,7 @@ from mailhost.tlspolicy.tlsrpt import (
     MAX_JSON,
     MAX_POLICIES,
     MAX_TEXT,
+    MAX_VALUES,
     BadReport,
     Failure,
     PolicyReport,
@@ -168,6 +169,20 @@ def changed(*path: Any, to: Any) -> bytes:
 def test_hostile_reports_are_refused(data: bytes) -> None:
     with pytest.raises(BadReport):
         parse_report(data)
+
+
+@pytest.mark.parametrize("value", [[], {}, {"": 1}, 0, "x"])
+def test_values_are_counted_before_any_is_made(value: object) -> None:
+    """Three octets of the file may take sixty of memory."""
+    with pytest.raises(BadReport, match="values"):
+        parse_report(json.dumps(SAMPLE | {"more": [value] * MAX_VALUES}, separators=(",", ":")).encode())
+
+
+def test_a_large_report_of_an_honest_sender_is_read() -> None:
+    [policy] = SAMPLE["policies"]
+    busy = policy | {"failure-details": policy["failure-details"][:1] * MAX_FAILURES}  # type: ignore[operator, index]
+    report = parse_report(json.dumps(SAMPLE | {"policies": [busy] * 12}).encode())
+    assert sum(len(one.details) for one in report.policies) == 12 * MAX_FAILURES
 
 
 def test_texts_are_cut_and_made_harmless() -> None:
