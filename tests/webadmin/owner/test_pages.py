@@ -415,6 +415,13 @@ def test_a_sign_in_is_noted_for_the_owner_alone_with_the_failures_before(ada: Cl
     assert "Open 1 line" in ada.get("/mailbox/sign-ins/").content.decode()
 
 
+def test_without_lines_there_is_nothing_to_open_and_no_script_that_looks_for_it(ada: Client) -> None:
+    SignIn.objects.all().delete()
+    page = ada.get("/mailbox/sign-ins/").content.decode()
+    assert "No sign-in yet" in page
+    assert "js/owner-keys" not in page, "it would look for the form in vain, which is an error on the console"
+
+
 def test_the_last_wrong_passwords_are_told_at_the_next_sign_in(ada: Client) -> None:
     client, noted = people.web(), SignIn.objects.count()
     for _time in range(2):
