@@ -34,7 +34,7 @@ class FileBlobs:
     def prepare(self) -> None:
         """Make the folder, durable; once, before the first write."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(self._root.parent)
+        sync_folder(self._root.parent)
 
     def path(self, name: str) -> Path:
         """Where the blob lies. Raises BadBlobName for anything but 32 lower-case hex digits."""
@@ -48,7 +48,7 @@ class FileBlobs:
         path = self.path(name)
         if not path.parent.is_dir():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(self._root)
+            sync_folder(self._root)
         scratch = path.with_name(f".{name}")
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0).timestamp()
         try:
@@ -62,7 +62,7 @@ class FileBlobs:
         except BaseException:
             scratch.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return name
 
     def read(self, name: str) -> bytes:
@@ -85,7 +85,8 @@ class FileBlobs:
         yield from self._root.glob("[0-9a-f][0-9a-f]/.*")
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make durable which names a folder holds. Raises OSError."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import tarfile
@@ -23,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.blobs import FileBlobs, sync_folder
 from mailhost.seal import CannotOpen
 from mailhost.seal.agefile import OpeningFile, SealingFile
 from mailhost.seal.identity import Identity, Recipient
@@ -93,17 +94,24 @@ def _add_text(tar: tarfile.TarFile, name: str, values: dict[str, Any], now: date
     _add(tar, name, io.BytesIO(data), len(data), now)
 
 
-def read(raw: BinaryIO, identities: Sequence[Identity], folder: Path) -> Contents:
-    """Unpack a backup into an empty folder: `database` and `blobs/`. Raises BadBackup, OSError."""
+def read(raw: BinaryIO, identities: Sequence[Identity], folder: Path, *, durable: bool = False) -> Contents:
+    """Unpack a backup into an empty folder: `database` and `blobs/`. Raises BadBackup, OSError.
+
+    `durable`: all of it is on disk when this returns, for a copy that takes the place of what was lost.
+    """
     try:
-        return _read(OpeningFile(identities, raw), folder)
+        found = _read(OpeningFile(identities, raw), folder, durable=durable)
     except CannotOpen:
         raise BadBackup("the backup does not open with this key, or it is cut or damaged") from None
     except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as problem:
         raise BadBackup(f"this is no backup of a cell ({type(problem).__name__})") from None
+    if durable:
+        for each in (*folder.rglob("*/"), folder):
+            sync_folder(each)
+    return found
 
 
-def _read(opening: OpeningFile, folder: Path) -> Contents:
+def _read(opening: OpeningFile, folder: Path, *, durable: bool) -> Contents:
     manifest, end, count, octets = None, None, 0, 0
     # tarfile asks for blocks of ten kilobytes and gets less from a raw file: a buffer gives what is asked.
     with tarfile.open(mode="r|", fileobj=cast("Any", io.BufferedReader(opening))) as tar:
@@ -116,9 +124,9 @@ def _read(opening: OpeningFile, folder: Path) -> Contents:
             elif member.name == "end.json":
                 end = json.loads(content.read(MAX_MANIFEST))
             elif member.name == "database":
-                _copy(content, folder / "database")
+                _copy(content, folder / "database", durable=durable)
             else:
-                _copy(content, folder / _blob_path(member.name))
+                _copy(content, folder / _blob_path(member.name), durable=durable)
                 count, octets = count + 1, octets + member.size
     # What is behind the tar's end is padding; the last chunk of the age file is what says that this is all.
     while opening.read(1 << 16):
@@ -146,8 +154,11 @@ def _blob_path(name: str) -> str:
     return name
 
 
-def _copy(content: Any, path: Path) -> None:
+def _copy(content: Any, path: Path, *, durable: bool) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("xb") as file:
         shutil.copyfileobj(content, file, 1 << 20)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     path.chmod(0o600)

@@ -7,6 +7,7 @@ connection, how its server is recognised included; arguments, the password among
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
+
+from mailhost.adapters.blobs import sync_folder
 
 # A copy in several steps begins anew whenever somebody writes between two of them, so on a busy cell it never ends. In
 # one step it reads one moment of the database, and with a write-ahead log nobody waits for it.
@@ -81,8 +84,12 @@ def load(source: Path) -> None:
     path = Path(_path())
     for beside in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         beside.unlink(missing_ok=True)
-    shutil.copyfile(source, path)
-    path.chmod(0o600)
+    with source.open("rb") as dump, path.open("xb") as database:
+        path.chmod(0o600)
+        shutil.copyfileobj(dump, database, 1 << 20)
+        database.flush()
+        os.fsync(database.fileno())
+    sync_folder(path.parent)
 
 
 def check(source: Path) -> None:

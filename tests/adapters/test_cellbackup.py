@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -52,6 +53,28 @@ def test_what_was_written_comes_back_byte_by_byte(cell: tuple[Path, FileBlobs], 
         copy = tmp_path / "out" / "blobs" / name[:2] / name
         assert copy.read_bytes() == cell[1].read(name)
         assert (copy.stat().st_size, copy.stat().st_mode & 0o777) == (size, 0o600)
+
+
+def test_what_takes_the_place_of_the_lost_is_on_disk_before_it_is_used(
+    cell: tuple[Path, FileBlobs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, int] = {}
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        sync(descriptor)
+        status = os.fstat(descriptor)
+        synced[status.st_ino] = status.st_size
+
+    monkeypatch.setattr(os, "fsync", noted)
+    data, out = made(cell), tmp_path / "out"
+    out.mkdir()
+    read(io.BytesIO(data), [KEY], out, durable=True)
+    there = [out, *out.rglob("*")]
+    assert len([path for path in there if path.is_file()]) == 4
+    for path in there:
+        assert path.stat().st_ino in synced, path
+        assert path.is_dir() or synced[path.stat().st_ino] == path.stat().st_size, "all of it, not what was there then"
 
 
 def test_the_file_tells_nothing_without_the_key(cell: tuple[Path, FileBlobs], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from webadmin.cell.control import DirectoryProcess
 from webadmin.console import hours
 from webadmin.environ import Environ
 from webadmin.jobs import domainwork, linkwork, reporting
+from webadmin.processes import backupfiles
 from webadmin.tenants import journal
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: dateti
 
 
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
-    """Remove for good what owners have deleted, and secure links, consents and questions that have expired."""
+    """Remove for good what owners have deleted, what has expired, and what a backup left that was killed."""
+    backupfiles.clear_away(environ)
     linkwork.end_links(environ, now)
     consents.sweep(now.date())
     agreements.sweep(now.date())

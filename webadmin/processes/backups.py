@@ -21,7 +21,7 @@ from jurisdiction.notary import Notary
 from jurisdiction.records import backups, ledger
 from jurisdiction.records.backups import Keeping
 from mailhost.adapters import cellbackup, dumps
-from mailhost.adapters.blobs import FileBlobs
+from mailhost.adapters.blobs import FileBlobs, sync_folder
 from mailhost.adapters.cellbackup import Contents, Manifest
 from mailhost.models import Domain, Tenant
 from mailhost.provision import restoring
@@ -31,7 +31,7 @@ from webadmin.cell import cellcert, identity, notarial, witnessing
 from webadmin.cell.control import DirectoryProcess
 from webadmin.cell.keyfiles import place
 from webadmin.environ import Environ
-from webadmin.processes import prepare, serving
+from webadmin.processes import backupfiles, prepare, serving
 
 RECIPIENT: Final = "backup-recipient"
 
@@ -73,7 +73,7 @@ def recipient(environ: Environ) -> HybridRecipient:
 
 
 def make(environ: Environ, notary: Notary, now: datetime, target: Path, keeping: Keeping) -> Contents:
-    """Write a backup into the new file `target`. Raises MayNotLie, NoBackupKey, CannotDump, OSError."""
+    """Write a backup into the new file `target`. Raises MayNotLie, NoBackupKey, AtWork, CannotDump, OSError."""
     to = recipient(environ)
     backups.enter(keeping, backups.decide(keeping, notary, now.date()), notary, now)
     head = ledger.checkpoint(notary, now)
@@ -87,33 +87,19 @@ def make(environ: Environ, notary: Notary, now: datetime, target: Path, keeping:
         country=keeping.country,
     )
     # The dump lies beside the database for a moment, under the same protection as the database.
-    scratch = environ.run / "backup-dump"
-    scratch.unlink(missing_ok=True)
-    try:
-        dumps.dump(scratch)
-        scratch.chmod(0o600)
-        with target.open("xb") as raw:
-            target.chmod(0o600)
-            try:
-                return cellbackup.write(raw, [to], manifest, scratch, FileBlobs(environ.blobs), now)
-            except BaseException:
-                target.unlink()  # half a backup is none
-                raise
-    finally:
-        scratch.unlink(missing_ok=True)
+    with backupfiles.working_copy(environ) as folder, backupfiles.appearing(target) as raw:
+        dumps.dump(folder / "database")
+        return cellbackup.write(raw, [to], manifest, folder / "database", FileBlobs(environ.blobs), now)
 
 
 def verify(environ: Environ, source: Path, key: HybridIdentity) -> Contents:
-    """Read a whole backup and check its database; nothing is restored. Raises BadBackup, CannotDump, OSError."""
-    folder = _fresh(environ.run / "backup-verify")
-    try:
+    """Read a whole backup and check its database. Raises BadBackup, AtWork, CannotDump, OSError."""
+    with backupfiles.working_copy(environ) as folder:
         with source.open("rb") as raw:
             found = cellbackup.read(raw, [key], folder)
         if found.manifest.engine == dumps.engine():
             dumps.check(folder / "database")
         return found
-    finally:
-        shutil.rmtree(folder)
 
 
 def restore(environ: Environ, source: Path, key: HybridIdentity, now: datetime, log: str | None = None) -> Restored:
@@ -122,9 +108,11 @@ def restore(environ: Environ, source: Path, key: HybridIdentity, now: datetime, 
     Raises CannotRestore, WrongCell, BadBackup, CannotDump, CannotResume, and as `prepare`.
     """
     _refuse_unless_empty(environ)
-    folder = _fresh(identity.restoring_folder(environ))
+    folder = identity.restoring_folder(environ)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
     with source.open("rb") as raw:
-        contents = cellbackup.read(raw, [key], folder)
+        contents = cellbackup.read(raw, [key], folder, durable=True)
     _refuse_other_cell(environ, contents.manifest)
     # The rows' own guard asks the database which cell it is, so it must know before they come.
     prepare.give_database_its_setting(environ.cell)
@@ -133,6 +121,7 @@ def restore(environ: Environ, source: Path, key: HybridIdentity, now: datetime, 
         if environ.blobs.is_dir():
             environ.blobs.rmdir()
         (folder / "blobs").rename(environ.blobs)
+        sync_folder(environ.cell_dir)
     prepare.prepare(environ, now=now)
     notary = notarial.notary(environ, today=now.date())
     with transaction.atomic():
@@ -185,14 +174,9 @@ def _claim_again(directory: DirectoryProcess) -> None:
         directory.claim_domain(name)
 
 
-def _fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
-    return folder
-
-
 EXPECTED: Final = (
     NoBackupKey,
+    backupfiles.AtWork,
     CannotRestore,
     backups.MayNotLie,
     backups.CannotResume,
