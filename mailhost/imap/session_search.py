@@ -111,8 +111,8 @@ async def sort(conv: Conversation, command: Sort) -> Reply:
     """SORT and UID SORT."""
     _check_numbers(conv, command.key, uid=command.uid)
     search = Search(conv.folder, conv.saved, conv.clock())
-    cards = await sorting.load(search, await search.run(command.key))
-    found = [card.index for card in sorting.ordered(cards, command.criteria)]
+    rows = await sorting.load(search, await search.run(command.key), sorting.rows_for(command.criteria))
+    found = [index for index, _values in sorting.ordered(rows, command.criteria)]
     numbers = numbers_of(conv, found, uid=command.uid)
     if command.returns is None:
         conv.untagged(b" ".join([b"SORT", *(b"%d" % number for number in numbers)]))
@@ -131,7 +131,7 @@ async def thread(conv: Conversation, command: Thread) -> Reply:
     _check_numbers(conv, command.key, uid=command.uid)
     search = Search(conv.folder, conv.saved, conv.clock())
     by_references = command.algorithm == "REFERENCES"
-    cards = await sorting.load(search, await search.run(command.key), references=by_references)
+    cards = await sorting.load(search, await search.run(command.key), sorting.for_threads, references=by_references)
     roots = threading.by_references(cards) if by_references else threading.by_subject(cards)
     uids = conv.folder.uids
     numbers = uids if command.uid else range(1, len(uids) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhost.imap.base_subject import base_subject
-from mailhost.imap.envelopes import Envelope
-from mailhost.imap.sort import Card
+from mailhost.imap.envelopes import Envelope, Person
+from mailhost.imap.sort import Card, Criterion, for_threads, rows_for
 from mailhost.imap.store import View
 from mailhost.imap.thread import MAX_DEPTH, by_references, by_subject, write
 from tests.imap.dialogue import Dialogue, ada_with
@@ -151,6 +152,16 @@ def card(index: int, name: str, references: str = "", subject: str = "", day: in
     moment = EPOCH + timedelta(days=day or index)
     envelope = Envelope(message_id=f"<{name}@x>", subject=subject)
     return Card(index, moment, moment, 1, envelope, base_subject(subject), references)
+
+
+def test_what_is_kept_of_a_hundred_thousand_cards_has_no_people_in_it() -> None:
+    crowd = tuple(Person(f"Person {number}", f"p{number}", "example.is") for number in range(50))
+    whole = replace(card(0, "a"), envelope=Envelope(message_id="<a@x>", sender_lists=(crowd,) * 6))
+    lean = for_threads(whole)
+    assert lean.envelope.message_id == "<a@x>"
+    assert [lean.envelope.people(field) for field in ("from", "to", "cc", "bcc")] == [None] * 4
+    row = rows_for([Criterion("FROM"), Criterion("DATE"), Criterion("SIZE")])(whole)
+    assert row == (0, ("P0", EPOCH, 1))
 
 
 def threads(*cards: Card) -> bytes:
