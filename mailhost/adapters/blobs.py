@@ -69,6 +69,11 @@ class FileBlobs:
         """The whole blob. Raises FileNotFoundError, OSError, BadBlobName."""
         return self.path(name).read_bytes()
 
+    def read_start(self, name: str, size: int) -> bytes:
+        """Its first `size` octets. Raises FileNotFoundError, OSError, BadBlobName."""
+        with self.path(name).open("rb", buffering=0) as file:
+            return file.read(size)
+
     def remove(self, name: str) -> None:
         """Remove it if it is there."""
         self.path(name).unlink(missing_ok=True)

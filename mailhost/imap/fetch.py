@@ -20,7 +20,7 @@ from mailhost.imap.fetch_items import Binary, Item, Plain, Section
 from mailhost.imap.pieces import Opened
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, batches
-from mailhost.imap.store import SEEN, Damaged, FlagOp, Meta
+from mailhost.imap.store import SEEN, Damaged, FlagOp, Meta, contents_of
 from mailhost.imap.tokens import write_date_time
 from mailhost.message import section
 from mailhost.message.bodystructure import render
@@ -64,6 +64,7 @@ class Plan:
     labels: list[bytes] = field(default_factory=list)  # of content
     sets_seen: bool = False
     in_pieces: bool = False
+    heads: bool = False  # all of the content are header fields of the message itself
 
 
 def plan(items: Sequence[Item], *, uid: bool, modseq: bool) -> Plan:
@@ -84,11 +85,17 @@ def plan(items: Sequence[Item], *, uid: bool, modseq: bool) -> Plan:
         else:
             result.content.append(item)
             result.labels.append(item.label)
-    result.in_pieces = any(item.partial is not None or _part_of(item) for item in result.content)
+    result.heads = all(isinstance(item, Section) and _is_of_head(item.section) for item in result.content)
+    # The beginning of a message must not be kept for the whole.
+    result.in_pieces = not result.heads and any(item.partial is not None or _part_of(item) for item in result.content)
     result.sets_seen = any(
         not item.peek if isinstance(item, Section) else not (item.peek or item.size_only) for item in result.content
     )
     return result
+
+
+def _is_of_head(wanted: section.Section) -> bool:
+    return not wanted.part and wanted.what in {section.What.HEADER, section.What.FIELDS, section.What.FIELDS_NOT}
 
 
 def _part_of(item: Section | Binary) -> tuple[int, ...]:
@@ -227,9 +234,11 @@ class Fetcher:
 
     # From the content
 
-    async def _opened(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview]]:
+    async def _opened(
+        self, uids: Sequence[int], *, heads: bool = False
+    ) -> AsyncIterator[tuple[int, bytes | memoryview]]:
         count = 0
-        async for entry in self.selected.folder.contents(uids):
+        async for entry in contents_of(self.selected.folder, uids, heads=heads):
             count += 1
             if isinstance(entry, Damaged):
                 self.damaged = True
@@ -245,7 +254,7 @@ class Fetcher:
         if kept is not None:
             yield kept
             return
-        async for uid, content in self._opened(uids):
+        async for uid, content in self._opened(uids, heads=self.plan.heads):
             message = Opened(uid, content)
             if alone and self.plan.in_pieces:
                 pieces.keep(self.selected, message)

@@ -20,7 +20,7 @@ from mailhost.imap.folding import fold
 from mailhost.imap.search_text import Words, header_holds
 from mailhost.imap.selected import Selected
 from mailhost.imap.sequence import IndexRanges, SequenceSet, from_indexes, numbered, with_uids
-from mailhost.imap.store import Damaged, Meta, TooMany
+from mailhost.imap.store import Damaged, Meta, TooMany, contents_of
 from mailhost.message.envelope import envelope
 from mailhost.message.headers import read_headers
 from mailhost.message.structure import Part, scan
@@ -156,6 +156,7 @@ class Search:
     async def _contents(self, found: Sequence[int], tests: list[Test], terms: list[keys.Key]) -> list[int]:
         needs_meta = any(_needs_meta(term) for term in terms)
         needs_envelope = any(_needs_envelope(term) for term in terms)
+        heads = not any(isinstance(leaf, keys.Text) for term in terms for leaf in _leaves(term))
         opened = 0
         result = []
         for start in range(0, len(found), CONTENT_BATCH):
@@ -164,7 +165,8 @@ class Search:
             if needs_meta:
                 metas = {m.index: m for m in await self.load(batch, envelopes=needs_envelope)}
                 batch = [index for index in batch if index in metas]
-            async for entry in self.selected.folder.contents([self.selected.uids[index] for index in batch]):
+            uids = [self.selected.uids[index] for index in batch]
+            async for entry in contents_of(self.selected.folder, uids, heads=heads):
                 if isinstance(entry, Damaged):
                     continue
                 uid, content = entry
@@ -196,7 +198,7 @@ class Search:
             if (envelopes and entry.envelope is None) or (references and entry.references is None):
                 without[entry.uid] = message
         if without:
-            async for content in selected.folder.contents(sorted(without)):
+            async for content in contents_of(selected.folder, sorted(without), heads=True):
                 if not isinstance(content, Damaged):
                     headers = read_headers(content[1])
                     without[content[0]].envelope = envelope(headers)

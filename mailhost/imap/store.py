@@ -397,6 +397,22 @@ class Rests(Protocol):
         """The client pauses: put away what is kept, without waiting for it."""
 
 
+@runtime_checkable
+class OpensHeads(Protocol):
+    """What a folder adds to `Folder` when the beginning of a large message costs less than all of it; others simply
+    lack it."""
+
+    def heads(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        """As `contents`; of a message its beginning is enough, with its whole header in it."""
+
+
+def contents_of(
+    folder: Folder, uids: Sequence[int], *, heads: bool
+) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+    """`Folder.contents`, or where the header is all that is looked at, as little as the folder can do with."""
+    return folder.heads(uids) if heads and isinstance(folder, OpensHeads) else folder.contents(uids)
+
+
 def keeps_metadata(account: Account | None) -> TypeGuard[KeepsMetadata]:
     """Whether the account keeps annotations; asked at every login, so it is worked out once for each kind."""
     return account is not None and _kind_keeps_metadata(type(account))

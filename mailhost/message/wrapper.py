@@ -152,6 +152,10 @@ class Wrapper:
             out += _BODY_3 % (base64lines.encoded_size(self.record_size), plain)
         return out
 
+    def head(self) -> bytes:
+        """The header of the bytes served, with the empty line that closes it."""
+        return self._top()
+
     def render(self, header: bytes, payload: Bytes, record: bytes = b"") -> bytes:
         """The whole message.  ValueError if these are not the bytes the wrapper was made for."""
         if (len(header), len(payload), len(record)) != (self.header_size, self.payload_size, self.record_size):

@@ -10,6 +10,7 @@ from mailhost.seal.errors import CannotOpen, InvalidKey
 from mailhost.seal.identity import HybridIdentity, HybridRecipient, X25519Identity
 from mailhost.seal.sealed import (
     MAX_MESSAGE_SIZE,
+    START_SIZE,
     OpenedHeader,
     Sealed,
     open_file,
@@ -17,6 +18,7 @@ from mailhost.seal.sealed import (
     open_key,
     open_listed,
     open_payload,
+    open_start,
     seal,
     self_test,
     split,
@@ -25,6 +27,7 @@ from mailhost.seal.summary import Address, Summary
 
 __all__ = [
     "MAX_MESSAGE_SIZE",
+    "START_SIZE",
     "Address",
     "CannotOpen",
     "CellBox",
@@ -42,6 +45,7 @@ __all__ = [
     "open_key",
     "open_listed",
     "open_payload",
+    "open_start",
     "seal",
     "self_test",
     "split",

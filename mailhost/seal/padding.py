@@ -11,7 +11,7 @@ in the length of another's.
 
 In: the message as buffers in their order; out: pieces of body, of which a big one never exists as a whole.
 Opening takes the body and the most bytes the message may have, and raises `CannotOpen` for anything else than
-whole frames within it.
+whole frames within it. Who wants the beginning alone gives the beginning of the body.
 """
 
 import threading
@@ -106,6 +106,21 @@ def open_body(body: Buffer, max_size: int) -> bytes:
     if place != len(view) or not found:
         raise CannotOpen
     return found[0] if len(found) == 1 else b"".join(found)
+
+
+def open_start(body: Buffer, size: int) -> bytes:
+    """The first `size` bytes of the message or fewer, given the beginning of a body of one frame; else `CannotOpen`.
+
+    What a block that is cut short would give is left out.
+    """
+    if bytes(body[:4]) != _FRAME_MAGIC:
+        raise CannotOpen
+    try:
+        # Read and not decompressed: a reader stops at `size`, however much a hostile frame would give.
+        with _codec.decompressor.stream_reader(body) as reader:
+            return reader.read(size)
+    except zstandard.ZstdError:
+        raise CannotOpen from None
 
 
 def _parameters(frame: memoryview) -> zstandard.FrameParameters:

@@ -33,13 +33,26 @@ from mailhost.seal.header import (
 )
 from mailhost.seal.identity import HybridIdentity, HybridRecipient, RandomBytes
 from mailhost.seal.padding import body_pieces, open_body
-from mailhost.seal.stream import NONCE_SIZE, Buffer, decrypt_payload, encrypt_payload
+from mailhost.seal.padding import open_start as start_of_body
+from mailhost.seal.stream import (
+    NONCE_SIZE,
+    SEALED_CHUNK,
+    Buffer,
+    decrypt_payload,
+    decrypt_start,
+    encrypt_payload,
+)
 from mailhost.seal.summary import Listed, Summary, decode_listed, decode_summary, encode_summary
 
 SUMMARY_STANZA = "skerry/summary"
 SUMMARY_NONCE_SIZE = 16
 # The most an opened message may have where the caller knows no better limit: more than our SMTP server takes.
 MAX_MESSAGE_SIZE = 64 * 1024 * 1024
+
+# What `open_start` wants: chunks enough for the first block of a frame, which has up to 128 KiB (RFC 8878 §3.1.1.2.4),
+# and what it shows of the message at most.
+START_SIZE = NONCE_SIZE + 3 * SEALED_CHUNK
+START_SHOWN = 128 * 1024
 
 _SUMMARY_INFO = b"skerry.summary.v1"
 # The key is used once, for it comes from a fresh file key and a fresh salt.
@@ -111,6 +124,14 @@ def open_payload(opened: OpenedHeader | bytes, payload: Buffer, max_size: int = 
     """
     file_key = opened if isinstance(opened, bytes) else opened.file_key
     return open_body(decrypt_payload(file_key, payload), max_size)
+
+
+def open_start(file_key: bytes, payload_start: Buffer) -> bytes:
+    """The first START_SHOWN bytes of the message or fewer, given the first START_SIZE bytes of a longer payload.
+
+    It is what was sealed, byte for byte; of the rest it says nothing, not even that it is whole.
+    """
+    return start_of_body(decrypt_start(file_key, payload_start), START_SHOWN)
 
 
 def open_file(identities: Sequence[HybridIdentity], whole: Buffer, max_size: int = MAX_MESSAGE_SIZE) -> bytes:

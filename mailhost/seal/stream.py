@@ -69,21 +69,35 @@ def encrypt_payload(file_key: bytes, nonce: bytes, pieces: Iterable[Buffer]) -> 
 
 def decrypt_payload(file_key: bytes, payload: Buffer) -> bytearray:
     """The body's plaintext, all of it or `CannotOpen`."""
-    sealed = memoryview(payload)
-    size = len(sealed) - NONCE_SIZE
+    size = len(payload) - NONCE_SIZE
     chunks = -(-size // SEALED_CHUNK)
     final_size = size - (chunks - 1) * SEALED_CHUNK - TAG_SIZE
     # The final chunk must not be empty unless the whole body is.
     if size < TAG_SIZE or final_size < 0 or (final_size == 0 and chunks > 1):
         raise CannotOpen
+    return _decrypt(file_key, payload, bytearray(size - chunks * TAG_SIZE), chunks, last=chunks - 1)
+
+
+def decrypt_start(file_key: bytes, start: Buffer) -> bytearray:
+    """The plaintext of the whole chunks at the beginning of a payload that goes on behind them.
+
+    Each chunk proves itself, its place, and that another follows; whether that one is there nobody has seen.
+    """
+    chunks = (len(start) - NONCE_SIZE) // SEALED_CHUNK
+    if chunks < 1:
+        raise CannotOpen
+    return _decrypt(file_key, start, bytearray(chunks * CHUNK_SIZE), chunks, last=chunks)
+
+
+def _decrypt(file_key: bytes, payload: Buffer, body: bytearray, chunks: int, *, last: int) -> bytearray:
+    """So many chunks into `body`; `last` is the number of the one that ends the payload."""
+    sealed, opened = memoryview(payload), memoryview(body)
     cipher = ChaCha20Poly1305(hkdf(file_key, bytes(sealed[:NONCE_SIZE]), b"payload"))
-    body = bytearray(size - chunks * TAG_SIZE)
-    opened = memoryview(body)
     try:
         for number in range(chunks):
             start = NONCE_SIZE + number * SEALED_CHUNK
             cipher.decrypt_into(
-                chunk_nonce(number, last=number == chunks - 1),
+                chunk_nonce(number, last=number == last),
                 sealed[start : start + SEALED_CHUNK],
                 None,
                 opened[number * CHUNK_SIZE : (number + 1) * CHUNK_SIZE],

@@ -98,6 +98,33 @@ async def test_a_lost_blob_damages_one_message(cell: Cell, ada: DatabaseAccount)
     assert [problem.kind for problem in problems] == ["blob"]
 
 
+async def test_of_a_large_message_the_header_costs_its_beginning(
+    cell: Cell, ada: DatabaseAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = random.Random(1).randbytes(400_000)
+    plain, long = (
+        b"Subject: x\r\n\r\n" + noise,
+        b"Subject: y\r\nX-Long: " + noise[:200_000].hex().encode() + b"\r\n\r\n",
+    )
+    await ada.append("INBOX", [NewMessage(plain), NewMessage(long), NewMessage(b"small")], now=NOW)
+    whole: list[str] = []
+    read = cell.shop.blobs.read
+
+    def counted(name: str) -> bytes:
+        whole.append(name)
+        return read(name)
+
+    monkeypatch.setattr(cell.shop.blobs, "read", counted)
+    folder = await ada.open("INBOX")
+    first, second, third = [item async for item in folder.heads([1, 2, 3])]
+    assert first == (1, plain[: 128 * 1024])
+    assert (second, third) == ((2, long), (3, b"small")), "a header that goes on further is read to its end"
+    assert len(whole) == 1
+    row = await sync_to_async(lambda: SealedMessage.objects.exclude(blob="").order_by("id")[0])()
+    cell.shop.blobs.remove(row.blob)
+    assert [item async for item in folder.heads([1])] == [Damaged(1)]
+
+
 async def test_flags_are_set_added_removed_and_stamped_once_a_command(cell: Cell, ada: DatabaseAccount) -> None:
     await fill(ada, 3)
     folder = await ada.open("INBOX")

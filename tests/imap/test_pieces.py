@@ -115,3 +115,27 @@ def test_the_message_used_longest_ago_makes_room() -> None:
     kept.forget("a")
     kept.forget("d")
     assert kept._octets == 0
+
+
+async def test_header_fields_ask_for_the_head_alone_and_no_head_is_kept_for_the_whole(
+    openings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[int] = []
+
+    async def beginning(
+        self: MemoryFolder, uids: Sequence[int]
+    ) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        heads.extend(uids)
+        for uid in uids:
+            yield uid, message(body=BODY)[: LARGE + 1000]
+
+    monkeypatch.setattr(MemoryFolder, "heads", beginning, raising=False)
+    client = await reader()
+    for item in ("BODY.PEEK[HEADER]", "RFC822.HEADER", "BODY.PEEK[HEADER.FIELDS (Subject)]<0.5>"):
+        assert b"Subj" in await client.ask(f"a UID FETCH 1 ({item} BODY.PEEK[HEADER.FIELDS.NOT (To)])")
+    assert b"* SEARCH 1 2 3\r\n" in await client.ask("a SEARCH OR FROM ben HEADER X-Any y")
+    assert (set(heads), openings) == ({1, 2, 3}, [])
+    assert await piece(client, 1, 0) == BODY.encode()[:50_000]
+    for item in ("BODY.PEEK[1.MIME] BODY.PEEK[HEADER]", "BODY.PEEK[TEXT]<0.10>"):
+        await client.ask(f"a UID FETCH 2 ({item})")
+    assert openings == [1, 2]

@@ -7,10 +7,12 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailhost.seal import (
+    START_SIZE,
     CannotOpen,
     Sealed,
     Summary,
@@ -18,15 +20,18 @@ from mailhost.seal import (
     open_file,
     open_header,
     open_payload,
+    open_start,
     seal,
     self_test,
     split,
 )
 from mailhost.seal.header import Stanza, encode_base64, encode_header, parse_header
-from mailhost.seal.sealed import _seal_summary
+from mailhost.seal.sealed import START_SHOWN, _seal_summary
+from mailhost.seal.stream import encrypt_payload
 from tests.seal.people import ADA, BEN, CLEO, SUMMARY
 
 MESSAGE = b"From: ben@demo.test\r\nTo: ada@example.is\r\n\r\nDear Ada,\r\n"
+FILE_KEY = b"YELLOW SUBMARINE"
 SEALED = seal(ADA.recipient, MESSAGE, SUMMARY)
 WHOLE = SEALED.header + SEALED.payload
 
@@ -47,6 +52,38 @@ def test_any_bytes_in_any_kind_of_buffer_come_back(parts: list[bytes]) -> None:
     for buffers in (message, bytearray(message), memoryview(message), parts, [bytearray(part) for part in parts]):
         sealed = seal(ADA.recipient, buffers, SUMMARY)
         assert open_payload(open_header([ADA], sealed.header), sealed.payload, 2000) == message
+
+
+def test_the_beginning_of_a_long_message_opens_from_the_beginning_of_its_payload() -> None:
+    message = MESSAGE + random.Random(1).randbytes(1 << 20)
+    sealed = seal(ADA.recipient, message, SUMMARY)
+    file_key = open_header([ADA], sealed.header).file_key
+    begun = open_start(file_key, sealed.payload[:START_SIZE])
+    assert begun == message[:START_SHOWN]
+    flipped = bytearray(sealed.payload[:START_SIZE])
+    flipped[100] ^= 1
+    for damaged in (flipped, sealed.payload[1 : START_SIZE + 1], sealed.payload[:1000], b""):
+        with pytest.raises(CannotOpen):
+            open_start(file_key, damaged)
+
+
+def test_what_ends_within_the_beginning_is_no_beginning() -> None:
+    size = START_SIZE - 16 - 3 * 16
+    payload = encrypt_payload(FILE_KEY, bytes(16), [random.Random(1).randbytes(size)])
+    assert len(payload) == START_SIZE
+    with pytest.raises(CannotOpen):
+        open_start(FILE_KEY, payload)
+
+
+def test_a_bomb_at_the_beginning_shows_no_more_than_is_asked() -> None:
+    bomb = zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * (100 << 20))
+    payload = encrypt_payload(FILE_KEY, bytes(16), [bomb, bytes(START_SIZE)])
+    tracemalloc.start()
+    try:
+        assert open_start(FILE_KEY, payload[:START_SIZE]) == b"x" * START_SHOWN
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_remembered_file_key_opens_the_payload_without_the_header() -> None:

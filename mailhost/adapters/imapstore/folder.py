@@ -45,7 +45,7 @@ class FolderRow:
 
 
 class DatabaseFolder:
-    """`imap.store.Folder`, which rests too.
+    """`imap.store.Folder`, which rests and opens heads too.
 
     `resolve` finds another folder of the account by name, for COPY and MOVE; `index` is of a view that has a key;
     `arrived` holds, by folder row, what this connection has appended and not asked for yet: (uid, flags, modseq);
@@ -126,22 +126,27 @@ class DatabaseFolder:
                 found += await self._shop.readers.run(reading.metas, self._view, self._id, some)
         return found
 
-    async def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+    def contents(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        return self._contents(uids, heads=False)
+
+    def heads(self, uids: Sequence[int]) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
+        return self._contents(uids, heads=True)
+
+    async def _contents(
+        self, uids: Sequence[int], *, heads: bool
+    ) -> AsyncIterator[tuple[int, bytes | memoryview] | Damaged]:
         run = self._shop.readers.run
+        work = partial(reading.contents, self._view, self._shop.blobs, self._id, heads=heads)
         with imap_answers():
             keys = await self._index.known_keys(uids) if self._index is not None else {}
-            pieces = reading.chunks(await run(reading.sizes, self._id, uids))
+            pieces = reading.chunks(await run(reading.sizes, self._id, uids), heads=heads)
             waiting: asyncio.Task[list[tuple[int, bytes | memoryview] | Damaged]] | None = None
             try:
                 # The next piece is loaded and opened while this one is on its way to the client.
                 while True:
                     ready = await waiting if waiting is not None else []
                     piece = next(pieces, None)
-                    waiting = (
-                        asyncio.create_task(run(reading.contents, self._view, self._shop.blobs, self._id, piece, keys))
-                        if piece is not None
-                        else None
-                    )
+                    waiting = asyncio.create_task(run(work, piece, keys)) if piece is not None else None
                     for content in ready:
                         yield content
                     if waiting is None:

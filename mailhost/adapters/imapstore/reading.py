@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mailhost.adapters.blobs import BadBlobName, FileBlobs
@@ -15,6 +16,7 @@ from mailhost.adapters.database import fetch_columns, listed, one_of, read_momen
 from mailhost.adapters.imapstore.views import MessageView, StoredMessage
 from mailhost.adapters.keywords import keywords_of
 from mailhost.imap.store import DELETED, Changes, Damaged, Meta, NoSuchFolder, Snapshot
+from mailhost.seal import START_SIZE
 
 # Content is loaded and opened in pieces of about this many octets, so that one FETCH does not fill the memory.
 CHUNK_BYTES = 1 << 19
@@ -159,11 +161,13 @@ def sizes(folder_id: int, uids: Sequence[int]) -> list[tuple[int, int]]:
         return list(cursor.fetchall())
 
 
-def chunks(sized: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Cut (uid, octets) pairs into runs of about CHUNK_BYTES, at least one message each."""
+def chunks(sized: Sequence[tuple[int, int]], *, heads: bool = False) -> Iterator[list[int]]:
+    """Cut (uid, octets) pairs into runs of about CHUNK_BYTES, at least one message each. `heads`: of large ones the
+    beginning is loaded alone."""
     run: list[int] = []
     octets = 0
-    for uid, size in sized:
+    for uid, stored in sized:
+        size = min(stored, START_SIZE) if heads else stored
         if run and octets + size > CHUNK_BYTES:
             yield run
             run, octets = [], 0
@@ -174,9 +178,16 @@ def chunks(sized: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 def contents(
-    view: MessageView, blobs: FileBlobs, folder_id: int, uids: Sequence[int], keys: Mapping[int, bytes]
+    view: MessageView,
+    blobs: FileBlobs,
+    folder_id: int,
+    uids: Sequence[int],
+    keys: Mapping[int, bytes],
+    *,
+    heads: bool = False,
 ) -> list[tuple[int, bytes | memoryview] | Damaged]:
-    """The whole message of each uid that still exists, as the view serves it. `keys`: file keys that are known."""
+    """The whole message of each uid that still exists, as the view serves it. `keys`: file keys that are known;
+    `heads`: of a large one no more than its beginning, where the whole header is in that."""
     # A body whose key is known is opened without its header, which is nearly as long as a short mail.
     header_too = "s.header" if any(uid not in keys for uid in uids) else "NULL"
     with statements() as cursor:
@@ -189,15 +200,23 @@ def contents(
         rows = cursor.fetchall()
     found: list[tuple[int, bytes | memoryview] | Damaged] = []
     for *columns, header, payload, blob in rows:
-        row = _stored(columns, header, _read(blobs, blob) if blob else payload, keys.get(columns[0]))
-        content = view.content(row)
+        row = _stored(columns, header, payload, keys.get(columns[0]))
+        content = _content(view, blobs, row, blob, head=heads)
         found.append(content if isinstance(content, Damaged) else (columns[0], content))
     return found
 
 
-def _read(blobs: FileBlobs, name: str) -> bytes | None:
-    """A payload from the blob store; a missing or unreadable one harms its message only."""
+def _content(view: MessageView, blobs: FileBlobs, row: StoredMessage, blob: str, *, head: bool) -> bytes | Damaged:
+    if not blob:
+        return view.content(row)
+    start = _read(blobs, blob, START_SIZE) if head else None
+    begun = view.head(replace(row, payload=start)) if start is not None else None
+    return view.content(replace(row, payload=_read(blobs, blob))) if begun is None else begun
+
+
+def _read(blobs: FileBlobs, name: str, size: int = 0) -> bytes | None:
+    """A payload from the blob store, or its first `size` octets; a missing or unreadable one harms its message only."""
     try:
-        return blobs.read(name)
+        return blobs.read_start(name, size) if size else blobs.read(name)
     except (OSError, BadBlobName):
         return None

@@ -55,6 +55,9 @@ class SealedView:
             return Damaged(row.uid)
         return self._wrapper(row).render(row.header, row.payload)
 
+    def head(self, row: StoredMessage) -> bytes | None:
+        return self._wrapper(row).head()
+
     def close(self) -> None:
         """There is no key to forget."""
 

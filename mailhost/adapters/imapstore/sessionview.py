@@ -12,8 +12,9 @@ from typing import Final, final
 
 from mailhost.adapters.imapstore.views import StoredMessage
 from mailhost.imap.store import Damaged, Meta, View
+from mailhost.message.headers import header_end
 from mailhost.message.rendered import checked_envelope, checked_structure
-from mailhost.seal import CannotOpen, HybridIdentity, open_key, open_listed, open_payload
+from mailhost.seal import CannotOpen, HybridIdentity, open_key, open_listed, open_payload, open_start
 from mailhost.seal.segment import IndexEntry
 from mailhost.seal.summary import PREVIEW_LENGTH
 
@@ -81,6 +82,13 @@ class SessionView:
             return open_payload(file_key, row.payload, self._max_size)
         except CannotOpen:
             return Damaged(row.uid)
+
+    def head(self, row: StoredMessage) -> bytes | None:
+        try:
+            start = open_start(row.file_key or open_key(self._identities, row.header or b""), row.payload or b"")
+        except CannotOpen:
+            return None
+        return start if header_end(start) < len(start) else None
 
     def close(self) -> None:
         self._identities = ()

@@ -45,5 +45,9 @@ class MessageView(Protocol):
 
     def content(self, row: StoredMessage) -> bytes | Damaged: ...
 
+    def head(self, row: StoredMessage) -> bytes | None:
+        """The beginning of a large message with its whole header, given the first START_SIZE octets of its payload;
+        None where they do not show that."""
+
     def close(self) -> None:
         """Forget every key."""
