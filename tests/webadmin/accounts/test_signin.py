@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core import signing
 from django.test import Client
+from django.utils import timezone
 
 from mailhost.models import KeyringWrap, Mailbox, OwnerLanguage, Tenant
 from mailhost.provision import leaving, tenants
@@ -17,7 +18,7 @@ from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
 from webadmin.accounts import entry, factors, throttle
-from webadmin.accounts.models import Account, Failures, WebSession
+from webadmin.accounts.models import Account, Authenticator, Failures, WebSession
 from webadmin.accounts.sessions import SessionStore
 from webadmin.web import gate, typed
 
@@ -158,6 +159,23 @@ def test_a_password_alone_adds_no_factor_beside_one_that_is_there(cell: None) ->
     assert thief.get("/second-factor/set-up/").headers["Location"] == "/second-factor/"
     assert thief.post("/second-factor/passkey/add/options").status_code == 403
     assert thief.post("/account/recovery-codes/").headers["Location"].startswith("/second-factor/")
+
+
+def test_a_session_taken_over_adds_no_first_factor_and_so_opens_no_dangerous_page(cell: None) -> None:
+    ada = people.account_of("ada@example.is")
+    assert people.signed_in(ada, sudo=True).get("/second-factor/set-up/").status_code == 200
+    thief = people.signed_in(ada, verified=False)
+    led = thief.get("/second-factor/set-up/").headers["Location"]
+    assert led == "/account/prove-again/?next=/second-factor/set-up/"
+    secret = factors.new_secret()
+    session = thief.session
+    session["secret"] = factors.locked(secret.hex(), entry.key("factor.key"))
+    session.save()
+    code = factors.code_at(secret, int(timezone.now().timestamp()) // factors.STEP)
+    assert thief.post("/second-factor/set-up/", {"code": code}).headers["Location"] == led
+    assert thief.post("/second-factor/passkey/add/options").status_code == 403
+    assert not Authenticator.objects.exists()
+    assert "/account/prove-again" in thief.get("/mailbox/filters/new/").headers["Location"]
 
 
 def test_signing_in_gives_the_session_a_new_key(cell: None) -> None:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from webadmin.accounts import entry, factors, passkeys
 from webadmin.accounts.forms import Words
 from webadmin.accounts.models import Authenticator, Passkey
-from webadmin.accounts.views.proving import has_factor, set_up_done
+from webadmin.accounts.views.proving import may_add, set_up_done
 from webadmin.web import gate
 
 CHALLENGE = "passkey_challenge"  # in the session, in hex, for one answer
@@ -27,7 +27,7 @@ CHALLENGE = "passkey_challenge"  # in the session, in hex, for one answer
 def add_options(request: HttpRequest) -> HttpResponse:
     """The first half of adding."""
     own = gate.account_of(request)
-    if not _may_add(request):
+    if not may_add(request, own):
         return JsonResponse({"error": "prove yourself first"}, status=403)
     options, challenge = passkeys.add_options(own, _host())
     request.session[CHALLENGE] = challenge.hex()
@@ -39,7 +39,7 @@ def add_options(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """The second half of adding."""
     own, form = gate.account_of(request), Words(request.POST)
-    if not _may_add(request):
+    if not may_add(request, own):
         return redirect("set-up")
     if not form.is_valid():
         messages.error(request, _("A name is one line of up to 60 letters."))
@@ -114,11 +114,3 @@ def _host() -> str:
 def _challenge(request: HttpRequest) -> bytes:
     """The challenge that waits; it counts for one answer."""
     return bytes.fromhex(request.session.pop(CHALLENGE, ""))
-
-
-def _may_add(request: HttpRequest) -> bool:
-    """The first factor by the password alone; further ones in a whole session, just proven."""
-    own = gate.account_of(request)
-    if not has_factor(own):
-        return True
-    return not gate.lacks_factor(request, own) and gate.caller(request).sudo

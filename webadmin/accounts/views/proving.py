@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -78,16 +79,26 @@ def check_code(form: Code, account: Account) -> bool:
     return True
 
 
+def may_add(request: HttpRequest, account: Account) -> bool:
+    """Whether a factor may be added now: in a whole session that was just proven, or the first that is needed.
+
+    A first one as well, where none is needed: whoever took a session over would open the ten minutes with a factor of
+    their own, and shut its owner out.
+    """
+    if gate.lacks_factor(request, account):
+        return not has_factor(account)
+    return gate.caller(request).sudo
+
+
 @require_http_methods(["GET", "POST"])
 @never_cache
 def set_up(request: HttpRequest) -> HttpResponse:
     """Set up an authenticator program: a QR code, and its first code typed back. Passkeys are added there too."""
     account = gate.account_of(request)
-    first = not has_factor(account)
-    if not first and gate.lacks_factor(request, account):
-        return redirect("second-factor")  # a stolen password must not add a factor beside the owner's
-    if not first and not gate.caller(request).sudo:
-        return redirect("prove-again")
+    if not may_add(request, account):
+        if gate.lacks_factor(request, account):
+            return redirect("second-factor")  # a stolen password must not add a factor beside the owner's
+        return redirect(f"{reverse('prove-again')}?next={reverse('set-up')}")
     secret = _waiting_secret(request)
     form = FirstCode(request.POST or None)
     if request.method == "POST" and form.is_valid():
