@@ -425,7 +425,9 @@ class Connection(asyncio.Protocol):
             self._command_since, self._received = now, 0
         stalled = now - self._last_read > limits.stall_time
         spent = now - self._command_since
-        if stalled or (spent > limits.stall_time and self._received < spent * limits.least_rate):
+        pressed = self._budgeted and self._endpoint.budget.pressed
+        rate = limits.least_rate_pressed if pressed else limits.least_rate
+        if stalled or (spent > limits.stall_time and self._received < spent * rate):
             self._end("That command takes too long to arrive")
 
     def _end(self, text: str) -> None:

@@ -35,6 +35,9 @@ class Limits:
     stall_time: float = 60
     # …and at this rate on average once that time is over (slowloris).
     least_rate: int = 2048
+    # The rate asked of a large literal while others wait for the memory that it holds: a slow line keeps them for
+    # minutes, where it could for hours.
+    least_rate_pressed: int = 64 * 1024
     # A client that stops reading its answers.
     write_time: float = 5 * 60
     handshake_time: float = 20
@@ -200,6 +203,7 @@ class MemoryBudget:
         self._shares = tuple(int(octets * share) for share in shares)
         self._held: Counter[object] = Counter()
         self._waiting: deque[_Waiting] = deque()
+        self.pressed = False  # whether somebody waits who has not their share already
 
     async def take(self, octets: int, holders: tuple[object, ...] = ()) -> int:
         """Wait until there is room; returns what to give back."""
@@ -263,4 +267,5 @@ class MemoryBudget:
             else:
                 self._hold(entry.octets, entry.holders)
                 entry.turn.set_result(None)
+        self.pressed = bool(self._waiting)
         self._waiting.extendleft(reversed(passed))

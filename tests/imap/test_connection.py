@@ -269,6 +269,38 @@ async def test_a_trickle_is_too_slow_and_a_slow_line_is_not() -> None:
         assert closed(client) is ends
 
 
+@pytest.mark.parametrize(("others", "ends"), [((), False), ((ADA, BEN), False), ((CLEO,), True)])
+async def test_a_slow_line_does_not_keep_memory_that_others_wait_for(others: tuple[str, ...], ends: bool) -> None:
+    """Other messages of its own user or tenant are no others: they wait for their share."""
+    size = SMALL_LITERAL * 64
+    store = ada_with()
+    for person in (BEN, CLEO):
+        store.add_person(person, PASSWORD)
+    endpoint = make_endpoint(store, limits=Limits(literal_memory=size + 1, user_literals=1 / 2, tenant_literals=1))
+    slow = Client(endpoint)
+    await slow.ask(f"x LOGIN {ADA} {PASSWORD}")
+    await slow.ask(f"a APPEND Sent {{{size}}}")
+    later(slow, 0)
+    waiting = [Client(endpoint) for _other in others]
+    for client, name in zip(waiting, others, strict=True):
+        await client.ask(f"x LOGIN {name} {PASSWORD}")
+        client.send(f"a APPEND Sent {{{size}}}\r\n".encode())
+        for _turn in range(20):
+            await asyncio.sleep(0)
+        assert client.take() == b""
+    connection = slow.connection
+    for second in range(1, 80):
+        connection._received += 20_000
+        connection._last_read = connection._loop.time() + second
+        later(slow, second)
+    assert closed(slow) is ends
+    await slow.hang_up()
+    for client in waiting:
+        await client.settle()
+        assert b"+ " in client.take()
+        await client.hang_up()
+
+
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
     client = await logged_in()
     client.connection.pause_writing()
