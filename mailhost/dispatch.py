@@ -5,10 +5,10 @@ what the domain and the author demand of TLS (a few for much mail), the messages
 delivered, refused or held (the author gets a notice), or not now (tried again later, the author hears of it after
 some hours, and of the end after five days).
 
-A host that cannot be reached makes its whole destination wait, so mail for a dead host costs one attempt a
-destination and not one a message; a message that trips us waits alone. Each end is written down before the next message
-goes over the same connection: a crash repeats at most what was in flight on each, a power cut what one claim has
-delivered, and neither loses anything (RFC 5321 §6.1).
+A host that cannot be reached, or says that it has had enough, makes its whole destination wait, so mail for a dead host
+costs one attempt a destination and not one a message; a message that trips us waits alone. Each end is written down
+before the next message goes over the same connection: a crash repeats at most what was in flight on each, a power cut
+what one claim has delivered, and neither loses anything (RFC 5321 §6.1).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 BACKOFF: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 120, 240))
 # A host that offers no TLS may have a bad moment, or somebody in between: so many attempts before it is believed.
 CLEAR_ATTEMPTS: Final = 3
+# Messages in a row to which a host answered 421 alone; one may be the message's own fault.
+ENOUGH: Final = 2
 # A notice that finds no room now is written again after this long.
 NOTICE_AGAIN: Final = timedelta(hours=1)
 
@@ -255,7 +257,10 @@ class Dispatcher:
                 item = group.ready.popleft()
                 group.in_flight.add(item.id)
                 async with self._alone(work, item):
-                    await self._send(work, item, link)
+                    group.enough = group.enough + 1 if await self._send(work, item, link) else 0
+                if group.enough >= ENOUGH:
+                    # RFC 5321 §3.8: the host closes, and would for each of the others: it is asked again later.
+                    group.failed = Unreachable("deferred_by_host")
                 group.in_flight.discard(item.id)
         finally:
             if link is not None:
@@ -273,30 +278,34 @@ class Dispatcher:
                 group.failed = failed
             return None
 
-    async def _send(self, work: _Work, item: Item, link: Link) -> None:
+    async def _send(self, work: _Work, item: Item, link: Link) -> bool:
+        """One message; True where the host has had enough and said so to every recipient."""
         # To this very machine there is no wire to read along.
         secure = link.secure or link.target.loopback
         if not secure:
             found = await self._leaving.ask(item, [link.target], work.asked, secure=False)
             if found.verdict is not Verdict.ALLOW:
                 await self._no_tls(work, item)
-                return
+                return False
         content = await self._outbox.content(item)
         if content is None:
             await self._fail(work, item, "content_gone")
-            return
+            return False
         try:
             answers = await link.send(_transaction(item, content), content)
         except ConnectionFailed as failed:
             link.broken = True
             await self._settle(work, item, dict.fromkeys(item.recipients, failed.reason), [])
-            return
+            return False
         except Exception:
             # Nobody knows what is still to come over it.
             link.broken = True
             raise
-        work.failures = 0
+        enough = all(answer.code == 421 for answer in answers)
+        if not enough:
+            work.failures = 0
         await self._answered(work, item, link, answers)
+        return enough
 
     async def _no_tls(self, work: _Work, item: Item) -> None:
         # Attempts that something else put off say nothing about its TLS: the last one must have met the same.
@@ -430,3 +439,4 @@ class _Group:
     ready: deque[Item]
     in_flight: set[int] = field(default_factory=set)
     failed: Unreachable | None = None
+    enough: int = 0
