@@ -59,6 +59,13 @@ def appeared(before: set[str]) -> Iterator[Path]:
             yield from files(path)
 
 
+def holds(path: Path, text: bytes) -> bool:
+    """Whether a text stands in the file; what is gone since it was listed, as a note between daemons, holds nothing."""
+    with suppress(FileNotFoundError):
+        return text in path.read_bytes()
+    return False
+
+
 def found(paths: Iterable[Path], words: Mapping[str, str]) -> Iterator[str]:
     """Each word that lies in a file: `thing in name`."""
     patterns = [(thing, form) for thing, word in words.items() for form in forms(word)]

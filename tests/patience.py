@@ -14,14 +14,17 @@ from collections.abc import Callable
 # Seconds. Reached only where something is wrong: what is waited for takes milliseconds on a free machine, and seconds
 # on one where a cell takes minutes to start.
 PATIENCE = 120.0
-# Seconds between two looks; a look that is itself work (a command, a delivery) makes it longer.
+# Seconds between two looks, or as long as the look took: what is waited for needs the processor more than who waits.
 PAUSE = 0.05
 
 
 def eventually[Seen](look: Callable[[], Seen], otherwise: Callable[[], object] = lambda: "it never came true") -> Seen:
     """What `look` finds as soon as that is true. `otherwise` says what is known where it never is."""
     deadline = time.monotonic() + PATIENCE
-    while not (seen := look()):
-        assert time.monotonic() < deadline, otherwise()
-        time.sleep(PAUSE)
-    return seen
+    while True:
+        began = time.monotonic()
+        if seen := look():
+            return seen
+        ended = time.monotonic()
+        assert ended < deadline, otherwise()
+        time.sleep(max(PAUSE, ended - began))

@@ -23,6 +23,7 @@ from mailhost.ports import MailboxFull, StoreUnavailable
 from mailhost.tlspolicy.requirement import Barred
 from mailhost.tlspolicy.tlsrpt import ResultType
 from tests.office import BACKUP, LETTER, MX, Office
+from tests.patience import PATIENCE, eventually
 from tests.people import ADA, NOW
 
 
@@ -239,20 +240,16 @@ async def test_a_store_that_fails_stops_nothing_else() -> None:
 
     done, office.outbox.done = office.outbox.done, fails  # type: ignore[method-assign]
     await office.put("cleo@other.test")
-    for _ in range(20):
-        await asyncio.sleep(0.05)
-        if office.talk.metrics.counts["queue_attempts", "store_unavailable"]:
-            break
+    await asyncio.to_thread(eventually, lambda: office.talk.metrics.counts["queue_attempts", "store_unavailable"])
     office.outbox.done = done  # type: ignore[method-assign]
     await office.put("mo@third.test")
-    for _ in range(40):
-        await asyncio.sleep(0.05)
-        if not [row for row in office.outbox.items.values() if row.item.recipients[0].domain == "third.test"]:
-            break
-    else:
-        raise AssertionError("the other destination was stopped too")
+
+    def gone() -> bool:
+        return all(row.item.recipients[0].domain != "third.test" for row in list(office.outbox.items.values()))
+
+    await asyncio.to_thread(eventually, gone, lambda: "the other destination was stopped too")
     stop.set()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, PATIENCE)
 
 
 async def test_a_fault_waits_ever_longer_and_its_author_hears_in_the_end() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from mailhost.adapters.dumps import CannotDump, copy_sqlite, libpq_environment
+from tests.patience import PATIENCE
 
 ROWS = 3000  # of one page each: more than a copy takes in one small step
 WRITER = """
 import sqlite3, sys
-own = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+own = sqlite3.connect(sys.argv[1], timeout=120, isolation_level=None)
 own.execute("PRAGMA synchronous=OFF")
 print("writing", flush=True)
 while True:
@@ -36,7 +37,7 @@ def test_a_copy_comes_to_its_end_while_others_write_all_the_time(tmp_path: Path)
             assert writer.stdout is not None
             writer.stdout.readline()
             copying.start()
-            copying.join(timeout=20)
+            copying.join(timeout=PATIENCE)
             ended = not copying.is_alive()
         finally:
             writer.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,6 +35,7 @@ from mailhost.imap.store import (
 from mailhost.models import Mailbox, SealedMessage
 from mailhost.seal import Sealed, Summary, seal
 from tests.adapters.conftest import NOW, Box, Cell
+from tests.patience import PATIENCE
 
 ENVELOPE = '(NIL "x" NIL NIL NIL NIL NIL NIL NIL NIL)'
 
@@ -373,8 +375,15 @@ async def test_a_watcher_hears_of_a_delivery_within_two_hundred_milliseconds(cel
     off = folder.watch(heard.set)
     await asyncio.sleep(0.3)
     assert not heard.is_set()
-    await cell.mailstore.commit([cell.ada.delivery()])
-    await asyncio.wait_for(heard.wait(), 1)
+    took: list[float] = []
+    # On a busy machine a try may take longer for reasons that are not ours.
+    while not took or (min(took) >= 0.2 and len(took) < 20):
+        heard.clear()
+        await cell.mailstore.commit([cell.ada.delivery()])
+        committed = time.monotonic()
+        await asyncio.wait_for(heard.wait(), PATIENCE)
+        took.append(time.monotonic() - committed)
+    assert min(took) < 0.2
     off()
     heard.clear()
     await cell.mailstore.commit([cell.ada.delivery()])

@@ -24,6 +24,8 @@ from mailhost.adapters.imapstore.opening import MAX_ANSWER, answered, question
 from mailhost.adapters.imapstore.sessionview import SessionView
 from mailhost.seal import CannotOpen, HybridIdentity
 from tests.adapters.test_opening import GOOD, row
+from tests.journeys.house import wait_until_gone
+from tests.patience import PATIENCE
 from tests.seal.people import ADA, BEN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,11 +85,12 @@ async def test_who_asks_first_is_answered_first() -> None:
 
 async def test_when_one_question_is_given_up_the_next_is_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openers, "PATIENCE", 0.2)
+    given_up = threading.Event()
 
     def late(sock: socket.socket) -> None:
         with sock, suppress(OSError):
             sock.recv(65536)
-            threading.Event().wait(0.4)
+            given_up.wait(PATIENCE)
             sock.sendall((4).to_bytes(4) + bytes(4))
 
     with nursery(late) as some:
@@ -95,6 +98,7 @@ async def test_when_one_question_is_given_up_the_next_is_too(monkeypatch: pytest
         asking = [asyncio.create_task(opener.ask(question(ROWS))) for _ in range(2)]
         found = await asyncio.gather(*asking, return_exceptions=True)
         assert [type(each) for each in found] == [OpenerGone, OpenerGone]
+        given_up.set()
         with pytest.raises(OpenerGone):
             await opener.ask(question(ROWS))
         opener.close()
@@ -250,7 +254,7 @@ async def ask(opener):
 def children(pid):
     return [int(each) for each in Path(f"/proc/{{pid}}/task/{{pid}}/children").read_text().split()]
 [mother] = children(os.getpid())
-def gone(wanted, what, patience=20):
+def gone(wanted, what, patience=60):
     end = time.monotonic() + patience
     while what() != wanted and time.monotonic() < end:
         time.sleep(0.01)
@@ -265,7 +269,7 @@ def told(body: str, before: str = "") -> object:
     """What a program prints that forks."""
     text = PROGRAM.format(body="".join(f"    {line}\n" for line in body.splitlines()), before=before)
     words = [sys.executable, "-W", "error", "-c", text, str(ROOT)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)
@@ -342,21 +346,7 @@ def test_nothing_outlives_imapd() -> None:
     )
     assert isinstance(found, list)
 
-    def alive() -> list[int]:
-        return [pid for pid in found if Path(f"/proc/{pid}").exists() and "Z" not in _state(pid)]
-
-    for _ in range(500):
-        if not alive():
-            break
-        threading.Event().wait(0.01)
-    assert alive() == []
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
+    wait_until_gone(found)
 
 
 async def test_a_session_that_is_cancelled_ends_its_opener() -> None:
@@ -376,4 +366,4 @@ async def test_a_session_that_is_cancelled_ends_its_opener() -> None:
         with suppress(asyncio.CancelledError):
             await asking
         opener.close()
-        assert await asyncio.to_thread(ended.wait, 10)
+        assert await asyncio.to_thread(ended.wait, PATIENCE)

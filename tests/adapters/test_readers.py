@@ -15,6 +15,7 @@ from mailhost.adapters import database
 from mailhost.adapters.database import Cursor, Readers
 from mailhost.ports import StoreUnavailable
 from tests.adapters.conftest import Cell
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -53,12 +54,12 @@ async def test_a_question_that_nobody_waits_for_any_more_is_not_asked(readers: R
 
     def wait() -> None:
         begun.set()
-        go.wait(5)
+        go.wait(PATIENCE)
 
     asked: list[int] = []
     busy = [asyncio.ensure_future(readers.run(wait)) for _ in range(2)]
     given_up = asyncio.ensure_future(readers.run(asked.append, 1))
-    await asyncio.to_thread(begun.wait, 5)
+    await asyncio.to_thread(begun.wait, PATIENCE)
     given_up.cancel()
     await asyncio.sleep(0)
     go.set()

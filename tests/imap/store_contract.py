@@ -29,6 +29,7 @@ from mailhost.imap.store import (
 from tests.imap.folder_contract import FolderContract
 from tests.imap.letters import NOW, OpenAccount, add_flags, contents_of, filled, flags_of, letter, uids_of
 from tests.imap.metadata_contract import MetadataContract
+from tests.patience import PATIENCE
 
 
 class StoreContract(FolderContract, MetadataContract):
@@ -377,7 +378,7 @@ class StoreContract(FolderContract, MetadataContract):
         heard = asyncio.Event()
         off = folder.watch(heard.set)
         await filled(ada, 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await heard.wait()
         off()
         heard.clear()

@@ -149,8 +149,8 @@ def test_patterns_agree_with_regular_expressions(pattern: str, name: str) -> Non
 def test_no_pattern_blows_up() -> None:
     matches = pattern_matcher("*a%a" * 400 + "b")
     names = ["a" * 900, "a/" * 450, "ab" * 450]
-    started = time.perf_counter()
+    started = time.process_time()
     for name in names:
         matches(name)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert not pattern_matcher("*a" * 5000)("a" * 1000)

@@ -89,10 +89,10 @@ def test_the_saved_result() -> None:
 
 def test_a_huge_set_on_a_huge_folder_costs_nothing() -> None:
     uids = array("I", range(1, 1_000_001))
-    started = time.perf_counter()
+    started = time.process_time()
     for _round in range(100):
         assert count(with_uids(parse_set(b"1:4294967295,7,9:*"), uids)) == 1_000_000
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @given(st.lists(st.integers(0, 200)))

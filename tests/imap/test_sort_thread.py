@@ -53,10 +53,10 @@ def test_any_subject_has_a_base(subject: str) -> None:
 
 
 def test_long_nonsense_is_read_quickly() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for pattern in ("re: ", "[a] ", "[", "(fwd) ", "[fwd:", "re[", " "):
         base_subject(pattern * 100_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def mail(number: int, subject: str, sender: str, *, refs: str = "", date: int = 1, extra: str = "") -> bytes:
@@ -192,9 +192,9 @@ def test_one_subject_joins_threads() -> None:
 @pytest.mark.slow
 def test_a_very_deep_conversation_is_cut_and_answered_quickly() -> None:
     cards = [card(0, "m0")] + [card(n, f"m{n}", f"<m{n - 1}@x>") for n in range(1, 5 * MAX_DEPTH)]
-    started = time.perf_counter()
+    started = time.process_time()
     answer = threads(*cards)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert sorted(int(n) for n in answer.replace(b"(", b" ").replace(b")", b" ").split()) == list(
         range(1, 5 * MAX_DEPTH + 1)
     )

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from tests.journeys.house import House, prepared
+from tests.patience import PATIENCE
 from tests.servers import postgresql
 from tests.servers.presence import need
 
@@ -54,7 +55,7 @@ def _run(block: str, home: House, backup: Path, secret: str = "") -> None:
 
 
 def _deliver(home: House) -> None:
-    with smtplib.SMTP("127.0.0.1", home.ports["MX"], timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", home.ports["MX"], timeout=PATIENCE) as client:
         client.sendmail("cleo@elsewhere.test", ["ada@example.is"], BODY)
 
 
@@ -62,7 +63,7 @@ def _read(home: House, password: str) -> tuple[int, list[bytes]]:
     """UIDVALIDITY of INBOX, and its messages."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with imaplib.IMAP4_SSL("127.0.0.1", home.ports["IMAPS"], ssl_context=context, timeout=20) as client:
+    with imaplib.IMAP4_SSL("127.0.0.1", home.ports["IMAPS"], ssl_context=context, timeout=PATIENCE) as client:
         client.login("ada@example.is", password)
         client.select("INBOX")
         answer = client.response("UIDVALIDITY")[1][0]

@@ -123,7 +123,9 @@ def visitor(
     """A fresh browser with nothing remembered."""
     folder = Path(os.environ.get("SKERRY_SCREENSHOTS") or screenshots)
     folder.mkdir(parents=True, exist_ok=True)
-    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    browser = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=["--no-sandbox"], timeout=PATIENCE
+    )
     try:
         context = browser.new_context(
             viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]  # Playwright's own dict of two numbers

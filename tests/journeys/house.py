@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys import loaded
+from tests.patience import PATIENCE, eventually
 from tests.servers.ports import free_ports
 
 ROOT = loaded.ROOT
@@ -30,6 +31,18 @@ START = 300.0
 # Where a run of the tests says which folder all its workers share (tests/conftest.py).
 HOUSES = "HOUSES_OF_THIS_RUN"
 PASSWORD = "correct horse battery staple"
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and not only its exit code."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def wait_until_gone(pids: Sequence[int]) -> None:
+    """Until none of these processes lives: the kernel takes its time over one that was killed."""
+    eventually(lambda: not any(alive(pid) for pid in pids), lambda: [pid for pid in pids if alive(pid)])
 
 
 @dataclass
@@ -89,7 +102,7 @@ class House:
         deadline = time.monotonic() + wait
         for name in ("MX", "IMAP", "WEB"):
             while True:
-                with suppress(OSError), socket.create_connection((self.address, self.ports[name]), timeout=1) as sock:
+                with suppress(OSError), socket.create_connection((self.address, self.ports[name]), timeout=60) as sock:
                     # Of the three only the web waits for its client to speak first.
                     if name == "WEB" or sock.recv(64):
                         break
@@ -104,11 +117,19 @@ class House:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
         try:
-            self.process.wait(timeout=10)
+            # `serve` itself kills what does not end within its grace; a busy machine takes longer to do both.
+            self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
         self.process = None
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the cell at once; none is left, nor the ports they had."""
+        assert self.process is not None
+        children = list(self.children())
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        wait_until_gone(children)
 
     def skerry(self, *words: str, answer: str | None = None, fails: bool = False) -> Any:
         """Run the command line with --json; its parsed answer."""

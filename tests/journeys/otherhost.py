@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.patience import PATIENCE, eventually
 from tests.servers.ports import free_port
 
 
@@ -59,18 +59,17 @@ class OtherHost:
             self.arrived.append(Arrived(envelope.mail_from or "", list(envelope.rcpt_tos), bytes(content)))
         return "250 2.0.0 kept"
 
-    def wait_for(self, count: int, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while len(self.arrived) < count:
-            assert time.monotonic() < deadline, f"{len(self.arrived)} of {count} messages arrived"
-            time.sleep(0.02)
+    def wait_for(self, count: int) -> None:
+        eventually(lambda: len(self.arrived) >= count, lambda: f"{len(self.arrived)} of {count} messages arrived")
 
 
 @contextmanager
 def other_host(port: int = 0, address: str = "127.0.0.1") -> Iterator[OtherHost]:
     """A host that takes mail on loopback while the context lasts."""
     made = OtherHost(port or free_port())
-    controller = Controller(made, hostname=address, port=made.port, ident="other", server_hostname="mx.other.test")
+    controller = Controller(
+        made, hostname=address, port=made.port, ident="other", server_hostname="mx.other.test", ready_timeout=PATIENCE
+    )
     controller.start()
     try:
         yield made

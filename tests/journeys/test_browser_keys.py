@@ -21,6 +21,7 @@ from mailhost.seal.password import derive_keys
 from mailhost.seal.phrase import parse_phrase, phrase_wrap_key
 from mailhost.seal.registration import parse_registration
 from tests.architecture.house import ROOT
+from tests.journeys.browser import PATIENCE
 from tests.seal.test_exchange import need_program
 
 pytestmark = pytest.mark.journey
@@ -51,8 +52,11 @@ def page() -> Iterator[Page]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path="/usr/bin/chromium", args=["--no-sandbox"], timeout=PATIENCE
+            )
             opened = browser.new_page()
+            opened.set_default_timeout(PATIENCE)
             complaints: list[str] = []
             opened.on("console", lambda message: complaints.append(message.text))
             opened.on("pageerror", lambda error: complaints.append(str(error)))

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.house import House, prepared
+from tests.patience import PATIENCE
 from tests.servers.presence import need
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -52,7 +53,7 @@ class Stage:
         path.chmod(0o600)
         return path
 
-    def run(self, *words: object, env: Mapping[str, str] | None = None, wait: float = 60) -> str:
+    def run(self, *words: object, env: Mapping[str, str] | None = None, wait: float = PATIENCE) -> str:
         done = subprocess.run(
             [str(word) for word in words],
             capture_output=True,
@@ -84,7 +85,7 @@ def serving() -> Iterator[tuple[House, str]]:
                     "--silent",
                     "3",
                     "--timeout",
-                    "20",
+                    "60",
                     "--server",
                     f"127.0.0.1:{cell.ports['MX']}",
                     "--tls",
@@ -98,7 +99,7 @@ def serving() -> Iterator[tuple[House, str]]:
                     f"This is mail {number}, with ümlauts.",
                 ],
                 check=True,
-                timeout=60,
+                timeout=PATIENCE,
             )
         yield cell, password
 

@@ -8,7 +8,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests import canaries
 from tests.journeys.house import PASSWORD, ROOT, House, prepared
+from tests.patience import PATIENCE, eventually
 from tests.servers import dovecot
 from tests.servers.presence import need
 
@@ -50,7 +51,7 @@ def other_host() -> Iterator[dovecot.Dovecot]:
 @contextmanager
 def look(cell: House, address: str, password: str = PASSWORD) -> Iterator[imaplib.IMAP4]:
     words = ("app-password", "add", address, "--access", "session", "--password-stdin")
-    with imaplib.IMAP4("127.0.0.1", cell.ports["IMAP"], timeout=30) as client:
+    with imaplib.IMAP4("127.0.0.1", cell.ports["IMAP"], timeout=PATIENCE) as client:
         client.login(address, cell.skerry(*words, answer=password + "\n")["password"])
         yield client
 
@@ -65,7 +66,7 @@ def messages(client: imaplib.IMAP4, folder: str) -> list[tuple[str, bytes]]:
 
 def on_disk(cell: House, text: str) -> list[Path]:
     """Files of the cell that hold a text in clear."""
-    return [path for path in cell.home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+    return [path for path in canaries.files(cell.home) if canaries.holds(path, text.encode())]
 
 
 def bring(cell: House, *words: object, typed: str | None = None, fails: bool = False) -> Any:
@@ -75,7 +76,7 @@ def bring(cell: House, *words: object, typed: str | None = None, fails: bool = F
 @pytest.fixture(scope="module")
 def filled(other_host: dovecot.Dovecot) -> Iterator[imaplib.IMAP4]:
     tls = ssl.create_default_context(cafile=str(other_host.authority))
-    with imaplib.IMAP4_SSL("localhost", other_host.tls_port, ssl_context=tls, timeout=30) as client:
+    with imaplib.IMAP4_SSL("localhost", other_host.tls_port, ssl_context=tls, timeout=PATIENCE) as client:
         client.authenticate("PLAIN", lambda _asked: f"\0{dovecot.USER}\0{dovecot.PASSWORD}".encode())
         client.create("INBOX.Work.2026")
         client.create('"INBOX.&AMk-t&AOk-"')
@@ -175,9 +176,8 @@ def test_an_import_that_is_killed_goes_on_where_it_was(serving: House, tmp_path:
     kills = 0
     for _attempt in range(3):
         with subprocess.Popen(command, cwd=ROOT, env=serving.environment, stdout=subprocess.DEVNULL) as process:
-            before, deadline = stored(), time.monotonic() + 60
-            while stored() < before + 300 and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
+            before = stored()
+            eventually(lambda: stored() >= before + 300 or process.poll() is not None)  # noqa: B023 - asked here only
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGKILL)
                 kills += 1

@@ -15,7 +15,7 @@ import pytest
 from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
-from tests.journeys.test_sending import mail, populated, submit, texts, wait_for_texts
+from tests.journeys.test_sending import mail, populated, submit, texts, wait_for_an_empty_queue, wait_for_texts
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -103,7 +103,7 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
         assert b"High at noon" not in notice
         [copy] = texts(cell, "ada@example.is", ada, "Held")
         assert b"High at noon" in copy
-        assert cell.skerry("queue", "list") == []
+        wait_for_an_empty_queue(cell)
         assert american.connections == 0, "not even a greeting went there"
 
         # A receipt, which a mail program sends by itself and from nobody, is mail like any other.
@@ -129,7 +129,7 @@ def test_readable_mail_for_a_five_eyes_host_never_leaves_and_its_author_knows_wh
         assert b"does not let readable mail go" in b" ".join(refusal.split())
         assert b"High at noon" not in refusal
         assert len(texts(cell, "ada@example.is", ada, "Held")) == 2
-        assert cell.skerry("queue", "list") == []
+        wait_for_an_empty_queue(cell)
         assert [b"High at noon" in one.content for one in american.arrived] == [False, True]
 
         # Sent again from the folder it is asked about anew: to a host in other hands it goes, without a trace.

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.journeys.house import House, prepared
+from tests.patience import PATIENCE, eventually
 
 KILLS = 22
 SENDERS = 6
@@ -77,17 +78,17 @@ def _sending(cell: House, name: str, sizes: Sequence[int]) -> Iterator[list[_Sen
     finally:
         stop.set()
         for sender in senders:
-            sender.join(timeout=90)
+            sender.join(timeout=PATIENCE)
     assert not any(sender.is_alive() for sender in senders)
 
 
 def _wait_for_progress(senders: list[_Sender], more: int = 15) -> None:
     """Until some more mail has come through: each kill happens under load."""
     before = sum(len(sender.acknowledged) for sender in senders)
-    deadline = time.monotonic() + 90
-    while sum(len(sender.acknowledged) for sender in senders) < before + more:
-        assert time.monotonic() < deadline, "no mail comes through any more"
-        time.sleep(0.02)
+    eventually(
+        lambda: sum(len(sender.acknowledged) for sender in senders) >= before + more,
+        lambda: "no mail comes through any more",
+    )
 
 
 def _subjects(cell: House, password: str) -> list[str]:
@@ -136,9 +137,7 @@ def test_the_whole_cell_may_be_killed_at_once_and_comes_back_with_everything() -
             cell.start()
             with _sending(cell, f"r{round_}", [2000]) as [sender]:
                 _wait_for_progress([sender], 12)
-                assert cell.process is not None
-                os.killpg(cell.process.pid, signal.SIGKILL)
-                cell.process.wait()
+                cell.kill()
             wanted |= set(sender.acknowledged)
         cell.start()
         assert len(wanted) > 20

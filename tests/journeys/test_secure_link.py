@@ -60,7 +60,7 @@ def _agree(owner: Visitor, american: OtherHost, cell: House, password: str) -> N
     expect(page.get_by_text("cleo@other.test")).to_be_visible()
     owner.look("owner-consents")
     hand_in(cell, password)
-    american.wait_for(2, 60)
+    american.wait_for(2)
     assert TEXT.encode() in american.arrived[1].content
 
 
@@ -78,11 +78,11 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
         cell.skerry("policy", "set", "example", "--preset", "outside-five-eyes", "--yes")
         cell.start()
         hand_in(cell, ada)
-        american.wait_for(1, 60)
+        american.wait_for(1)
         [note] = [one.content for one in american.arrived]
         assert TEXT.encode() not in note
         assert b"Tides" not in note
-        [letter] = wait_for_texts(cell, "ada@example.is", ada, 1, 60)
+        [letter] = wait_for_texts(cell, "ada@example.is", ada, 1)
         link = re.search(rb"http://localhost:\d+(/l/[A-Za-z0-9_-]{43})\r\n", note)
         words = re.search(rb"For cleo@other\.test, link [A-Z0-9]{6}:\r\n\r\n    ([a-z ]+)\r\n", letter)
         assert link is not None
@@ -114,7 +114,7 @@ def test_a_message_stays_is_read_by_its_words_and_answered(tmp_path: Path) -> No
             cleo.look("secure-link-answered")
             assert not [text for text in sent if TEXT.encode() in text or words[1].split()[0] + b" " in text.lower()]
 
-        answer = wait_for_texts(cell, "ada@example.is", ada, 2, 60)[1]
+        answer = wait_for_texts(cell, "ada@example.is", ada, 2)[1]
         assert b"x-secure-link=pass" in answer
         assert b"cleo@other.test by link" in answer
         assert b"Subject: Re: Tides" in answer

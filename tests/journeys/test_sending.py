@@ -6,7 +6,6 @@ import imaplib
 import os
 import signal
 import smtplib
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 from tests.journeys.house import House, prepared
 from tests.journeys.otherhost import OtherHost, other_host
 from tests.journeys.test_kill import _unverified
+from tests.patience import eventually
 from tests.servers.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -58,20 +58,17 @@ def texts(cell: House, address: str, password: str, folder: str = "INBOX") -> li
         return [part[1] for part in data if isinstance(part, tuple)]
 
 
-def wait_for_texts(cell: House, address: str, password: str, count: int, seconds: float = 60) -> list[bytes]:
-    deadline = time.monotonic() + seconds
-    while len(found := texts(cell, address, password)) < count:
-        assert time.monotonic() < deadline, f"{len(found)} of {count} messages in {address}: {cell.log[-2000:]}"
-        time.sleep(0.2)
-    return found
+def wait_for_texts(cell: House, address: str, password: str, count: int) -> list[bytes]:
+    def found() -> list[bytes]:
+        now = texts(cell, address, password)
+        return now if len(now) >= count else []
+
+    return eventually(found, lambda: f"no {count} messages in {address}: {cell.log[-2000:]}")
 
 
-def wait_for_an_empty_queue(cell: House, seconds: float = 60) -> None:
+def wait_for_an_empty_queue(cell: House) -> None:
     """What has arrived is taken out of the queue a moment later; what was on its way in a kill comes once more."""
-    deadline = time.monotonic() + seconds
-    while rows := cell.skerry("queue", "list"):
-        assert time.monotonic() < deadline, rows
-        time.sleep(0.2)
+    eventually(lambda: not cell.skerry("queue", "list"), lambda: cell.skerry("queue", "list"))
 
 
 def populated(cell: House) -> tuple[str, str]:
@@ -175,9 +172,7 @@ def test_a_host_that_is_away_gets_its_mail_later_and_the_queue_says_why() -> Non
         ada, _ben = populated(cell)
         cell.start()
         submit(cell, ada, mail("Patience"), "cleo@other.test")
-        deadline = time.monotonic() + 60
-        while not (rows := [row for row in cell.skerry("queue", "list") if row["reason"]]):
-            assert time.monotonic() < deadline
+        rows = eventually(lambda: [row for row in cell.skerry("queue", "list") if row["reason"]])
         assert rows[0]["reason"] == "refused"
         assert rows[0]["state"] == "waiting"
         assert rows[0]["sender"] == "ada@example.is"
@@ -186,6 +181,7 @@ def test_a_host_that_is_away_gets_its_mail_later_and_the_queue_says_why() -> Non
         with other_host(port) as other:
             cell.skerry("queue", "retry", str(rows[0]["id"]))
             other.wait_for(1)
+            wait_for_an_empty_queue(cell)
         submit(cell, ada, mail("Dropped"), "cleo@other.test")
         [row] = cell.skerry("queue", "list")
         cell.skerry("queue", "drop", str(row["id"]), "--yes")
@@ -208,11 +204,8 @@ def test_nothing_is_lost_when_dispatch_is_killed_and_little_is_sent_twice(post: 
         if number % (messages // kills) == 5:
             kill_dispatchd(cell)
     wanted = {f"number {number};".encode() for number in range(messages)}
-    deadline = time.monotonic() + 120
-    while not wanted <= _seen(other):
-        assert time.monotonic() < deadline, f"{len(_seen(other) & wanted)} of {messages}"
-        time.sleep(0.2)
-    wait_for_an_empty_queue(cell, 120)
+    eventually(lambda: wanted <= _seen(other), lambda: f"{len(_seen(other) & wanted)} of {messages}")
+    wait_for_an_empty_queue(cell)
     # Four connections to a destination may each have had a message in flight.
     assert len(other.arrived) <= messages + 4 * kills
 

@@ -27,7 +27,7 @@ from jurisdiction.ledger.notes import Checkpoint, sign_note
 from jurisdiction.ledger.witness import Request
 from tests.journeys.house import PASSWORD, PORTS, ROOT, START, House
 from tests.journeys.test_kill import _unverified
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 from tests.servers.ports import is_free
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -72,18 +72,17 @@ class Cells:
             assert time.monotonic() < deadline, self.log.read_text()[-4000:]
             time.sleep(0.1)
 
-    def stop(self) -> float:
-        """Seconds it took."""
+    def stop(self) -> int:
+        """Its exit code, negative where it had to be killed."""
         assert self.process is not None
-        began = time.monotonic()
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGTERM)
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        return time.monotonic() - began
+        return self.process.returncode
 
     def processes(self, cell: str) -> dict[int, dict[str, str]]:
         """Every living process of a cell, with its environment."""
@@ -124,10 +123,9 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
         norway.people("fjord", "example.no", ["cleo"])
         yield made
     finally:
-        took = made.stop()
-        assert took < 4, "both cells end within seconds"
-        assert not made.processes("is-1")
-        assert not made.processes("no-1")
+        assert made.stop() == 0, "both cells end by themselves"
+        for cell in ("is-1", "no-1"):
+            eventually(lambda cell=cell: not made.processes(cell), lambda cell=cell: made.processes(cell))  # type: ignore[misc]
 
 
 def deliver(cell: House, address: str) -> dict[str, tuple[int, bytes]]:
@@ -193,9 +191,10 @@ def test_a_process_of_one_cell_holds_nothing_of_the_other(cells: Cells) -> None:
 
 def _opened(pid: int) -> Iterator[Path]:
     """Files a process has open."""
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            yield link.readlink()
+    with suppress(FileNotFoundError):  # it has ended meanwhile
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                yield link.readlink()
 
 
 @pytest.mark.guards(4)
@@ -357,7 +356,8 @@ def test_distance_is_measured_over_a_wire_that_delays(cells: Cells, tmp_path: Pa
     # Oslo is 1,750 km from Reykjavik: no honest reply from Iceland gets there and back in less than 17 ms.
     with relay(web, 1) as near:
         quick, believing = measured(cells, "Oslo", near, tmp_path, 17)
-        assert quick["ms"] < 17, "the machine is too busy to measure anything"
+        if quick["ms"] >= 17:
+            pytest.skip("the machine is too busy to measure anything")
         assert believing.skerry("evidence", "add", quick["file"])["supports"] is None
     renewals = cells.iceland.skerry("evidence", "renew", fails=True)
     assert all("RTT_CONTRADICTS" in row["drift"] for row in renewals)

@@ -14,6 +14,7 @@ from mailhost.message.rendered import checked_envelope, checked_structure
 from mailhost.message.structure import scan
 from tests.message.imap import check_body, check_envelope, parse
 from tests.message.mail import NESTED, mail
+from tests.patience import PATIENCE
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.eml"))
 ENVELOPE = envelope(scan(NESTED).headers).decode()
@@ -166,5 +167,5 @@ def test_the_work_is_linear(text: str) -> None:
     """A pattern that tried again what it had passed would not come to an end here."""
     done = threading.Thread(target=lambda: (checked_envelope(text), checked_structure(text)), daemon=True)
     done.start()
-    done.join(timeout=20)
+    done.join(timeout=PATIENCE)
     assert not done.is_alive()

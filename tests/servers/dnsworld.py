@@ -36,13 +36,12 @@ import dns.query
 import dns.rcode
 
 from mailhost.mailauth.resolver import A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Rdata, Srv, Tlsa, Txt
+from tests.patience import PATIENCE
 from tests.servers.ports import free_port
 from tests.servers.presence import need
 
 ROOT = "."
 HOST = "127.0.0.1"
-# Long enough for a busy machine; reached only when something is wrong.
-PATIENCE = 60.0
 # A DS record of no key at all.
 DS_OF_NOBODY = "12345 13 2 " + "ab" * 32
 

@@ -17,6 +17,7 @@ from socket import create_connection
 
 import trustme
 
+from tests.patience import PATIENCE
 from tests.servers.ports import free_ports
 
 USER = "ben"
@@ -45,7 +46,7 @@ def dovecot() -> Iterator[Dovecot]:
     finally:
         if process is not None:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -122,7 +123,7 @@ namespace inbox {{
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         with suppress(OSError), create_connection(("127.0.0.1", port), timeout=1) as sock:
             if sock.recv(64):

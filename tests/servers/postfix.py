@@ -19,7 +19,6 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,10 +29,10 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.patience import eventually
 from tests.servers.presence import need
 from tests.servers.privatenetwork import PrivateNetwork
 
-PATIENCE = 60.0
 # service type private unprivileged chroot wakeup maxprocesses command; nothing is chrooted.
 SERVICES = """
 smtp      inet  n - n - - smtpd
@@ -97,13 +96,9 @@ class Postfix:
         mark = f"Delivered-To: {name}@{self.domain}\n".encode()
         return [text for text in (path.read_bytes() for path in found) if mark in text]
 
-    def wait_for(self, name: str, count: int = 1, seconds: float = PATIENCE) -> list[bytes]:
-        """`arrived` once there are `count` messages."""
-        deadline = time.monotonic() + seconds
-        while len(found := self.arrived(name)) < count:
-            assert time.monotonic() < deadline, f"{len(found)} of {count} for {name}: {self.log[-3000:]}"
-            time.sleep(0.05)
-        return found
+    def wait_for(self, name: str) -> list[bytes]:
+        """`arrived` once something has."""
+        return eventually(lambda: self.arrived(name), lambda: f"nothing for {name}: {self.log[-3000:]}")
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> None:
         """Put a message into its queue."""

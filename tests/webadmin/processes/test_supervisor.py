@@ -8,16 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import ROOT
+from tests.journeys.house import ROOT, alive
+from tests.patience import PATIENCE, eventually
 
 pytestmark = pytest.mark.slow  # starts programs
-# Seconds; shorter than in earnest.
+# Seconds; shorter than in earnest, for a program that does not end by itself.
 GRACE = 1.5
 # Serves at once; notes its process id; ends at SIGTERM.
 GOOD = """
@@ -76,26 +77,12 @@ def pids(note: Path) -> list[int]:
     return [int(line) for line in note.read_text().split()] if note.exists() else []
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @contextmanager
 def supervising(
-    *programs: tuple[str, str], patience: float = 60, supervising: str = SUPERVISING
+    *programs: tuple[str, str], patience: float = PATIENCE, grace: float = PATIENCE, supervising: str = SUPERVISING
 ) -> Iterator[subprocess.Popen[str]]:
     """A supervisor that has said it is ready, or ended."""
-    words = [sys.executable, "-c", supervising, str(ROOT), str(patience), json.dumps(programs), str(GRACE)]
+    words = [sys.executable, "-c", supervising, str(ROOT), str(patience), json.dumps(programs), str(grace)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -110,7 +97,7 @@ def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tup
     """End the supervisor: the seconds that took, and what it has said on stderr."""
     began = time.monotonic()
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 0
     return time.monotonic() - began, said
 
@@ -120,9 +107,8 @@ def test_ready_is_said_when_all_serve_and_all_end_with_a_stop(tmp_path: Path, nu
     notes = [tmp_path / "a", tmp_path / "b"]
     with supervising(*(program(GOOD, note) for note in notes)) as process:
         assert all(len(pids(note)) == 1 for note in notes)
-        took, said = stopped(process, number)
-    assert took < GRACE
-    assert said == ""
+        _, said = stopped(process, number)
+    assert said == "", "each ended by itself"
     assert not any(alive(pid) for note in notes for pid in pids(note))
 
 
@@ -131,7 +117,7 @@ def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
     with supervising(program(GOOD, note)) as process:
         for count in (1, 2):
             os.kill(pids(note)[-1], signal.SIGKILL)
-            until(lambda wanted=count + 1: len(pids(note)) == wanted)  # type: ignore[misc]
+            eventually(lambda wanted=count + 1: len(pids(note)) == wanted)  # type: ignore[misc]
         _, said = stopped(process)
     assert len(set(pids(note))) == 3
     assert said.splitlines() == [
@@ -144,7 +130,7 @@ def test_a_machine_without_room_for_a_process_costs_one_more_pause_and_not_the_o
     note = tmp_path / "a"
     with supervising(program(GOOD, note), supervising=CROWDED) as process:
         os.kill(pids(note)[-1], signal.SIGKILL)
-        until(lambda: len(pids(note)) == 2)
+        eventually(lambda: len(pids(note)) == 2)
         _, said = stopped(process)
     assert said.splitlines() == [
         "islet ended with signal-SIGKILL and is started again in 0.1 s",
@@ -155,7 +141,7 @@ def test_a_machine_without_room_for_a_process_costs_one_more_pause_and_not_the_o
 def test_a_program_that_cannot_start_stops_everything_with_its_name(tmp_path: Path) -> None:
     note = tmp_path / "a"
     with supervising(program(GOOD, note), program(BROKEN, note, "reef")) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 1
     assert said.splitlines()[-1] == "reef ended 3 times before it served"
     assert "reef ended with exit-code-3" in said
@@ -170,16 +156,16 @@ def test_a_program_may_fail_once_before_it_serves(tmp_path: Path) -> None:
 
 def test_a_program_that_never_serves_is_named(tmp_path: Path) -> None:
     with supervising(program(MUTE, tmp_path / "a", "mute"), patience=0.5) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 1
     assert said.startswith("mute did not come to serve within")
 
 
-def test_a_program_that_ignores_the_signal_is_killed_within_the_grace(tmp_path: Path) -> None:
+def test_a_program_that_ignores_the_signal_is_killed_after_the_grace(tmp_path: Path) -> None:
     note = tmp_path / "a"
-    with supervising(program(DEAF, note)) as process:
+    with supervising(program(DEAF, note), grace=GRACE) as process:
         took, said = stopped(process)
-    assert GRACE <= took < GRACE + 0.5
+    assert took >= GRACE
     assert said == "1 programs did not end by themselves and are killed\n"
     assert not any(alive(pid) for pid in pids(note))
 
@@ -190,7 +176,7 @@ def test_when_the_supervisor_is_killed_its_programs_end(tmp_path: Path) -> None:
         [pid] = pids(note)
         process.kill()
         process.wait()
-        until(lambda: not alive(pid))
+        eventually(lambda: not alive(pid))
 
 
 def test_a_child_whose_supervisor_is_gone_already_does_not_start() -> None:
