@@ -44,24 +44,28 @@ def counter(name: str, key: bytes, browser: str = "") -> Counter:
     return Counter(hashlib.blake2b(text, digest_size=32, key=key, person=b"skerry.failed.v1").digest())
 
 
-def wait_of(which: Counter, now: datetime) -> timedelta:
-    """How long nothing under this counter is looked at; zero when it may be tried now."""
-    row = Failures.objects.filter(digest=which.digest, forget_at__gt=now).first()
-    wait: timedelta = max(row.wait_until, now) - now if row else timedelta(0)
-    return wait
+def attempt(which: Counter, now: datetime) -> timedelta:
+    """Zero: an attempt may be made now, and is a failure unless `succeeded` follows. Else how long to wait.
 
-
-def failed(which: Counter, now: datetime) -> None:
-    """Count one failure."""
+    Counted before it is looked at: guesses that are sent side by side would all find the counter as it was.
+    """
     with transaction.atomic():
         Failures.objects.filter(forget_at__lte=now).delete()
         row, _made = Failures.objects.select_for_update().get_or_create(
             digest=which.digest, defaults={"wait_until": now, "forget_at": now + Failures.KEPT}
         )
-        row.count += 1
-        row.wait_until = now + pause(row.count)
-        row.forget_at = now + Failures.KEPT
-        row.save()
+        wait: timedelta = max(row.wait_until, now) - now
+        if not wait:
+            row.count += 1
+            row.wait_until = now + pause(row.count)
+            row.forget_at = now + Failures.KEPT
+            row.save()
+    return wait
+
+
+def in_seconds(wait: timedelta) -> int:
+    """A wait as it is said to a person: whole seconds, rounded up."""
+    return -(-wait // timedelta(seconds=1))
 
 
 def pause(failures: int) -> timedelta:
@@ -77,9 +81,12 @@ def count_of(which: Counter, now: datetime) -> int:
     return Failures.objects.filter(digest=which.digest, forget_at__gt=now).values_list("count", flat=True).first() or 0
 
 
-def succeeded(which: Counter) -> None:
-    """Forget the failures."""
-    Failures.objects.filter(digest=which.digest).delete()
+def succeeded(which: Counter) -> int:
+    """The attempt was right: forget them all; how many failed before it."""
+    rows = Failures.objects.filter(digest=which.digest)
+    attempts: int = rows.values_list("count", flat=True).first() or 1
+    rows.delete()
+    return attempts - 1
 
 
 def browser_of(request: HttpRequest, name: str) -> str:

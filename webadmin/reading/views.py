@@ -149,19 +149,19 @@ def _file(one: UploadedFile[Any]) -> SentFile:
 def _proven(token: str, auth_key: str, now: datetime) -> Opened:
     """The link, if the key is that of its words. Raises Refused."""
     counter = throttle.counter(f"secure link {token}", entry.key("fake-salt.key"))
-    wait = int(throttle.wait_of(counter, now).total_seconds()) + 1
-    if wait > 1:
+    wait = throttle.attempt(counter, now)
+    if wait:
+        seconds = throttle.in_seconds(wait)
         words = ngettext(
             "Too many wrong words for this link. Wait %(n)s second and try again.",
             "Too many wrong words for this link. Wait %(n)s seconds and try again.",
-            wait,
+            seconds,
         )
-        raise Refused(words % {"n": wait}, WAIT)
+        raise Refused(words % {"n": seconds}, WAIT)
     sent = bytes.fromhex(auth_key) if _AUTH_KEY.fullmatch(auth_key) else bytes(AUTH_KEY_SIZE)
     try:
         found = securelinks.open_link(token, sent, key=_key(), today=now.date())
     except WrongSecret:
-        throttle.failed(counter, now)
         raise _wrong() from None
     throttle.succeeded(counter)
     return found

@@ -17,7 +17,7 @@ from mailhost.provision import leaving, tenants
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
 from tests.webadmin import people
-from webadmin.accounts import entry, factors, throttle
+from webadmin.accounts import entry, factors, signin, throttle
 from webadmin.accounts.models import Account, Authenticator, Failures, WebSession
 from webadmin.accounts.sessions import SessionStore
 from webadmin.web import gate, typed
@@ -208,10 +208,36 @@ def test_each_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(failur
 def test_failures_are_forgotten_after_a_day() -> None:
     counter = throttle.counter("ada@example.is", house.SERVER_KEY)
     for _guess in range(9):
-        throttle.failed(counter, NOW)
-    assert throttle.wait_of(counter, NOW) > timedelta(0)
-    throttle.failed(throttle.counter("ben@example.is", house.SERVER_KEY), NOW + timedelta(days=2))
+        throttle.attempt(counter, NOW)
+    assert throttle.attempt(counter, NOW) > timedelta(0)
+    throttle.attempt(throttle.counter("ben@example.is", house.SERVER_KEY), NOW + timedelta(days=2))
     assert Failures.objects.count() == 1
+
+
+def test_guesses_side_by_side_are_counted_before_any_of_them_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    people.lay_keys()
+    people.mo()
+    form, looked_at = {"name": "mo", "password": "wrong"}, 0
+
+    def meanwhile(_password: str, _encoded: str) -> bool:
+        """Django's own check, which takes its time: the next guess comes before this one is answered."""
+        nonlocal looked_at
+        looked_at += 1
+        if looked_at < 3 * throttle.FREE:
+            people.web().post("/operators/sign-in/", form)
+        return False
+
+    monkeypatch.setattr(signin, "check_password", meanwhile)
+    people.web().post("/operators/sign-in/", form)
+    assert looked_at == throttle.FREE
+
+
+def test_who_is_right_is_told_how_many_failed_before_and_begins_anew() -> None:
+    counter = throttle.counter("ada@example.is", house.SERVER_KEY)
+    assert not any(throttle.attempt(counter, NOW) for _guess in range(3))
+    assert not throttle.attempt(counter, NOW)
+    assert throttle.succeeded(counter) == 3
+    assert not Failures.objects.exists()
 
 
 def test_an_operator_signs_in_and_sets_up_a_factor_first() -> None:

@@ -60,7 +60,7 @@ def check_code(form: Code, account: Account) -> bool:
     """Whether the code counts: digits of the authenticator, else a recovery code. Failures are counted and wait."""
     now, code = timezone.now(), form.cleaned_data["code"]
     counter = throttle.counter(f"second factor of {account.pk}", entry.key("fake-salt.key"))
-    if throttle.wait_of(counter, now).total_seconds() > 0:
+    if throttle.attempt(counter, now):
         form.add_error("code", _("Too many wrong codes. Wait a little and try again."))
         return False
     key = entry.key("factor.key")
@@ -70,7 +70,6 @@ def check_code(form: Code, account: Account) -> bool:
         else:
             factors.spend(account, code, now.date(), key)
     except factors.WrongCode:
-        throttle.failed(counter, now)
         form.add_error(
             "code", _("This code does not count. A code is used once; wait for the next one, and check the clock.")
         )
@@ -198,7 +197,7 @@ def refusals(request: HttpRequest, account: Account) -> list[str]:
 def _is_proof(form: Password | OwnerSignIn, account: Account) -> bool:
     now = timezone.now()
     counter = throttle.counter(f"proof of {account.pk}", entry.key("fake-salt.key"))
-    if throttle.wait_of(counter, now).total_seconds() > 0:
+    if throttle.attempt(counter, now):
         form.add_error(None, _("Too many wrong passwords. Wait a little and try again."))
         return False
     try:
@@ -209,7 +208,6 @@ def _is_proof(form: Password | OwnerSignIn, account: Account) -> bool:
             address, auth_key = account.shown_name, form.cleaned_data["auth_key"]
             signin.owner(address, auth_key, server_key=server_key, cell=cell, today=now.date())
     except (signin.WrongProof, signin.ShutOut):
-        throttle.failed(counter, now)
         form.add_error(None, _("This is not your password."))
         return False
     throttle.succeeded(counter)

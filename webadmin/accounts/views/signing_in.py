@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 from typing import Final
 
 from django import forms
@@ -51,10 +52,9 @@ def owner(request: HttpRequest) -> HttpResponse:
 
 def _owner(request: HttpRequest, form: OwnerSignIn) -> Account | None:
     address = signin.normal_address(form.cleaned_data["address"])
-    counter = _counter(request, address)
-    if _must_wait(form, counter):
+    counter, now = _counter(request, address), timezone.now()
+    if _must_wait(form, counter, now):
         return None
-    now = timezone.now()
     try:
         account = signin.owner(
             address,
@@ -64,16 +64,15 @@ def _owner(request: HttpRequest, form: OwnerSignIn) -> Account | None:
             today=now.date(),
         )
     except signin.WrongProof:
-        throttle.failed(counter, now)
         form.add_error(None, _("Address and password do not belong together. Check both and try again."))
         return None
     except signin.ShutOut as shut:
+        throttle.succeeded(counter)
         form.add_error(None, _shut_out(shut))
         return None
     # Strangers' failures stand under the name alone, those of a browser it knows under both.
     stranger = throttle.counter(address, entry.key("fake-salt.key"))
-    request.session[ownlog.FAILURES] = max(throttle.count_of(one, now) for one in (counter, stranger))
-    throttle.succeeded(counter)
+    request.session[ownlog.FAILURES] = max(throttle.succeeded(counter), throttle.count_of(stranger, now))
     return account
 
 
@@ -108,11 +107,10 @@ def operator(request: HttpRequest) -> HttpResponse:
     if sent and form.is_valid():
         name = form.cleaned_data["name"].strip()
         counter = _counter(request, name)
-        if not _must_wait(form, counter):
+        if not _must_wait(form, counter, timezone.now()):
             try:
                 account = signin.operator(name, form.cleaned_data["password"])
             except signin.WrongProof:
-                throttle.failed(counter, timezone.now())
                 form.add_error(None, _("Name and password do not belong together. Check both and try again."))
             else:
                 throttle.succeeded(counter)
@@ -136,10 +134,11 @@ def _counter(request: HttpRequest, name: str) -> throttle.Counter:
     return throttle.counter(name, entry.key("fake-salt.key"), throttle.browser_of(request, name))
 
 
-def _must_wait(form: forms.Form, counter: throttle.Counter) -> bool:
-    seconds = int(throttle.wait_of(counter, timezone.now()).total_seconds())
-    if seconds <= 0:
+def _must_wait(form: forms.Form, counter: throttle.Counter, now: datetime) -> bool:
+    wait = throttle.attempt(counter, now)
+    if not wait:
         return False
+    seconds = throttle.in_seconds(wait)
     text = ngettext(
         "Too many attempts under this name. Wait %(seconds)d second and try again.",
         "Too many attempts under this name. Wait %(seconds)d seconds and try again.",

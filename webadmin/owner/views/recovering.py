@@ -82,10 +82,9 @@ def _recovered(request: HttpRequest, form: Recovered) -> bool:
         form.add_error(None, spoken.refusal(problem))
     except WrongSecret:
         # A signature cannot be guessed, so whoever has the words never waits: strangers would make them wait for ever.
-        if throttle.wait_of(counter, now).total_seconds() > 0:
+        if throttle.attempt(counter, now):
             form.add_error(None, _("Too many attempts for this address. Wait a little and try again."))
             return False
-        throttle.failed(counter, now)
         form.add_error(None, _("These are not the recovery words of this address. Compare both with your paper."))
     else:
         throttle.succeeded(counter)
