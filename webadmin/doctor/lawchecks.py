@@ -1,4 +1,4 @@
-"""What `skerry doctor` looks at beside the machine: facts, places, leases, the ledger and its witnesses, dead jobs."""
+"""What `skerry doctor` looks at beside the machine: facts, places, leases, ledger, witnesses, what leaves, jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from jurisdiction.geo import TOR_FOLDER, GeoDataError, load_tor
 from jurisdiction.models import Incident, LeaseRow
-from jurisdiction.records import ledger
+from jurisdiction.records import ledger, policies
 from mailhost.models import Job
 from webadmin.cell import identity, notarial, witnessing
 from webadmin.doctor.checks import Check, Looker, State
@@ -89,6 +89,22 @@ def _ledger(environ: Environ, now: datetime) -> Iterator[Check]:
         yield Check("ledger", state, f"{found.entries_now} entries, unwitnessed", remedy)
 
 
+def _leaving(environ: Environ, now: datetime) -> Iterator[Check]:
+    """With a relay and no resolver nobody knows to whose hosts mail goes: what a policy keeps from a bloc is held."""
+    if not environ.smarthost or environ.resolver or environ.private_targets:
+        return
+    notary = notarial.notary(environ, today=now.date())
+    keeping = sum(bool(policy.egress_plain_deny_blocs) for _, policy in policies.all_in_force(notary.key.verify_key))
+    if keeping:
+        yield Check(
+            "outgoing mail",
+            State.WARNING,
+            f"all readable mail of {keeping} tenants is held: their policies keep it from blocs, and where"
+            " SKERRY_SMARTHOST takes it nobody can look up",
+            "run a validating resolver on loopback and set SKERRY_RESOLVER; what is held, authors send again",
+        )
+
+
 def _jobs(_environ: Environ, _now: datetime) -> Iterator[Check]:
     dead = Job.objects.filter(state=Job.State.DEAD).count()
     if dead:
@@ -108,4 +124,4 @@ def _where_prepared(look: Looker) -> Looker:
     return looker
 
 
-LOOKERS: Final[tuple[Looker, ...]] = tuple(map(_where_prepared, (_facts, _place, _leases, _ledger, _jobs)))
+LOOKERS: Final[tuple[Looker, ...]] = tuple(map(_where_prepared, (_facts, _place, _leases, _ledger, _leaving, _jobs)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from django.conf import settings
 
 from jurisdiction.models import LeaseRow
 from jurisdiction.questions import RoundTrip
-from jurisdiction.records import evidence, leases, ledger
+from jurisdiction.records import evidence, leases, ledger, policies
 from mailhost.models import CellIdentity, Job
 from tests.notaries import keys_of
 from tests.provision import house
@@ -66,6 +67,18 @@ def test_a_public_address_needs_two_datasets_that_are_fresh(
     assert look(host, NOW + timedelta(days=200))["place"].state is State.PROBLEM
     both = host.model_copy(update={"geo_database": tmp_path / "any.mmdb"})
     assert look(both)["place"].state is State.OK
+
+
+def test_a_relay_whose_ways_nobody_can_look_up_holds_what_policies_keep_from_blocs(environ: Environ) -> None:
+    relayed = environ.model_copy(update={"smarthost": "relay.example.is:587"})
+    assert "outgoing mail" not in look(relayed), "neither tenant keeps its mail from a bloc"
+    keeping = replace(policies.in_force("harbour", house.NOTARY.key.verify_key), egress_plain_deny_blocs=("FVEY",))
+    policies.adopt("harbour", keeping, house.NOTARY, NOW)
+    found = look(relayed)["outgoing mail"]
+    assert (found.state, "of 1 tenants is held" in found.detail) == (State.WARNING, True)
+    assert "SKERRY_RESOLVER" in found.remedy
+    for settled in ({"resolver": "127.0.0.1:53"}, {"private_targets": True}, {"smarthost": ""}):
+        assert "outgoing mail" not in look(relayed.model_copy(update=settled))
 
 
 def test_drift_ended_leases_and_dead_jobs_are_said(environ: Environ) -> None:
