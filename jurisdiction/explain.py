@@ -175,12 +175,12 @@ def _wishes(writer: _Writer) -> Section:
 def _keeping(section: Section, policy: Policy) -> None:
     """How mail is read, and for how long it is kept."""
     if policy.access == ("sealed",):
-        section.say(phrase("Mail is opened on its owner's own machine only, by the bridge."))
+        section.say(phrase("Mail is opened on its owner's own machine only, with the owner's keys."))
     else:
         section.say(
             phrase(
-                "Mail is opened on its owner's own machine by the bridge, or in the server's memory while an ordinary "
-                "mail program is signed in with a password for sessions."
+                "Mail is opened on its owner's own machine with the owner's keys, or in the server's memory while an "
+                "ordinary mail program is signed in with a password for sessions."
             )
         )
     if policy.retention_days:

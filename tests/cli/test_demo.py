@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jurisdiction.models import DecisionRecord, OperatorAct
 from mailhost.models import AppPassword, Domain, Job, Mailbox, QueueItem, ReceivedReport, SealedMessage, Tenant
 from mailhost.outbound.notices import WHY
 from tests.cli.conftest import Skerry
@@ -51,12 +52,17 @@ def test_a_cell_is_filled_and_a_second_time_nothing_is_added(skerry: Skerry) -> 
 
 
 @pytest.mark.slow  # fills a cell
-def test_every_reason_to_wait_and_every_state_of_dns_is_there(skerry: Skerry) -> None:
+def test_every_reason_to_wait_and_every_state_of_dns_is_there_and_the_newest_is_newest(skerry: Skerry) -> None:
     skerry("demo", "fill", "--tenants", "1", "--domains", "20", "--mailboxes", "3", "--each", "80", "--mail", "0")
     found = set(QueueItem.objects.values_list("state", "reason"))
     assert {reason for state, reason in found if state == "held"} == {"restored"}
     waiting = {reason for state, reason in found if state == "waiting"}
     assert waiting == {"", *(reason for reason, (status, _words) in WHY.items() if status[0] == "4")} - {"restored"}
+    # Lists that show the newest row first show the newest act first, as in a cell that has lived.
+    for rows in (OperatorAct.objects.values_list("at", flat=True), DecisionRecord.objects.values_list("on", flat=True)):
+        told = list(rows.filter(tenant__startswith="demo-").order_by("-id"))[:80]
+        assert len(set(told)) > 50
+        assert told == sorted(told, reverse=True)
     problems = set(Domain.objects.values_list("domaincheck__problems", flat=True))
     assert {None, 0} < problems
     assert Domain.objects.filter(verified=None).exists()

@@ -179,6 +179,7 @@ def _session(around: Around) -> OperatorSession:
 
 
 def _acts(tenant: Tenant, session: OperatorSession, each: int, chance: Random, around: Around) -> None:
+    # The newest come last, as in life: lists go by the order in which rows were made.
     OperatorAct.objects.bulk_create(
         OperatorAct(
             cell=tenant.cell,
@@ -188,7 +189,7 @@ def _acts(tenant: Tenant, session: OperatorSession, each: int, chance: Random, a
             at=around.now - timedelta(days=2, minutes=number),
             refused=reasons.OPERATOR_LOC_DENIED if number % 4 == 3 else "",
         )
-        for number in range(each)
+        for number in reversed(range(each))
     )
 
 
@@ -197,7 +198,7 @@ def _decisions(tenant: Tenant, each: int, chance: Random, around: Around) -> Non
     DecisionRecord.objects.bulk_create(
         DecisionRecord(
             cell=tenant.cell,
-            on=around.now.date() - timedelta(days=number % 60),
+            on=around.now.date() - timedelta(days=number * 60 // each),
             point=chance.choice((1, 2, 3)),
             question="place",
             tenant=tenant.slug,
@@ -207,7 +208,7 @@ def _decisions(tenant: Tenant, each: int, chance: Random, around: Around) -> Non
             policy=policy.digest(),
             facts_serial=around.notary.atlas.serial,
         )
-        for number in range(each)
+        for number in reversed(range(each))
     )
 
 

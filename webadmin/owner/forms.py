@@ -15,7 +15,7 @@ from mailhost.seal.registration import MAX_FORM_SIZE
 MAX_CHALLENGE: Final = 1000  # a signed address of at most 320 characters in JSON and base64, and some room
 MAX_PROOF: Final = 100  # an Ed25519 signature in base64 has 88
 _ACCESS: Final = {
-    AppPassword.Access.SEALED: _("Sealed: the program gets sealed mail, and only the bridge or webmail opens it"),
+    AppPassword.Access.SEALED: _("Sealed: the program gets sealed mail, and only your keys open it"),
     AppPassword.Access.SESSION: _("Session: this host opens your mail for the program while it is signed in"),
 }
 

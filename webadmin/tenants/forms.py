@@ -132,7 +132,8 @@ class PolicyForm(forms.Form):
     session = forms.BooleanField(
         label=_("Allow ordinary mail programs"),
         help_text=_(
-            "They let this host open mail for the length of a session. Without it, mail is read in a bridge only."
+            "They let this host open mail for the length of a session. "
+            "Without it, only the owner's own machine opens it."
         ),
         required=False,
     )

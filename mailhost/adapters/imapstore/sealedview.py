@@ -67,6 +67,6 @@ class SealedView:
             return split(parse_wrapper(content))
         except (NotAWrapper, CannotOpen):
             raise CannotDo(
-                "This mailbox takes only sealed messages from this login: use the bridge or the webmail,"
+                "This mailbox takes only sealed messages from this login: use a program that seals them,"
                 " or a session app password"
             ) from None
