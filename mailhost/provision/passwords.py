@@ -24,7 +24,7 @@ from mailhost.seal.keyring import BOX_VERSION
 from mailhost.seal.password import auth_verifier
 from mailhost.seal.registration import WRAP_SIZE, BadRegistration, PasswordForm, parse_recovered
 
-# A keyring as `makeAccount` of keys.js seals the first one; later ones are longer, and tell of a rotation.
+# A first keyring, whoever made it; later ones are longer, and tell of a rotation.
 FIRST_KEYRING_SIZE: Final = 230
 _INVENTED = b"skerry.recovery.invented.v1\0"
 _MARK_PERSON = b"skerry.recover.1"

@@ -77,13 +77,13 @@ def new_keyring_key(random_bytes: RandomBytes = secrets.token_bytes) -> bytes:
 
 
 def seal_keyring(keyring: Keyring, keyring_key: bytes, *, random_bytes: RandomBytes = secrets.token_bytes) -> bytes:
-    """The keyring as it is stored on the server."""
+    """The keyring as it is stored on the server: as long as a browser's, so that no length tells who made it."""
     fields = {
         "version": keyring.version,
         "identities": [identity.secret_text for identity in keyring.identities],
         "signing_key": keyring.signing_seed.hex(),
     }
-    return _box(keyring_key, json.dumps(fields).encode("ascii"), random_bytes)
+    return _box(keyring_key, json.dumps(fields, separators=(",", ":")).encode("ascii"), random_bytes)
 
 
 def open_keyring(keyring_key: bytes, box: bytes, *, seen_version: int = 0) -> Keyring:
