@@ -16,12 +16,13 @@ MAX_CRITERIA = 20
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """SORT (RFC 5256 §3); `returns` is None for the classic answer."""
+    """SORT (RFC 5256 §3); `returns` is None for the classic answer, `modseq`: a key is about modseqs."""
 
     criteria: tuple[Criterion, ...]
     key: Key
     uid: bool
     returns: frozenset[str] | None = None
+    modseq: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Thread:
     algorithm: str
     key: Key
     uid: bool
+    modseq: bool = False
 
 
 type SortingCommand = Sort | Thread
@@ -46,7 +48,8 @@ def _sort(tokens: Tokens, *, uid: bool) -> Sort:
     criteria = tuple(tokens.listed(lambda: _criterion(tokens), empty=False))
     if len(criteria) > MAX_CRITERIA:
         raise BadCommand(f"More than {MAX_CRITERIA} sort criteria", "LIMIT")
-    return Sort(criteria, _keys(tokens), uid, returns)
+    key, modseq = _keys(tokens)
+    return Sort(criteria, key, uid, returns, modseq)
 
 
 def _criterion(tokens: Tokens) -> Criterion:
@@ -64,14 +67,15 @@ def _thread(tokens: Tokens, *, uid: bool) -> Thread:
     algorithm = tokens.word(*ALGORITHMS)
     if not algorithm:
         raise BadCommand("Unknown threading algorithm; known are " + ", ".join(ALGORITHMS))
-    return Thread(algorithm, _keys(tokens), uid)
+    key, modseq = _keys(tokens)
+    return Thread(algorithm, key, uid, modseq)
 
 
-def _keys(tokens: Tokens) -> Key:
+def _keys(tokens: Tokens) -> tuple[Key, bool]:
     tokens.space()
     charset = tokens.astring().decode("latin-1")
     tokens.space()
-    return parse_keys(tokens, charset)[0]
+    return parse_keys(tokens, charset)
 
 
 PARSERS: dict[str, Callable[[Tokens], SortingCommand]] = {

@@ -110,18 +110,24 @@ def write_extended(conv: Conversation, items: Sequence[bytes], *, uid: bool) -> 
 async def sort(conv: Conversation, command: Sort) -> Reply:
     """SORT and UID SORT."""
     _check_numbers(conv, command.key, uid=command.uid)
+    if command.modseq:
+        conv.enable_condstore()
     search = Search(conv.folder, conv.saved, conv.clock())
     rows = await sorting.load(search, await search.run(command.key), sorting.rows_for(command.criteria))
     found = [index for index, _values in sorting.ordered(rows, command.criteria)]
     numbers = numbers_of(conv, found, uid=command.uid)
+    # RFC 7162 §7 `search-sort-mod-seq`: the highest modseq of what was found.
+    newest = max(conv.folder.modseqs[index] for index in found) if command.modseq and found else 0
     if command.returns is None:
-        conv.untagged(b" ".join([b"SORT", *(b"%d" % number for number in numbers)]))
+        modseq = [b"(MODSEQ %d)" % newest] if newest else []
+        conv.untagged(b" ".join([b"SORT", *(b"%d" % number for number in numbers), *modseq]))
     else:
         if "SAVE" in command.returns:
             conv.saved = array("I", sorted(conv.folder.uids[index] for index in found))
         # RFC 5182 §2.1: who asks for SAVE alone is told nothing.
         if command.returns != {"SAVE"}:
             items = extended_items(numbers, command.returns or frozenset({"ALL"}))
+            items += [b"MODSEQ %d" % newest] if newest else []
             write_extended(conv, items, uid=command.uid)
     return ok("Sorted")
 
@@ -129,6 +135,8 @@ async def sort(conv: Conversation, command: Sort) -> Reply:
 async def thread(conv: Conversation, command: Thread) -> Reply:
     """THREAD and UID THREAD."""
     _check_numbers(conv, command.key, uid=command.uid)
+    if command.modseq:
+        conv.enable_condstore()
     search = Search(conv.folder, conv.saved, conv.clock())
     by_references = command.algorithm == "REFERENCES"
     cards = await sorting.load(search, await search.run(command.key), sorting.for_threads, references=by_references)

@@ -138,6 +138,31 @@ async def test_threading() -> None:
     """)
 
 
+async def test_who_asks_about_modseqs_is_told_the_highest_of_what_was_found() -> None:
+    # RFC 7162 §3.1.6 and §7: as SEARCH does, and with CONDSTORE switched on by it.
+    await Dialogue(ada_with(MAILS), select="INBOX").play(r"""
+        C: a SORT (DATE) UTF-8 MODSEQ 1 1:3
+        S: * OK [HIGHESTMODSEQ 5] ...
+        S: * SORT 3 2 1 (MODSEQ 4)
+        S: a OK ...
+        C: b STORE 2 +FLAGS.SILENT (\Seen)
+        S: * 2 FETCH (MODSEQ (6))
+        S: b OK ...
+        C: c SORT RETURN (COUNT) (DATE) UTF-8 MODSEQ 1 ALL
+        S: * ESEARCH (TAG "c") COUNT 4 MODSEQ 6
+        S: c OK ...
+        C: d SORT (DATE) UTF-8 MODSEQ 7
+        S: * SORT
+        S: d OK ...
+    """)
+    await Dialogue(ada_with(MAILS), select="INBOX").play("""
+        C: a THREAD REFERENCES UTF-8 MODSEQ 1
+        S: * OK [HIGHESTMODSEQ 5] ...
+        S: * THREAD (3 2)(1 4)
+        S: a OK ...
+    """)
+
+
 async def test_a_view_that_cannot_read_does_not_sort() -> None:
     view = View(can_read=False, name="sealed", append_limit=APPEND_LIMIT)
     await Dialogue(ada_with(1, view=view), select="INBOX").play("""
