@@ -235,7 +235,7 @@ class Dispatcher:
             elif group.failed is not None:
                 away.append((group, group.failed.reason))
         if len(away) == len(groups):
-            await self._all_later(work, away[0][1])
+            await self._all_later(work, away[0][1], asked=all(group.enough < ENOUGH for group in groups))
             return
         # Other mail found its way, so the destination is not down.
         for group, reason in away:
@@ -372,12 +372,15 @@ class Dispatcher:
             self._fault(error)
             return False
 
-    async def _all_later(self, work: _Work, reason: str) -> None:
-        """The destination cannot be reached: everything for it waits, whatever is in the queue beyond this claim."""
+    async def _all_later(self, work: _Work, reason: str, *, asked: bool = True) -> None:
+        """The destination cannot be reached: everything for it waits, whatever is in the queue beyond this claim.
+
+        What it was not `asked` about stays due, and so comes first the next time: no message can stand in its way.
+        """
         due = self._now() + backoff(work.failures)
         work.failures += 1
         work.not_before = due
-        waiting = [item for item in work.claim.due if work.left.get(item.id) is item]
+        waiting = [item for item in work.claim.due if asked and work.left.get(item.id) is item]
         if waiting:
             await self._outbox.postpone(waiting, due=due, reason=reason)
         for item in waiting:

@@ -293,6 +293,7 @@ class MemoryOutbox:
             if self.claims.get(destination, now) > now or len(found) >= destinations:
                 continue
             rows = [row for row in self.items.values() if self._destination(row) == destination and row.due <= now]
+            rows.sort(key=lambda row: row.due)
             open_ = self.not_before.get(destination, now) <= now
             due = [r.item for r in rows if open_ and now - r.item.queued < GIVE_UP]
             old = [

@@ -30,6 +30,17 @@ async def test_a_host_that_has_had_enough_is_not_asked_for_each_message() -> Non
     assert office.notices() == []
 
 
+async def test_messages_that_are_always_answered_so_stand_in_no_other_message_s_way() -> None:
+    office = Office()
+    office.network.answers = {"cleo@other.test": ENOUGH}
+    for number in range(6):
+        await office.put("cleo@other.test" if number < 4 else "mo@other.test")
+    for failures in range(3):
+        await office.work()
+        office.later(minutes=BACKOFF[failures] / timedelta(minutes=1))
+    assert {row.item.recipients[0].address for row in office.outbox.items.values()} == {"cleo@other.test"}
+
+
 async def test_one_message_that_is_answered_so_stops_no_other() -> None:
     office = Office()
     office.network.answers = {"cleo@other.test": ENOUGH}
