@@ -27,6 +27,16 @@ HOME = "/tenants/harbour/domains/"
 QUERIES = 5  # session, account, tenant, count, rows
 
 
+class Silent(FakeClaims):
+    """A directory that does not answer, in the words for an operator."""
+
+    def claim_domain(self, domain: str) -> bool:
+        raise DirectoryUnreachable(f"the directory did not answer about {domain}; see the journal")
+
+    def release_domain(self, domain: str) -> None:
+        raise DirectoryUnreachable(f"the directory did not answer about {domain}; see the journal")
+
+
 def bring(client: Client, name: str) -> int:
     """Type a domain's name; the number of its page."""
     page = client.post(HOME, {"domain": name})
@@ -169,15 +179,24 @@ def test_a_domain_with_mailboxes_stays_and_an_empty_one_goes(ada: Client) -> Non
 def test_a_domain_stays_while_the_directory_is_silent_and_the_page_says_so(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Silent(FakeClaims):
-        def release_domain(self, domain: str) -> None:
-            raise DirectoryUnreachable(f"the directory did not answer about {domain}")
-
     number = bring(ada, "ada.example")
     monkeypatch.setattr(surroundings, "DirectoryProcess", lambda _environ: Silent(FakeDirectory(), house.CELL))
     page = ada.post(f"{HOME}{number}/remove/", follow=True)
     assert (page.status_code, Domain.objects.filter(pk=number).exists()) == (200, True)
-    assert "did not answer" in page.content.decode()
+    assert "ada.example stays as it is; try again later" in page.content.decode()
+    assert "journal" not in page.content.decode(), "what an operator can do is not for a tenant's people"
+
+
+def test_a_proof_that_the_directory_could_not_be_told_of_counts_once_it_answers(
+    ada: Client, dns: FakeDns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = bring(ada, "ada.example")
+    publish(dns, number)
+    with monkeypatch.context() as for_now:
+        for_now.setattr(surroundings, "DirectoryProcess", lambda _environ: Silent(FakeDirectory(), house.CELL))
+        assert "ada.example stays as it is; try again later" in look_again(ada, number)
+    assert Domain.objects.get(pk=number).verified is None
+    assert "is yours: we take mail for it from now on" in look_again(ada, number)
 
 
 @pytest.mark.parametrize("rest", ["", "zone", "remove/"])

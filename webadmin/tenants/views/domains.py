@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from mailhost.domaindns.dnsrecords import zone_file
 from mailhost.models import Domain, DomainCheck, Tenant
 from mailhost.provision import domaindns, domains
+from mailhost.provision.claims import DirectoryUnreachable
 from mailhost.provision.errors import CannotProvision, NotFound, StillInUse
 from webadmin.cell import hosting
 from webadmin.jobs import domainwork
@@ -105,11 +106,19 @@ def _check(request: HttpRequest, domain: Domain, hosted: domaindns.Hosted) -> No
     try:
         domainwork.take(domain, looked, here.claims, here.now)
     except CannotProvision as problem:
-        messages.error(request, spoken.refusal(problem))
+        messages.error(request, _told(problem, domain))
         return
     if domain.verified and not was_proven:
         journal.done(request, domain.tenant, "domain-proven", here.now, about=domain.name)
         messages.success(request, _("%(domain)s is yours: we take mail for it from now on.") % {"domain": domain.name})
+
+
+def _told(problem: CannotProvision, domain: Domain) -> str:
+    """A refusal as a tenant's people read it; what only an operator can mend is not explained to them."""
+    if isinstance(problem, DirectoryUnreachable):
+        about = {"domain": domain.name}
+        return _("A part of this host does not answer just now. %(domain)s stays as it is; try again later.") % about
+    return spoken.refusal(problem)
 
 
 @require_safe
@@ -141,8 +150,7 @@ def remove(request: HttpRequest, tenant: str, number: int) -> HttpResponse:
         except NotFound:
             raise Http404 from None
         except CannotProvision as problem:
-            # The directory does not answer: the domain stays, and can be let go of later.
-            messages.error(request, spoken.refusal(problem))
+            messages.error(request, _told(problem, domain))
             return redirect("domain", tenant=tenant, number=number)
         journal.done(request, domain.tenant, "domain-removed", here.now, about=domain.name)
         messages.success(request, _("%(domain)s is no longer hosted here.") % {"domain": domain.name})
