@@ -2,7 +2,8 @@
 
 Every cell has a broker of its own; on a laptop that is a folder. A message carries a job's id, the cell and the hash
 of the policy, never mail or names; the row in the database is what counts. Results are not kept. `manage.py worker`
-runs it with a clock inside. `celery -A webadmin worker` works as well, with DJANGO_SETTINGS_MODULE=webadmin.settings.
+runs it with a clock inside; `celery -A webadmin worker -B` is the same by Celery's own program, which begins with this
+module and has set up no Django before.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import django
 from celery import Celery
 from celery.exceptions import OperationalError
 from celery.signals import setup_logging, worker_init
+from django.apps import apps
+
+if not apps.ready:  # models can be imported behind this only
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
+    django.setup()
+
 from django.conf import settings
 
 from mailhost.adapters.jobs import Stamp
@@ -56,6 +64,9 @@ def configuration(environ: Environ) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_acks_late": True,
+        # One pair of hands, in the process itself: others would have to be told when it ends, and be waited for.
+        "worker_pool": "solo",
+        "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,

@@ -53,8 +53,6 @@ def run(cell: str, ready: Callable[[], None]) -> None:
     app.send_task(TICKING, retry=False)
     worker = app.Worker(
         hostname=f"worker@{cell}",
-        pool="solo",
-        concurrency=1,
         loglevel="WARNING",
         quiet=True,
         without_gossip=True,
