@@ -132,6 +132,10 @@ class TestErrors:
         ):
             assert skerry(*arguments).code == 2, arguments
 
+    def test_a_secret_that_nobody_can_type_is_wanted_by_its_own_option(self, skerry: Skerry, cell: None) -> None:
+        assert "--password-stdin" in skerry("operator", "add", "mo").err
+        assert "--key-stdin" in skerry("backup", "verify", "cell.age").err
+
     def test_a_process_of_another_cell_refuses_the_database(self, skerry: Skerry, cell: None) -> None:
         CellIdentity.objects.update(certificate_sha256="0" * 64)
         refused = skerry("tenant", "list", "--json")
@@ -195,7 +199,9 @@ class TestMailbox:
         assert skerry("mailbox", "delete", "ada@example.is", "--yes", "--json").json["messages"] == 1
         assert not Mailbox.objects.exists()
 
-    @pytest.mark.parametrize("way", ["--password-stdin", "--phrase-stdin", "--secret-key-stdin"])
+    @pytest.mark.parametrize(
+        "way", ["--password-stdin", "--open --password-stdin", "--phrase-stdin", "--secret-key-stdin"]
+    )
     def test_export_opens_by_password_phrase_or_key(
         self, skerry: Skerry, ada: dict[str, str], tmp_path: Path, way: str
     ) -> None:
@@ -205,8 +211,9 @@ class TestMailbox:
             "--password-stdin": house.ADAS_PASSWORD,
             "--phrase-stdin": ada["recovery_phrase"],
             "--secret-key-stdin": f"# Ada's\n{key}\n",
-        }[way]
-        done = skerry("mailbox", "export", "ada@example.is", str(tmp_path / "out"), way, "--json", typed=typed).json
+        }[way.rpartition(" ")[2]]
+        words = ("mailbox", "export", "ada@example.is", str(tmp_path / "out"), *way.split(), "--json")
+        done = skerry(*words, typed=typed).json
         assert done == {
             "address": "ada@example.is",
             "directory": str(tmp_path / "out"),

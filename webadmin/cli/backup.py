@@ -120,6 +120,7 @@ def restore(
 
 def _identity(*, from_stdin: bool) -> HybridIdentity:
     try:
-        return HybridIdentity.from_text(secret("secret of the backup key", from_stdin=from_stdin).strip())
+        typed = secret("secret of the backup key", from_stdin=from_stdin, option="--key-stdin")
+        return HybridIdentity.from_text(typed.strip())
     except ValueError:
         raise Failed("this is no secret of a backup key; it begins with AGE-SECRET-KEY-PQ-1") from None

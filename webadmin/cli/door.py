@@ -153,15 +153,18 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Failed("nothing was changed")
 
 
-def secret(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
-    """A password or phrase: from the first line of standard input, or typed without echo. Raises WrongUse."""
+def secret(prompt: str, *, from_stdin: bool, twice: bool = False, option: str = "--password-stdin") -> str:
+    """A password or phrase: from the first line of standard input, which `option` asks for, or typed without echo.
+
+    Raises WrongUse.
+    """
     if from_stdin:
         line = sys.stdin.readline(MAX_SECRET_LINE).rstrip("\r\n")
         if not line:
             raise WrongUse(f"standard input held no {prompt}")
         return line
     if not sys.stdin.isatty():
-        raise WrongUse(f"the {prompt} is asked for on a terminal; in a script use --password-stdin")
+        raise WrongUse(f"the {prompt} is asked for on a terminal; in a script use {option}")
     typed = getpass.getpass(f"{prompt.capitalize()}: ")
     if not typed:
         raise WrongUse(f"the {prompt} is empty")

@@ -204,7 +204,7 @@ def export_(
         box = mailboxes.get(address)
         cell.act(box.tenant.slug, "mailbox export")
         identities = _identities(
-            box, password=password_stdin or open_, phrase=phrase_stdin, keys=secret_key_stdin, from_stdin=not open_
+            box, password=password_stdin or open_, phrase=phrase_stdin, keys=secret_key_stdin, from_stdin=password_stdin
         )
         if dry_run:
             found = count(box)
