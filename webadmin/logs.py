@@ -6,8 +6,8 @@ shape is masked, what has another key is refused. An exception becomes its class
 text, its chain and its local variables, which quote what users sent, are never written. And the sentence itself
 is searched for what looks like an address, in case a library put one there.
 
-Libraries log through the standard library; of them only warnings are kept, their arguments are dropped and
-everything in quotes is masked. Lines go to stderr, as JSON or for people; whoever starts the process keeps them.
+Libraries log through the standard library; of them only warnings are kept, their arguments and everything in quotes
+are masked. Lines go to stderr, as JSON or for people; whoever starts the process keeps them.
 """
 
 from __future__ import annotations
@@ -47,10 +47,13 @@ _OWN_KEYS = frozenset({"event", "level", "logger", "timestamp"})
 _OURS = ("mailhost", "webadmin", "jurisdiction", "directory")
 # aiosmtpd logs addresses at INFO and message bodies at DEBUG; uvicorn logs clients.
 _SILENT = ("mail.log", "mail.debug", "uvicorn.access")
+# Django warns of each page that is not there, which is an answer and no event; without its address it says nothing.
+_ERRORS_ONLY = ("django.request",)
 
 _ADDRESS = re.compile(r"\S*@\S*")
 _IP_CANDIDATE = re.compile(r"[0-9A-Fa-f:.]*(?:\.\d|:)[0-9A-Fa-f:.]*")
 _BRACKETS = re.compile(r"<[^<>]*>")
+_PLACEHOLDER = re.compile(r"%[0-9.]*[a-z]")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 _SUBJECT = re.compile(r"(?i)(subject|message-id|from|to)\s*[:=].*")
 
@@ -82,6 +85,8 @@ def configure(style: str, level: str, stream: TextIO | None = None) -> None:
     for name in _SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         logging.getLogger(name).propagate = False
+    for name in _ERRORS_ONLY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(
         processors=[*stamped, _name_exception, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -143,7 +148,7 @@ def _strip(record: logging.LogRecord) -> bool:
         arguments = record.args if isinstance(record.args, tuple) else ()
         record.args = tuple(_argument(argument) for argument in arguments)
         return True
-    record.msg, record.args = _QUOTED.sub(MASKED, template.partition("\n")[0]), ()
+    record.msg, record.args = _PLACEHOLDER.sub(MASKED, _QUOTED.sub(MASKED, template.partition("\n")[0])), ()
     return True
 
 

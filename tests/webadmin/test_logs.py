@@ -138,12 +138,13 @@ def test_uncaught_exceptions_are_lines_too(lines: Read) -> None:
 
 def test_libraries_are_heard_from_warning_on_and_some_never(lines: Read) -> None:
     logging.getLogger("asyncio").info("hello")
-    logging.getLogger("django.request").warning("Not Found: %s", f"/box/{ADDRESS}")
+    logging.getLogger("django.request").warning("%s: %s", "Not Found", f"/box/{ADDRESS}")
+    logging.getLogger("django.request").error("%s: %s", "Internal Server Error", f"/box/{ADDRESS}")
     logging.getLogger("mail.log").critical("body")
     logging.getLogger("uvicorn.access").critical("client")
     logging.getLogger("library").error("first of 'Ada Lovelace'\nSecond line")
-    [found, multi] = lines()
-    assert found["event"] == "Not Found: %s"
+    [failed, multi] = lines()
+    assert failed["event"] == f"{logs.MASKED}: {logs.MASKED}"
     assert multi["event"] == f"first of {logs.MASKED}"
 
 
