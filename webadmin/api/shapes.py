@@ -38,6 +38,7 @@ def _written_out(value: object) -> object:
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Day = Annotated[date, BeforeValidator(_written_out)]
 Word = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z0-9_.-]+$")]
+Bloc = Annotated[str, Field(pattern="^[A-Z0-9]{1,20}$", examples=["FVEY"])]
 
 
 class Given(Schema):
@@ -293,9 +294,9 @@ class PolicyFields(Given):
     allow: list[Code]
     backup_allow: list[Code]
     operator_allow: list[Code]
-    deny_blocs: tuple[Word, ...] = ()
-    deny_controller_blocs: tuple[Word, ...] = ()
-    egress_plain_deny_blocs: tuple[Word, ...] = ()
+    deny_blocs: tuple[Bloc, ...] = ()
+    deny_controller_blocs: tuple[Bloc, ...] = ()
+    egress_plain_deny_blocs: tuple[Bloc, ...] = ()
     deny_facts: tuple[Word, ...] = ()
     egress_rule: Literal["refuse", "hold", "link"] = "refuse"
     consent: bool = False

@@ -133,7 +133,7 @@ class ChangeIn(Schema):
 
     country: shapes.Code | None = None
     fact: shapes.Word | None = None
-    bloc: shapes.Word | None = None
+    bloc: shapes.Bloc | None = None
     entity: shapes.Word | None = None
     owner: Annotated[str, Field(pattern="^([A-Z]{2}(,[A-Z]{2}){0,19})?$")] = ""
     on: shapes.Day | None = None
