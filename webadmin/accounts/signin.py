@@ -3,11 +3,15 @@
 A mailbox owner's browser asks for the salt of an address, derives `auth_key` from the password (`seal/password.py`)
 and sends that; of unknown addresses the salt is a stable fake and the check is made all the same. An operator's
 password is typed to the server, over TLS, and checked with Argon2id; for an unknown name it is checked against a hash
-that fits nothing. The caller has asked `throttle` before.
+that fits nothing. That takes much memory for whoever asks, so it is done for a few at a time. The caller has asked
+`throttle` before.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -26,10 +30,18 @@ from webadmin.accounts.models import Account
 
 AUTH_KEY_SIZE: Final = 32
 _NOBODYS: Final = bytes(AUTH_KEY_SIZE)
+# Argon2id of operators' passwords at the same time in one process: each takes 100 MiB and what a core gives.
+AT_ONCE: Final = 2
+PATIENCE: Final = 5.0  # seconds for which one waits for a turn: as long as a person looks at a page that does nothing
+_turns: Final = threading.BoundedSemaphore(AT_ONCE)
 
 
 class WrongProof(Exception):
     """Name and proof do not belong together, or may not enter; which of it is not said."""
+
+
+class Busy(Exception):
+    """Too many passwords are being checked; nothing is said about this one."""
 
 
 class ShutOut(Exception):
@@ -106,11 +118,24 @@ def of_mailbox(box: Mailbox, *, cell: str, today: date, role: Account.Role = Acc
 
 
 def operator(name: str, password: str) -> Account:
-    """The operator's account. Raises WrongProof."""
+    """The operator's account. Raises WrongProof, Busy."""
     account = Account.objects.filter(name=name.strip(), mailbox=None, is_active=True).first()
-    if not check_password(password, account.password if account else _hash_of_nobody()) or account is None:
+    with turn():
+        is_right = check_password(password, account.password if account else _hash_of_nobody())
+    if not is_right or account is None:
         raise WrongProof
     return account
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """One of the turns that slow hashes have. Raises Busy."""
+    if not _turns.acquire(timeout=PATIENCE):
+        raise Busy
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 @cache

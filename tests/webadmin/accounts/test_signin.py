@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -228,8 +230,22 @@ def test_guesses_side_by_side_are_counted_before_any_of_them_is_looked_at(monkey
         return False
 
     monkeypatch.setattr(signin, "check_password", meanwhile)
+    monkeypatch.setattr(signin, "_turns", threading.BoundedSemaphore(3 * throttle.FREE))
     people.web().post("/operators/sign-in/", form)
     assert looked_at == throttle.FREE
+
+
+def test_only_so_many_passwords_take_their_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    people.lay_keys()
+    people.mo()
+    monkeypatch.setattr(signin, "PATIENCE", 0.0)
+    form, client = {"name": "mo", "password": people.MOS_PASSWORD}, people.web()
+    with ExitStack() as others:
+        for _other in range(signin.AT_ONCE):
+            others.enter_context(signin.turn())
+        page = client.post("/operators/sign-in/", form)
+        assert (page.status_code, "being checked" in page.content.decode()) == (422, True)
+    assert client.post("/operators/sign-in/", form).status_code == 302
 
 
 def test_who_is_right_is_told_how_many_failed_before_and_begins_anew() -> None:

@@ -19,7 +19,7 @@ from mailhost.signins import Result
 from webadmin.accounts import entry, factors, ownlog, signin, throttle
 from webadmin.accounts.forms import Code, FirstCode, OwnerSignIn, Password
 from webadmin.accounts.models import Account, Authenticator, RecoveryCode
-from webadmin.accounts.views.signing_in import WITH_KEYS
+from webadmin.accounts.views.signing_in import WITH_KEYS, busy
 from webadmin.web import gate
 
 SECRET = "secret"  # noqa: S105  # in the session while an authenticator is being set up: the secret, in hex, locked
@@ -209,6 +209,9 @@ def _is_proof(form: Password | OwnerSignIn, account: Account) -> bool:
             signin.owner(address, auth_key, server_key=server_key, cell=cell, today=now.date())
     except (signin.WrongProof, signin.ShutOut):
         form.add_error(None, _("This is not your password."))
+        return False
+    except signin.Busy:
+        form.add_error(None, busy())
         return False
     throttle.succeeded(counter)
     return True

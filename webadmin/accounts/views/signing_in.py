@@ -112,6 +112,8 @@ def operator(request: HttpRequest) -> HttpResponse:
                 account = signin.operator(name, form.cleaned_data["password"])
             except signin.WrongProof:
                 form.add_error(None, _("Name and password do not belong together. Check both and try again."))
+            except signin.Busy:
+                form.add_error(None, busy())
             else:
                 throttle.succeeded(counter)
                 return entry.begin(request, account)
@@ -128,6 +130,11 @@ def out(request: HttpRequest) -> HttpResponse:
 
 def _about(request: HttpRequest, form: forms.Form) -> dict[str, object]:
     return {"form": form, "next": gate.safe_next(request, ""), "typed": request.POST.get(typed.FIELD, "")}
+
+
+def busy() -> str:
+    """Why a password was not looked at."""
+    return _("Too many passwords are being checked at this moment. Try again in a minute.")
 
 
 def _counter(request: HttpRequest, name: str) -> throttle.Counter:
