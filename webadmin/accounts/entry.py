@@ -6,6 +6,7 @@ worth nothing after it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -38,7 +39,9 @@ def begin(request: HttpRequest, account: Account) -> HttpResponse:
     """Open a session for a proven name and lead on: to the second factor, or to where they wanted to go."""
     waiting = typed.keep(request, request.POST[typed.FIELD]) if request.POST.get(typed.FIELD) else ""
     login(request, account, backend=BACKEND)
-    request.session.set_expiry(OPERATORS_DAY if account.is_operator else settings.SESSION_COOKIE_AGE)
+    # A number would count from the last change of the session: who has the cookie would make the day last for ever.
+    day = timezone.now() + timedelta(seconds=OPERATORS_DAY)
+    request.session.set_expiry(day if account.is_operator else settings.SESSION_COOKIE_AGE)
     onward = waiting or gate.safe_next(request, home_of(account))
     if gate.lacks_factor(request, account):
         request.session["onward"] = onward

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from tests.webadmin import people
@@ -97,6 +98,19 @@ def test_an_operators_session_lasts_a_day(ada: Account) -> None:
     client = people.web()
     client.post("/operators/sign-in/", {"name": "mo", "password": people.MOS_PASSWORD})
     assert 0 < client.session.get_expiry_age() <= entry.OPERATORS_DAY
+
+
+def test_an_operators_day_is_not_made_longer_by_using_it(ada: Account) -> None:
+    people.mo()
+    client = people.web()
+    with time_machine.travel(datetime(2027, 3, 14, 8, tzinfo=UTC), tick=False) as clock:
+        client.post("/operators/sign-in/", {"name": "mo", "password": people.MOS_PASSWORD})
+        clock.shift(timedelta(hours=11))
+        answer = client.get("/second-factor/set-up/")
+        assert answer.status_code == 200
+        assert answer.cookies[settings.SESSION_COOKIE_NAME]["max-age"] <= 3600, "it was changed, and its end was not"
+        clock.shift(timedelta(hours=2, minutes=1))
+        assert client.get("/second-factor/set-up/").headers["Location"].startswith("/sign-in/")
 
 
 def test_what_is_signed_in_is_not_kept_by_the_browsers_cache(ada: Account) -> None:
