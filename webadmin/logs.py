@@ -53,7 +53,7 @@ _ERRORS_ONLY = ("django.request",)
 _ADDRESS = re.compile(r"\S*@\S*")
 _IP_CANDIDATE = re.compile(r"[0-9A-Fa-f:.]*(?:\.\d|:)[0-9A-Fa-f:.]*")
 _BRACKETS = re.compile(r"<[^<>]*>")
-_PLACEHOLDER = re.compile(r"%[0-9.]*[a-z]")
+_PLACEHOLDER = re.compile(r"%(?:\([a-z_]+\))?[0-9.]*[a-z]")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 _SUBJECT = re.compile(r"(?i)(subject|message-id|from|to)\s*[:=].*")
 

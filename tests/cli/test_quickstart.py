@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from mailhost.models import DkimKey, Domain, Mailbox, Tenant
 from tests.cli.conftest import Ran, Skerry
@@ -72,6 +73,20 @@ def test_a_dry_run_changes_nothing(start: Skerry, tmp_path: Path) -> None:
     assert (ran.code, ran.json["made"]) == (0, {"tenant": "sea", "domain": "sea.test", "mailbox": "you@sea.test"})
     assert not (tmp_path / "is-1.env").exists()
     assert not Tenant.objects.exists()
+
+
+def test_a_dry_run_looks_around_before_it_keeps_others_from_storing_mail(
+    start: Skerry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depths = []
+
+    def resolver(_environ: object) -> FakeDns:
+        depths.append(len(connection.savepoint_ids))  # transactions inside this test's own
+        return FakeDns()
+
+    monkeypatch.setattr(hosting, "resolver", resolver)
+    assert start("you@sea.test", "--dry-run", "--json", typed="").code == 0
+    assert set(depths) == {0}
 
 
 def test_people_read_what_is_left_to_do(start: Skerry) -> None:

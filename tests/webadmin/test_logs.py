@@ -140,11 +140,15 @@ def test_libraries_are_heard_from_warning_on_and_some_never(lines: Read) -> None
     logging.getLogger("asyncio").info("hello")
     logging.getLogger("django.request").warning("%s: %s", "Not Found", f"/box/{ADDRESS}")
     logging.getLogger("django.request").error("%s: %s", "Internal Server Error", f"/box/{ADDRESS}")
+    logging.getLogger("celery.app.trace").error(
+        "Task %(name)s[%(id)s]: %(exc)s", {"name": "a", "id": 1, "exc": ADDRESS}
+    )
     logging.getLogger("mail.log").critical("body")
     logging.getLogger("uvicorn.access").critical("client")
     logging.getLogger("library").error("first of 'Ada Lovelace'\nSecond line")
-    [failed, multi] = lines()
+    [failed, task, multi] = lines()
     assert failed["event"] == f"{logs.MASKED}: {logs.MASKED}"
+    assert task["event"] == f"Task {logs.MASKED}[{logs.MASKED}]: {logs.MASKED}"
     assert multi["event"] == f"first of {logs.MASKED}"
 
 

@@ -46,7 +46,8 @@ def quickstart(
     as_json: JsonFlag = False,
 ) -> None:
     """Check this machine, write its settings, make your mailbox, and print what is left to do."""
-    with opened(as_json=as_json, dry_run=dry_run) as cell:
+    # A dry run is one transaction, and on SQLite nobody stores mail meanwhile: what takes a minute comes before it.
+    with opened(as_json=as_json) as cell:
         domain = names.domain(address.rpartition("@")[2])
         path = settings_file or cell.environ.home / f"{cell.environ.cell}.env"
         wanted = firststeps.wanted(domain, hostname=hostname, public_address=public_address, resolver=resolver)
@@ -58,6 +59,7 @@ def quickstart(
             show(found)
         if added and not dry_run:
             firststeps.add(path, added)
+    with opened(as_json=as_json, dry_run=dry_run) as cell:
         made = _people(cell, environ, domain, address, tenant, password_stdin=password_stdin, dry_run=dry_run)
         row = domains.get(domain)
         records = domaindns.records_of(row, hosting.hosted(environ))
