@@ -41,7 +41,7 @@ class FakeLink:
 
     def __init__(self, network: Network, target: Target) -> None:
         self.target = target
-        self.secure = network.secure
+        self.secure = network.secure and target not in network.clear
         self.broken = False
         self.tells = network.tells
         self.requiretls = network.requiretls
@@ -61,7 +61,7 @@ class FakeLink:
 
 
 class Network:
-    """Other hosts. `down` are those that take no connections."""
+    """Other hosts. `down` are those that take no connections, `clear` those without TLS."""
 
     def __init__(self) -> None:
         self.secure = True
@@ -71,6 +71,7 @@ class Network:
         self.results: dict[Target, ResultType] = {}
         self.asked: list[Requirement] = []
         self.down: set[Target] = set()
+        self.clear: set[Target] = set()
         self.answers: dict[str, Answer] = {}
         self.sent: list[tuple[str, str, tuple[str, ...], bool]] = []
         self.connected: list[str] = []

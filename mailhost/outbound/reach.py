@@ -52,12 +52,14 @@ class Reach:
         self._now = now
 
     async def connect(self, domain: str, targets: Sequence[Target], need: TlsNeed, authors: Collection[str]) -> Link:
-        """A connection to the first host that can be had; `authors` are the domains whose mail it is for.
+        """A connection to the first host that can be had, in clear only where none encrypts; `authors` are the domains
+        whose mail it is for.
 
         Raises Unreachable, StoreUnavailable.
         """
         reason, only_tls = "unreachable", True
         counts = self._counts if self._counts.wanted(authors) else NotCounted()
+        clear: Target | None = None
         for target in targets:
             try:
                 link = await self._try(domain, target, need, counts)
@@ -66,8 +68,18 @@ class Reach:
                 only_tls = only_tls and failed.result is not None and not failed.passing
                 self._metrics.count("queue_connections", reason)
                 continue
-            self._metrics.count("queue_connections", "tls" if link.secure else "clear")
-            return link
+            # To this very machine there is no wire to read along.
+            if link.secure or target.loopback or len(targets) == 1:
+                self._metrics.count("queue_connections", "tls" if link.secure else "clear")
+                return link
+            # Nearly no mail may go over it, and another host of the domain may encrypt (RFC 7435 §3).
+            clear = clear or target
+            await link.close()
+        if clear is not None:
+            try:
+                return await self._try(domain, clear, need, NotCounted())
+            except ConnectionFailed as failed:
+                reason, only_tls = failed.reason, False
         permanent = need is TlsNeed.REQUIRED and only_tls
         # The author asked for it, so the notice speaks of what he asked, not of a policy of the domain.
         if permanent and not reason.startswith("requiretls"):

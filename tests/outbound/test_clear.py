@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from mailhost.outbound.transport import Answer
-from tests.office import Office
+from tests.office import BACKUP, MX, Office
+
+
+async def test_a_host_without_tls_gives_way_to_one_of_the_domain_that_has_it() -> None:
+    office = Office()
+    office.network.clear = {MX}
+    await office.put("cleo@other.test")
+    await office.put("cleo@other.test", sealed=True)
+    await office.work()
+    assert [name for name, *_ in office.network.sent] == [BACKUP.name] * 2
+    assert not office.outbox.items
+
+
+async def test_where_no_host_has_it_the_first_gets_what_may_go_in_clear() -> None:
+    office = Office()
+    office.network.clear = {MX, BACKUP}
+    await office.put("cleo@other.test", sealed=True)
+    await office.work()
+    assert [name for name, *_ in office.network.sent] == [MX.name]
+    assert len(office.network.connected) == office.network.closed
 
 
 async def test_what_something_else_put_off_is_not_ended_by_the_first_sight_of_no_tls() -> None:
