@@ -23,19 +23,22 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
     """An invited mailbox takes mail from now on.
 
     Sent twice, the same keys change nothing; other keys for a mailbox that has some, or a password that is in force no
-    more, are AlreadyThere; a mailbox that was removed meanwhile is NotFound. `label` is
+    more, are AlreadyThere; a mailbox that was removed meanwhile, or is being removed, is NotFound. `label` is
     `jurisdiction.records.keys.label_of` the address: it costs a tenth of a second, so it comes before a transaction.
     """
     with transaction.atomic():
         there = Mailbox.objects.select_for_update().filter(pk=box.pk).first()
         if there is None:
-            raise NotFound(f"there is no mailbox {box.address} in this organisation")
+            raise _gone(box)
         box = there
         current = MailboxKey.objects.filter(mailbox=box).order_by("-serial").first()
         if current is not None:
             if is_sent_again(made, current, server_key):
                 return
             raise AlreadyThere(f"{box.address} has its keys already; sign in with its password")
+        if box.state != Mailbox.State.INVITED:
+            # Its removal has begun (`removal.remove_mailbox`), and would take along what arrives from now on.
+            raise _gone(box)
         box.keyring = made.keyring
         box.keyring_version = made.keyring_version
         box.state = Mailbox.State.ACTIVE
@@ -52,6 +55,10 @@ def activate(box: Mailbox, made: Registration, label: str, *, notary: Notary, no
             wrap.mailbox = box
             wrap.save()
         keys.enter(label, [made.recipient.text], made.signing_key, notary)
+
+
+def _gone(box: Mailbox) -> NotFound:
+    return NotFound(f"there is no mailbox {box.address} in this organisation")
 
 
 def log_label(box: Mailbox, notary: Notary) -> str:

@@ -79,3 +79,12 @@ def test_keys_for_a_mailbox_that_is_removed_meanwhile_are_refused() -> None:
     Mailbox.objects.all().delete()
     with pytest.raises(NotFound):
         activating.activate(box, made, "00" * 32, notary=house.NOTARY, now=house.NOW, server_key=house.SERVER_KEY)
+
+
+def test_keys_for_a_mailbox_whose_removal_has_begun_do_not_let_mail_in_again() -> None:
+    box = house.invite("ben@example.is")
+    made = parse_registration(owners.make("ben@example.is").text, "ben@example.is")
+    Mailbox.objects.filter(pk=box.pk).update(state=Mailbox.State.SUSPENDED)
+    with pytest.raises(NotFound):
+        activating.activate(box, made, "00" * 32, notary=house.NOTARY, now=house.NOW, server_key=house.SERVER_KEY)
+    assert Mailbox.objects.get(pk=box.pk).state == Mailbox.State.SUSPENDED
