@@ -1,4 +1,4 @@
-"""Operators' accounts: made, listed, reset and removed by somebody with the machine's command line.
+"""Operators' accounts, and who runs a tenant: given, listed, reset and removed by somebody with the command line.
 
 In: a name, a password, the day. Out: the account, or `NotMade` with what to do. Nobody makes an operator in a browser.
 """
@@ -56,6 +56,19 @@ def reset_owner(address: str) -> None:
         raise NotMade(f"nobody has ever signed in as {address}: there is nothing to take away")
     with transaction.atomic():
         take_factors(account)
+
+
+def give_role(account: Account, role: Account.Role) -> None:
+    """Let an owner run their tenant, or no longer. With a role that is new their sessions end.
+
+    Who gets one sets up the first second factor by the password alone, so the password must have been typed for it: a
+    session that was taken over would become an admin's.
+    """
+    with transaction.atomic():
+        if account.role != role:
+            account.websession_set.all().delete()
+        account.role = role
+        account.save(update_fields=["role"])
 
 
 def take_factors(account: Account) -> None:

@@ -146,13 +146,12 @@ def role(
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Let a mailbox's owner run their tenant on the web, or no longer; their next page asks for a second factor."""
+    """Let a mailbox's owner run their tenant on the web, or no longer; they sign in anew, with a second factor."""
     with opened(as_json=as_json) as cell:
         box = mailboxes.get(address)
         cell.act(box.tenant.slug, f"mailbox role {value.value}")
         account = signin.of_mailbox(box, cell=cell.environ.cell, today=cell.now.date())
-        account.role = value
-        account.save(update_fields=["role"])
+        operators.give_role(account, value)
         about = {"address": box.address, "role": value.value}
         answer(about, as_json=as_json, text=lambda: f"{box.address} is {value.value} of {box.tenant.slug}")
 

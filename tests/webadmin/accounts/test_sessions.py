@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from tests.webadmin import people
-from webadmin.accounts import entry, sessions
+from webadmin.accounts import entry, operators, sessions
 from webadmin.accounts.models import Account, WebSession
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,16 @@ def test_all_others_end_at_once(ada: Account) -> None:
     assert here.post("/account/sessions/end-others/").status_code == 302
     assert (here.get("/account/").status_code, there.get("/account/").status_code) == (200, 302)
     assert sessions.end_others(ada, None) == 1
+
+
+def test_a_session_from_before_a_role_runs_no_tenant(ada: Account) -> None:
+    thief = people.signed_in(ada, verified=False)
+    assert thief.get("/account/").status_code == 200
+    operators.give_role(ada, Account.Role.ADMIN)
+    assert thief.get("/second-factor/set-up/").headers["Location"].startswith("/sign-in/")
+    here = people.signed_in(ada)
+    operators.give_role(ada, Account.Role.ADMIN)
+    assert here.get("/account/").status_code == 200, "nothing has changed"
 
 
 def test_a_session_of_another_cell_is_refused_by_the_database(ada: Account) -> None:
