@@ -93,6 +93,7 @@ class TestTenant:
         assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
         assert json.loads(file.read_text())["tenant"]["slug"] == "harbour"
         assert json.loads(skerry("tenant", "export", "harbour").out)["policy"]["allow"] == ["IS"]
+        assert skerry("tenant", "export", "harbour", "--json").json["policy"]["allow"] == ["IS"], "in one line"
 
     def test_without_a_terminal_consent_must_be_given(self, skerry: Skerry, cell: None) -> None:
         refused = skerry("tenant", "delete", "harbour", "--json")

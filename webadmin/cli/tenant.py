@@ -5,7 +5,7 @@ Deleting begins a cooling-off in which nothing is lost; `restore` takes it back,
 
 from __future__ import annotations
 
-import sys
+import json
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -182,7 +182,7 @@ def export(
         cell.act(tenant.slug, "tenant export")
         text = leaving.settings_text(tenant, cell.notary, cell.now)
         if output is None:
-            sys.stdout.write(text)
+            answer(json.loads(text), as_json=as_json, text=text.rstrip)
             return
         replace(output.absolute(), text.encode())
         about = {"file": str(output), "sha256": leaving.digest(text)}
