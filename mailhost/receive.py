@@ -182,33 +182,39 @@ class Receiver:
             return outcome(reason)
         if any(route.simulate is Simulate.SLOW for route, _ in envelope.mailboxes().values()):
             await self._sleep(self._limits.simulated_delay)
+        sent = content if came_as is None else came_as
+        stored: frozenset[int] = frozenset()
         try:
-            sent = content if came_as is None else came_as
             stored = await self._stored_before(envelope, sent)
             ruling = await self._ruling(envelope, content, stored)
             if ruling.reason is not Reason.OK:
-                if stored:
-                    await self._remember(envelope, sent, stored)
-                return outcome(ruling.reason)
+                return await self._ended(ruling.reason, envelope, sent, stored)
             beside = await self._for_no_mailbox(envelope, content, ruling)
             if beside is not None and (beside is not Reason.OK or not envelope.mailboxes()):
-                return outcome(beside)
+                return await self._ended(beside, envelope, sent, stored)
             report = await self._store(
                 Arrived(envelope, self._without_forged(content) if has_results else content, ruling.found),
                 ruling,
                 stored,
             )
-            if report.reason is not Reason.OK and (stored or report.stored):
-                # Some mailboxes have it, the sender will send it to all again: those must not get it twice.
-                await self._remember(envelope, sent, report.stored | stored)
+            if report.reason is not Reason.OK:
+                return await self._ended(report.reason, envelope, sent, report.stored | stored)
         except StoreUnavailable:
+            with suppress(StoreUnavailable):
+                await self._ended(Reason.STORE_UNAVAILABLE, envelope, sent, stored)
             return outcome(Reason.STORE_UNAVAILABLE)
-        if report.reason is Reason.OK and self._reports is not None:
+        if self._reports is not None:
             # It is delivered: what becomes of the counts changes nothing about that.
             with suppress(StoreError):
                 to = [recipient.address for recipient in envelope.recipients if recipient.routes]
                 await self._reports.read_along(to, content, proven=bool(ruling.proven), now=self._now())
         return outcome(report.reason)
+
+    async def _ended(self, reason: Reason, envelope: Envelope, sent: bytearray, stored: Collection[int]) -> Outcome:
+        """The outcome. Mailboxes that have it must not get it twice when its sender sends it to all again."""
+        if stored:
+            await self._remember(envelope, sent, stored)
+        return outcome(reason)
 
     async def give_back(
         self, envelope: Envelope, content: bytearray, folder: str, verdict: Verdict = NO_VERDICT

@@ -148,6 +148,17 @@ async def test_when_the_queue_fails_the_sender_comes_again_and_nothing_is_lost()
         assert len(stored) == copies + 1
 
 
+async def test_who_was_served_is_not_served_twice_however_often_the_sender_has_to_come() -> None:
+    post = Post(ONLY)
+    post.outbox.failure = StoreUnavailable("x")
+    assert (await post.arrive(MAIL, "ada@example.is", "ben@example.is")).startswith("451")
+    post.book.failure = StoreUnavailable("x")
+    assert (await post.arrive(MAIL, "ada@example.is", "ben@example.is")).startswith("451")
+    post.book.failure = post.outbox.failure = None
+    assert (await post.arrive(MAIL, "ada@example.is", "ben@example.is")).startswith("250")
+    assert [d.mailbox_id for d in post.talk.store.deliveries] == [BEN.mailbox_id]
+
+
 async def test_a_retry_after_a_failed_store_forwards_once() -> None:
     post = Post(ONLY)
     post.talk.store.failures = [StoreUnavailable("x")]
