@@ -54,7 +54,7 @@ def begin(request: HttpRequest, account: Account) -> HttpResponse:
 
 def _entered(request: HttpRequest, account: Account) -> None:
     """The session is whole: the ten minutes begin, the owner's log has a line, and a departure is told."""
-    proven_now(request)
+    _begin_sudo(request)
     if account.mailbox is not None:
         failures = int(request.session.pop(ownlog.FAILURES, 0))
         ownlog.note(request, account.mailbox, Result.IN, timezone.now(), failures=failures)
@@ -84,7 +84,12 @@ def factor_proven(request: HttpRequest, account: Account) -> HttpResponse:
 
 
 def proven_now(request: HttpRequest) -> None:
-    """Open the ten minutes in which dangerous acts are possible."""
+    """Open the ten minutes in which dangerous acts are possible, for whoever has proven themselves and nobody else."""
+    request.session.cycle_key()
+    _begin_sudo(request)
+
+
+def _begin_sudo(request: HttpRequest) -> None:
     request.session[gate.SUDO_UNTIL] = int(timezone.now().timestamp()) + SUDO
 
 

@@ -57,6 +57,15 @@ class SessionStore(DatabaseStore):
             expire_date=hour(self.get_expiry_date()) + HOUR,
         )
 
+    def cycle_key(self) -> None:
+        """A new key for the same browser: its name and its first hour stay."""
+        before = (
+            WebSession.objects.filter(session_key=digest(self.session_key or "")).values("created", "words").first()
+        )
+        super().cycle_key()
+        if before is not None:
+            WebSession.objects.filter(session_key=digest(self.session_key or "")).update(**before)
+
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key is not None:

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.test import Client
+from django.utils import timezone
 
 from tests.webadmin import people
-from webadmin.accounts import entry, operators, sessions
+from webadmin.accounts import entry, factors, operators, sessions
 from webadmin.accounts.models import Account, WebSession
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,43 @@ def test_all_others_end_at_once(ada: Account) -> None:
     assert here.post("/account/sessions/end-others/").status_code == 302
     assert (here.get("/account/").status_code, there.get("/account/").status_code) == (200, 302)
     assert sessions.end_others(ada, None) == 1
+
+
+def _with_the_same_cookie(browser: Client) -> Client:
+    """Somebody who has seen it."""
+    thief = people.web()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    return thief
+
+
+def test_a_key_seen_before_a_proof_is_worth_nothing_after_it(ada: Account) -> None:
+    mo = people.signed_in(people.mo())
+    thief = _with_the_same_cookie(mo)
+    assert thief.get("/account/").status_code == 200
+    assert mo.post("/account/prove-again/", {"password": people.MOS_PASSWORD}).status_code == 302
+    assert mo.get("/account/recovery-codes/").status_code == 200
+    assert thief.get("/account/recovery-codes/").headers["Location"].startswith("/sign-in/")
+
+
+def test_a_key_seen_before_the_first_factor_is_worth_nothing_after_it(ada: Account) -> None:
+    mo = people.signed_in(people.mo(), verified=False)
+    mo.get("/second-factor/set-up/")
+    thief = _with_the_same_cookie(mo)
+    secret = bytes.fromhex(factors.unlocked(mo.session["secret"], entry.key("factor.key")))
+    code = factors.code_at(secret, int(timezone.now().timestamp()) // factors.STEP)
+    assert mo.post("/second-factor/set-up/", {"code": code}).headers["Location"] == "/account/recovery-codes/"
+    assert mo.get("/account/").status_code == 200
+    assert thief.get("/account/").headers["Location"].startswith("/sign-in/")
+
+
+def test_a_browser_keeps_its_name_and_its_beginning_when_its_key_changes(ada: Account) -> None:
+    with time_machine.travel(datetime(2027, 3, 14, 15, 9, tzinfo=UTC), tick=False) as clock:
+        mo = people.signed_in(people.mo())
+        mo.post(f"/account/sessions/{sessions.digest(mo.session.session_key or '')}/name/", {"words": "the desk"})
+        clock.shift(timedelta(hours=3))
+        mo.post("/account/prove-again/", {"password": people.MOS_PASSWORD})
+    row = WebSession.objects.get()
+    assert (row.words, row.created.hour, row.used.hour) == ("the desk", 15, 18)
 
 
 def test_a_session_from_before_a_role_runs_no_tenant(ada: Account) -> None:
