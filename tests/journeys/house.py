@@ -202,6 +202,10 @@ def house(**settings: str) -> Iterator[House]:
     made = House(folder / "home", settings)
     try:
         yield made
+    except BaseException:
+        # It is gone when somebody reads of the failure.
+        print(made.log[-4000:] if made.process is not None else "it does not run")
+        raise
     finally:
         made.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -22,12 +22,14 @@ from webadmin.settings import ENVIRON
 
 ROOT = Path(__file__).resolve().parents[3]
 
+END = ["end"]  # the last question
+
 type Asking = Callable[[questions.Answer], Path]
 
 
 @pytest.fixture
 def answering(tmp_path: Path) -> Iterator[Asking]:
-    """Somebody answers at a socket until nobody has asked for a moment."""
+    """Somebody answers at a socket until the test is over."""
     threads = []
 
     def begin(answer: questions.Answer) -> Path:
@@ -35,19 +37,34 @@ def answering(tmp_path: Path) -> Iterator[Asking]:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
         listener.listen()
-        thread = threading.Thread(target=questions.serve, args=(listener, answer), kwargs={"idle": 0.5})
+
+        def answer_until_the_end(words: Sequence[str], text: str) -> dict[str, object]:
+            if list(words) == END:
+                listener.settimeout(0.001)  # idle for so long, it goes
+                return {}
+            return answer(words, text)
+
+        thread = threading.Thread(target=questions.serve, args=(listener, answer_until_the_end))
         thread.start()
-        threads.append((thread, listener))
+        threads.append((thread, listener, path))
         return path
 
     yield begin
-    for thread, listener in threads:
+    for thread, listener, path in threads:
+        questions.ask(path, END, "", within=PATIENCE)
         thread.join()
         listener.close()
 
 
 def claims_at(path: Path) -> DirectoryProcess:
     return DirectoryProcess(ENVIRON.model_copy(update={"directory_socket": path}))
+
+
+def test_who_answers_ends_when_nobody_has_asked_for_a_while(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "directory.sock"))
+        listener.listen()
+        questions.serve(listener, lambda _words, _text: {}, idle=0.05)
 
 
 def test_names_are_claimed_and_given_up(answering: Asking) -> None:
