@@ -5,11 +5,12 @@ from __future__ import annotations
 import imaplib
 import os
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,12 @@ def test_an_import_that_is_killed_goes_on_where_it_was(serving: House, tmp_path:
     command = [str(Path(sys.executable).with_name("skerry")), "import", "mbox", "ben@example.is", str(path), "--json"]
 
     def stored() -> int:
-        rows = serving.skerry("mailbox", "list")
-        return next(int(row["messages"]) for row in rows if row["address"] == "ben@example.is")
+        with closing(sqlite3.connect(f"file:{serving.home / 'is-1' / 'cell.sqlite3'}?mode=ro", uri=True)) as database:
+            statement = (
+                "SELECT COUNT(*) FROM mailhost_sealedmessage s JOIN mailhost_mailbox b ON b.id = s.mailbox_id"
+                " WHERE b.address = 'ben@example.is'"
+            )
+            return int(database.execute(statement).fetchone()[0])
 
     kills = 0
     for _attempt in range(3):

@@ -8,7 +8,9 @@ import pytest
 
 from mailhost.adapters.rspamd import Rspamd
 from mailhost.outcomes import Reason
+from tests import canaries
 from tests.fakes import CountedMetrics
+from tests.patience import PATIENCE
 from tests.reputation.court import Court, signed
 from tests.servers.rspamd import rspamd
 
@@ -26,17 +28,19 @@ def letter(subject: str, text: str) -> bytes:
     return signed(f"{HEAD % (subject, formatdate())}{text}\r\n".encode())
 
 
-async def test_rspamd_weighs_in_and_forgets() -> None:
+async def test_rspamd_weighs_in_and_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = CountedMetrics()
+    for name in ("CONNECTING", "WAITING"):
+        # Mail waits seconds for an opinion; a journey, as long as a busy machine takes to give one.
+        monkeypatch.setattr(f"mailhost.adapters.rspamd.{name}", PATIENCE)
     with rspamd() as running:
         opinions = Rspamd(running.url, metrics)
         court = Court(content_filter=opinions)
         assert not await court.junk(letter("Tides", "High at noon, said the unmistakable harbour master."))
         assert await court.junk(letter("Offer", SPAM))
         assert metrics.counts == {("content_filter", "answered"): 2}
-        kept = b"".join(path.read_bytes() for path in running.folder.rglob("*") if path.is_file())
         for word in (b"unmistakable", b"harbour master", b"cleo@demo", b"ada@example"):
-            assert word not in kept, word
+            assert not [path for path in canaries.files(running.folder) if canaries.holds(path, word)], word
     # It is gone now, and nobody notices.
     assert await court.reason(letter("Tides", "High at noon.")) is Reason.OK
     assert metrics.counts["content_filter", "failed"] == 1
