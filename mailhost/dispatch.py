@@ -292,7 +292,7 @@ class Dispatcher:
             await self._fail(work, item, "content_gone")
             return False
         try:
-            answers = await link.send(_transaction(item, content), content)
+            answers = await _sent(link, item, content)
         except ConnectionFailed as failed:
             link.broken = True
             await self._settle(work, item, dict.fromkeys(item.recipients, failed.reason), [])
@@ -402,6 +402,32 @@ class Dispatcher:
         elif age >= DELAY_NOTICE and not item.told:
             await self._tell(item, [fate(each, "delayed", reason) for each in item.recipients])
             await self._outbox.tell(item)
+
+
+async def _sent(link: Link, item: Item, content: bytes) -> list[Answer]:
+    """One transaction, and further ones for those that were too many for it, as long as each has taken somebody.
+
+    RFC 5321 §4.5.3.1.10: who is told so sends the others next, and does not come back for them after minutes.
+    """
+    found: dict[Forward, Answer] = {}
+    left = item.recipients
+    while left:
+        try:
+            answers = await link.send(_transaction(replace(item, recipients=left), content), content)
+        except ConnectionFailed:
+            if not found:
+                raise
+            # Those before have it, whatever becomes of the others.
+            link.broken = True
+            break
+        found.update(zip(left, answers, strict=True))
+        taken = any(answer.accepted for answer in answers) and not link.broken
+        left = tuple([each for each in left if _too_many(found[each])]) if taken else ()
+    return [found[each] for each in item.recipients]
+
+
+def _too_many(answer: Answer) -> bool:
+    return answer.code == 452 and answer.enhanced in {"", "4.5.3"}
 
 
 def _transaction(item: Item, content: bytes) -> Transaction:

@@ -31,6 +31,7 @@ from tests.smtp.talk import HOST, Talk
 MX = Target("mx.other.test", "93.184.215.14")
 BACKUP = Target("backup.other.test", "93.184.215.15")
 OK = Answer(250, "2.0.0", "kept")
+TOO_MANY = Answer(452, "4.5.3", "too many recipients")
 # A language of its own for tests: what is put in stands where it stood.
 LANGUAGES = {"xx": lambda sentence: f"¡{sentence}!"}
 LETTER = b"From: ada@example.is\r\nSubject: Tides\r\n\r\nHigh at noon.\r\n"
@@ -52,22 +53,27 @@ class FakeLink:
         recipients = tuple(forward.address for forward in transaction.recipients)
         self._network.heard(content)
         self._network.sent.append((self.target.name, transaction.sender, recipients, transaction.smtputf8))
-        if self._network.breaks:
-            raise ConnectionFailed(self._network.breaks)
-        return [self._network.answers.get(recipient, OK) for recipient in recipients]
+        if self._network.breaks or len(self._network.sent) > self._network.breaks_after:
+            raise ConnectionFailed(self._network.breaks or "closed")
+        said = [self._network.answers.get(recipient, OK) for recipient in recipients]
+        most = self._network.most or len(said)
+        return said[:most] + [TOO_MANY] * (len(said) - most)
 
     async def close(self) -> None:
         self._network.closed += 1
 
 
 class Network:
-    """Other hosts. `down` are those that take no connections, `clear` those without TLS."""
+    """Other hosts. `down` are those that take no connections, `clear` those without TLS. `most`: recipients that they take in
+    one transaction, 0 for all."""
 
     def __init__(self) -> None:
         self.secure = True
         self.tells = False
         self.requiretls = False
         self.breaks = ""
+        self.breaks_after = 1_000_000  # transactions
+        self.most = 0
         self.results: dict[Target, ResultType] = {}
         self.asked: list[Requirement] = []
         self.down: set[Target] = set()
