@@ -20,6 +20,9 @@ from webadmin.accounts.models import Account, WebSession
 
 ACCOUNT_KEY: Final = "_auth_user_id"  # where Django's `login` puts the account's id
 HOUR: Final = timedelta(hours=1)
+# A session that nobody has signed in with holds a sentence for the next page, and strangers can make as many as they
+# like: such a row is swept soon.
+OF_NOBODY: Final = timedelta(hours=1)
 
 
 class SessionStore(DatabaseStore):
@@ -46,6 +49,9 @@ class SessionStore(DatabaseStore):
         now = timezone.now()
         key = digest(self._get_or_create_session_key())  # type: ignore[attr-defined]  # Django's, not in its stubs
         known = WebSession.objects.filter(session_key=key).first()
+        ends = self.get_expiry_date()
+        if data.get(ACCOUNT_KEY) is None:
+            ends = min(ends, now + OF_NOBODY)
         return WebSession(
             session_key=key,
             cell=settings.ENVIRON.cell,
@@ -54,7 +60,7 @@ class SessionStore(DatabaseStore):
             used=hour(now),
             words=known.words if known else "",
             session_data=self.encode(data),
-            expire_date=hour(self.get_expiry_date()) + HOUR,
+            expire_date=hour(ends) + HOUR,
         )
 
     def cycle_key(self) -> None:

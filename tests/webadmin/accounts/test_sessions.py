@@ -162,5 +162,17 @@ def test_an_operators_day_is_not_made_longer_by_using_it(ada: Account) -> None:
         assert client.get("/second-factor/set-up/").headers["Location"].startswith("/sign-in/")
 
 
+@pytest.mark.parametrize("address", ["/account/", "/signup/place/"])
+def test_what_strangers_leave_behind_is_swept_soon(ada: Account, address: str) -> None:
+    with time_machine.travel(datetime(2027, 3, 14, 15, 9, tzinfo=UTC), tick=False) as clock:
+        stranger = people.web()
+        stranger.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
+        shown = stranger.get(address, follow=True).content.decode()
+        assert "Your session has ended" in shown or "begins with the first question" in shown
+        clock.shift(timedelta(hours=2))
+        sessions.sweep(timezone.now())
+        assert not WebSession.objects.exists()
+
+
 def test_what_is_signed_in_is_not_kept_by_the_browsers_cache(ada: Account) -> None:
     assert "no-store" in people.signed_in(ada).get("/account/").headers["Cache-Control"]
