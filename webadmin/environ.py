@@ -8,22 +8,37 @@ the directory, and the other way round, so a variable of the other side is a pro
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from webadmin.limitsettings import LimitSettings
+from webadmin.settingtypes import (
+    BlockLists,
+    Broker,
+    CellName,
+    Countries,
+    FilterHere,
+    HostAndPort,
+    Networks,
+    Origin,
+    OtherCells,
+    Port,
+    PublicAddress,
+    ReportsAddress,
+    Resolver,
+    Witnesses,
+    lines,
+    split,
+)
 
 PREFIX: Final = "SKERRY_"
 # What a cell may listen on, and be called by browsers, while nobody but its own machine reaches it.
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 CHECKOUT = Path(__file__).resolve().parent.parent
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SettingsProblem(Exception):
@@ -34,7 +49,7 @@ class Environ(LimitSettings):
     """The settings of one process. Field descriptions are the reference that operators read."""
 
     home: Path = Field(CHECKOUT / "var", description="Folder of data, keys and sockets of all cells on this machine.")
-    cell: str = Field("is-1", description="The cell this process belongs to: country code, dash, number.")
+    cell: CellName = Field("is-1", description="The cell this process belongs to: country code, dash, number.")
     role: Literal["cell", "directory"] = Field("cell", description="Which side of the house this process serves.")
     database_url: str = Field(
         "", description="PostgreSQL URL of the cell's database; empty means SQLite in <home>/<cell>/."
@@ -79,7 +94,7 @@ class Environ(LimitSettings):
         "",
         description="Address the web process listens on: 127.0.0.1 behind a proxy on this machine; empty: SKERRY_BIND.",
     )
-    web_origin: str = Field(
+    web_origin: Origin = Field(
         "",
         description="Address of the web pages as browsers see it, such as https://mail.example.is. Empty:"
         " https://<SKERRY_HOSTNAME>; on loopback http://localhost:<SKERRY_WEB_PORT>.",
@@ -88,23 +103,23 @@ class Environ(LimitSettings):
     imapd_workers: int = Field(0, ge=0, le=64, description="imapd processes; 0 means one for each core, at most 4.")
     tls_cert: Path | None = Field(None, description="PEM certificate chain; empty: a self-signed one is made.")
     tls_key: Path | None = Field(None, description="PEM private key that belongs to SKERRY_TLS_CERT.")
-    resolver: str = Field("", description="host:port of a validating resolver; empty: nothing is looked up.")
-    dnsbl: str = Field(
+    resolver: Resolver = Field("", description="host:port of a validating resolver; empty: nothing is looked up.")
+    dnsbl: BlockLists = Field(
         "",
         description="Zones of DNS block lists that are asked about strangers, with commas. Needs SKERRY_RESOLVER, and"
         " the list's permission to ask from its address.",
     )
-    rspamd: str = Field(
+    rspamd: FilterHere = Field(
         "",
         description="URL of rspamd's worker on this machine, such as http://127.0.0.1:11333, which then reads every"
         " stranger's mail before it is sealed; empty: none does.",
     )
-    strangers: str = Field(
+    strangers: Networks = Field(
         "",
         description="Networks of this machine whose clients are judged as strangers, with commas: 127.0.0.2/32. Others"
         " on loopback are never put off, listed or counted.",
     )
-    smarthost: str = Field(
+    smarthost: HostAndPort = Field(
         "",
         description="host:port of a relay that takes all outgoing mail. Empty: it is delivered to each domain's own"
         " hosts, which needs SKERRY_RESOLVER. With a relay it says where mail goes from there: without it a policy that"
@@ -115,7 +130,7 @@ class Environ(LimitSettings):
         description="Deliver to loopback and private addresses too, for a laboratory; a domain could else have this"
         " host talk to itself or to a machine behind its firewall.",
     )
-    reports_address: str = Field(
+    reports_address: ReportsAddress = Field(
         "",
         description="Address that takes others' DMARC and TLS reports about the domains hosted here, as counts; no"
         " mailbox of that name is needed. The domains' records name it. Empty: there is none.",
@@ -138,7 +153,7 @@ class Environ(LimitSettings):
         ge=1 << 20,
         description="Quota of a new mailbox, in octets as stored (sealed and compressed).",
     )
-    controllers: str = Field(
+    controllers: Countries = Field(
         "",
         description="Countries of everybody with power over this cell's machines (operator, owners), as codes with"
         " commas: IS,NO. '??' for one that is not known. Empty: the cell's own country alone.",
@@ -149,7 +164,7 @@ class Environ(LimitSettings):
     platform: str = Field(
         "", description="Who runs the machine, if not the operator: id of an entity of the facts; owners are added."
     )
-    public_address: str = Field(
+    public_address: PublicAddress = Field(
         "", description="IP address of the MX as others see it; where geolocation puts it is evidence. Empty: none."
     )
     geo_database: Path | None = Field(
@@ -163,7 +178,7 @@ class Environ(LimitSettings):
         description="Where networks are that no dataset places, as the operator declares: 192.168.7.0/24=IS with"
         " commas, NETWORK=COUNTRY/OWNERS for other owners; or lines in <home>/<cell>/places.",
     )
-    witnesses: str = Field(
+    witnesses: Witnesses = Field(
         "", description="Who cosigns this cell's ledger: URL#KEY, with commas; or lines in <home>/<cell>/witnesses."
     )
     witnessed_logs: str = Field(
@@ -173,7 +188,7 @@ class Environ(LimitSettings):
         "", description="Who may report how fast this cell answers, and from where: LANDMARK#KEY, several with commas."
     )
     operator: str = Field("", description="Name of the operator at the command line; empty: the machine's user name.")
-    operator_country: str = Field(
+    operator_country: Countries = Field(
         "", description="Country the operator works from, as a code. Empty: the cell's own country."
     )
     operator_reason: str = Field(
@@ -186,7 +201,7 @@ class Environ(LimitSettings):
         description="What a dangerous act of an operator needs: another operator who agrees, or (delay, for a cell with"
         " one operator) an hour. auto: nothing on a cell that serves loopback only, else another operator.",
     )
-    broker_url: str = Field(
+    broker_url: Broker = Field(
         "", description="Broker of background work, such as redis://127.0.0.1:6379/0; empty: files in <home>/<cell>."
     )
     signup: Literal["auto", "closed", "voucher", "open"] = Field(
@@ -206,7 +221,7 @@ class Environ(LimitSettings):
         description="Work a browser does before a signup without a voucher: about 2^N hashes; 19 is a second or two on"
         " a laptop, one more doubles it, 0 asks for none.",
     )
-    other_cells: str = Field(
+    other_cells: OtherCells = Field(
         "",
         description="Cells that a founder may choose instead of this one: no-1#https://mail.example.no, several with"
         " commas; or lines in <home>/<cell>/other-cells.",
@@ -230,102 +245,6 @@ class Environ(LimitSettings):
     demo: bool = Field(default=False, description="Switch on the demo tenant's recipients that simulate failures.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written to stderr.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
-
-    @field_validator("cell")
-    @classmethod
-    def _cell_is_country_and_number(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}", value):
-            raise ValueError("a cell is a country code, a dash and a number, such as is-1 or no-1")
-        return value
-
-    @field_validator("resolver", "smarthost")
-    @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        if value:
-            host_and_port(value)
-        return value
-
-    @field_validator("resolver")
-    @classmethod
-    def _resolver_is_an_address(cls, value: str) -> str:
-        if value:
-            ipaddress.ip_address(host_and_port(value)[0])
-        return value
-
-    @field_validator("dnsbl")
-    @classmethod
-    def _zones_are_domains(cls, value: str) -> str:
-        for zone in split(value):
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+", zone):
-                raise ValueError(f"{zone!r} is no zone of a block list, such as zen.spamhaus.org")
-        return value
-
-    @field_validator("rspamd")
-    @classmethod
-    def _filter_is_on_this_machine(cls, value: str) -> str:
-        found = re.fullmatch(r"http://(127\.[0-9.]{5,11}|\[::1\]|localhost):[0-9]{1,5}/?", value)
-        if value and not found:
-            raise ValueError("mail in clear must not leave this machine: write http://127.0.0.1:11333")
-        return value
-
-    @field_validator("reports_address")
-    @classmethod
-    def _reports_have_an_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}", value):
-            raise ValueError("an address such as reports@mx.is-1.example")
-        return value
-
-    @field_validator("strangers")
-    @classmethod
-    def _strangers_are_networks(cls, value: str) -> str:
-        for network in split(value):
-            ipaddress.ip_network(network)
-        return value
-
-    @field_validator("web_origin")
-    @classmethod
-    def _origin_is_an_origin(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
-            raise ValueError("the web pages' address is a scheme and a host, such as https://mail.example.is")
-        return value
-
-    @field_validator("controllers", "operator_country")
-    @classmethod
-    def _countries_are_codes(cls, value: str) -> str:
-        for code in split(value):
-            if not re.fullmatch(r"[A-Z]{2}|\?\?", code):
-                raise ValueError(f"{code!r} is no country code of two capital letters, such as IS")
-        return value
-
-    @field_validator("public_address")
-    @classmethod
-    def _address_is_public(cls, value: str) -> str:
-        if value and not ipaddress.ip_address(value).is_global:
-            raise ValueError(f"{value} is not an address that others can reach; leave it empty on a laptop")
-        return value
-
-    @field_validator("witnesses")
-    @classmethod
-    def _witness_is_url_and_key(cls, value: str) -> str:
-        for witness in split(value):
-            if not re.fullmatch(r"https?://[^#\s]+#[^#\s]+\+[0-9a-f]{8}\+\S+", witness):
-                raise ValueError("a witness is an address and its key: https://no-1.example/witness#name+id+base64")
-        return value
-
-    @field_validator("other_cells")
-    @classmethod
-    def _cells_have_addresses(cls, value: str) -> str:
-        for one in split(value):
-            if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}#https?://[^#\s]+", one):
-                raise ValueError("another cell is its name and its web address: no-1#https://mail.example.no")
-        return value
-
-    @field_validator("broker_url")
-    @classmethod
-    def _broker_is_redis(cls, value: str) -> str:
-        if value and not value.startswith(("redis://", "rediss://", "redis+socket://")):
-            raise ValueError("the broker is redis://host:port/number, or empty for files")
-        return value
 
     @model_validator(mode="after")
     def _only_the_own_side(self) -> Self:
@@ -461,27 +380,6 @@ class Environ(LimitSettings):
     def workers(self, asked: int) -> int:
         """Processes to start when `asked` were configured (0: one for each core, at most 4)."""
         return asked or min(4, os.cpu_count() or 1)
-
-
-def split(value: str) -> tuple[str, ...]:
-    """The items of a setting that is a list with commas."""
-    return tuple(item for item in (part.strip() for part in value.split(",")) if item)
-
-
-def lines(path: Path) -> tuple[str, ...]:
-    """The lines of a small file beside the settings; none where it is not there."""
-    if not path.is_file():
-        return ()
-    return tuple(line for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()) if line)
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """`host:port` or `[IPv6]:port` as a pair. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:53")
-    return host, int(port)
 
 
 def read(values: dict[str, object] | None = None) -> Environ:

@@ -24,7 +24,8 @@ from jurisdiction.records import facts, ledger
 from jurisdiction.records.policies import Excluded, NoPolicy
 from mailhost.models import CellIdentity
 from webadmin.cell.keyfiles import read_or_make
-from webadmin.environ import Environ, split
+from webadmin.environ import Environ
+from webadmin.settingtypes import split
 
 KEY_FILES: Final = ("ledger.key", "witness.key", "ledger-tag.key")
 

@@ -14,8 +14,8 @@ from jurisdiction.records.backups import Keeping
 from mailhost.seal import HybridIdentity
 from webadmin.cli.answers import JsonFlag, answer
 from webadmin.cli.door import Failed, WrongUse, opened, refusals, secret
-from webadmin.environ import split
 from webadmin.processes import backups
+from webadmin.settingtypes import split
 
 app = typer.Typer(no_args_is_help=True)
 KeyStdin = Annotated[

@@ -21,7 +21,7 @@ from webadmin.cell import evidence as taking
 from webadmin.cli import measure
 from webadmin.cli.answers import JsonFlag, answer, answer_list
 from webadmin.cli.door import Cell, Failed, opened
-from webadmin.environ import split
+from webadmin.settingtypes import split
 
 app = typer.Typer(no_args_is_help=True)
 app.command("measure")(measure.measure)

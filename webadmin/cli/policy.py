@@ -30,8 +30,8 @@ from webadmin.cli.answers import JsonFlag, answer, answer_list, say_json
 from webadmin.cli.door import DryRunFlag, Failed, WrongUse, YesFlag, confirm, opened
 from webadmin.cli.language import LanguageFlag, speaking
 from webadmin.cli.policyfile import FileFlag, PresetFlag, chosen_policy
-from webadmin.environ import split
 from webadmin.languages.spoken import Reader
+from webadmin.settingtypes import split
 
 app = typer.Typer(no_args_is_help=True)
 app.command("check-cases")(cases.check)
