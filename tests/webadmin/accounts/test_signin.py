@@ -14,7 +14,7 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
-from mailhost.models import KeyringWrap, Mailbox, OwnerLanguage, Tenant
+from mailhost.models import KeyringWrap, Mailbox, OwnerLanguage, SignIn, Tenant
 from mailhost.provision import leaving, tenants
 from mailhost.seal.password import Argon2Parameters, derive_keys
 from tests.provision import house
@@ -161,6 +161,17 @@ def test_a_password_alone_adds_no_factor_beside_one_that_is_there(cell: None) ->
     assert thief.get("/second-factor/set-up/").headers["Location"] == "/second-factor/"
     assert thief.post("/second-factor/passkey/add/options").status_code == 403
     assert thief.post("/account/recovery-codes/").headers["Location"].startswith("/second-factor/")
+
+
+def test_wrong_codes_in_a_row_are_one_note_and_push_no_other_out(cell: None) -> None:
+    ada = people.account_of("ada@example.is")
+    key, secret, now = entry.key("factor.key"), factors.new_secret(), timezone.now()
+    before = now - timedelta(minutes=5)
+    factors.enrol(ada, secret, factors.code_at(secret, int(before.timestamp()) // factors.STEP), before, key)
+    thief = people.signed_in(ada, verified=False)
+    for _guess in range(2 * throttle.FREE):
+        assert thief.post("/second-factor/", {"code": "wrong"}).status_code == 422
+    assert SignIn.objects.count() == 1
 
 
 def test_a_session_taken_over_adds_no_first_factor_and_so_opens_no_dangerous_page(cell: None) -> None:

@@ -41,8 +41,10 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if check_code(form, account):
             return entry.factor_proven(request, account)
-        if account.mailbox is not None:
-            ownlog.note(request, account.mailbox, Result.WRONG_FACTOR, timezone.now())
+        now = timezone.now()
+        # The first of a row: who has the password would fill the list with such notes, and push out the others.
+        if account.mailbox is not None and throttle.count_of(_codes(account), now) == 1:
+            ownlog.note(request, account.mailbox, Result.WRONG_FACTOR, now)
     about = {"form": form, "passkeys": account.passkey_set.exists(), "authenticator": _authenticator(account)}
     return render(request, "accounts/second_factor.html", about, status=422 if form.is_bound else 200)
 
@@ -52,14 +54,18 @@ def has_factor(account: Account) -> bool:
     return account.passkey_set.exists() or _authenticator(account)
 
 
+def _codes(account: Account) -> throttle.Counter:
+    """What wrong codes of an account are counted under."""
+    return throttle.counter(f"second factor of {account.pk}", entry.key("fake-salt.key"))
+
+
 def _authenticator(account: Account) -> bool:
     return Authenticator.objects.filter(account=account).exists()
 
 
 def check_code(form: Code, account: Account) -> bool:
     """Whether the code counts: digits of the authenticator, else a recovery code. Failures are counted and wait."""
-    now, code = timezone.now(), form.cleaned_data["code"]
-    counter = throttle.counter(f"second factor of {account.pk}", entry.key("fake-salt.key"))
+    now, code, counter = timezone.now(), form.cleaned_data["code"], _codes(account)
     if throttle.attempt(counter, now):
         form.add_error("code", _("Too many wrong codes. Wait a little and try again."))
         return False
