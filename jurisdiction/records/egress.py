@@ -49,6 +49,12 @@ def record(
     return known or EgressDecision.objects.create(public_id=public_id, **same).public_id
 
 
+def newest(tenant: str, domain: str, notary: Notary) -> str:
+    """The id of what was decided last about mail of a tenant for a domain; "" where nothing is on record."""
+    rows = EgressDecision.objects.filter(tenant=tenant, destination=destination_tag(domain, notary))
+    return rows.order_by("-on", "-pk").values_list("public_id", flat=True).first() or ""
+
+
 def close_batch(notary: Notary, now: datetime) -> int:
     """Enter the root of what was decided since the last batch; how many decisions it covers. Raises OtherLedger."""
     with transaction.atomic():

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 
+from jurisdiction.notary import Notary
+from jurisdiction.records import egress
 from mailhost.adapters.queueboxes import open_envelope
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import QueueDestination, QueuedMessage, QueueItem, Tenant
@@ -73,6 +75,7 @@ class OpenedView:
     destination: str
     recipients: int
     failures: int  # of the destination, in a row
+    decision: str  # id of the newest egress decision about the destination, "" before the first
 
 
 def listing(tenant: str | None = None) -> list[ItemView]:
@@ -110,7 +113,7 @@ def depth() -> Depth:
     return Depth(**found)
 
 
-def show(item: int, keys: QueueKeys) -> OpenedView:
+def show(item: int, keys: QueueKeys, notary: Notary) -> OpenedView:
     """One item with its destination. Raises NotFound."""
     row = _get(item)
     view = _view(row)
@@ -119,6 +122,7 @@ def show(item: int, keys: QueueKeys) -> OpenedView:
         forwards = open_envelope(box, row.message.opaque_id, bytes(row.envelope))["recipients"] if box else []
     except CannotOpen:
         forwards = []
+    destination = forwards[0]["domain"] if forwards else ""
     return OpenedView(
         id=view.id,
         tenant=view.tenant,
@@ -128,9 +132,10 @@ def show(item: int, keys: QueueKeys) -> OpenedView:
         attempts=view.attempts,
         due=view.due,
         reason=view.reason,
-        destination=forwards[0]["domain"] if forwards else "",
+        destination=destination,
         recipients=len(forwards),
         failures=row.destination.failures,
+        decision=egress.newest(view.tenant, destination, notary) if destination else "",
     )
 
 

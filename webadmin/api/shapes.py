@@ -446,3 +446,4 @@ class OpenedOut(Schema):
     destination: str
     recipients: int
     failures: int
+    decision: str

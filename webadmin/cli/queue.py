@@ -40,7 +40,7 @@ def list_(
 def show(item: ItemId, *, as_json: JsonFlag = False) -> None:
     """Show one item and the domain it is for."""
     with opened(as_json=as_json) as cell:
-        found = queue.show(item, QueueKeys(cell.environ.queue_keys, read_or_make))
+        found = queue.show(item, QueueKeys(cell.environ.queue_keys, read_or_make), cell.notary)
         cell.act(found.tenant, "queue show")
         about = asdict(found)
         answer(

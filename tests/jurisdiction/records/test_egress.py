@@ -39,6 +39,15 @@ def test_the_same_answer_on_the_same_day_is_one_record() -> None:
     assert decided(6, tenant="reef") != first
 
 
+def test_the_newest_about_a_destination_is_found_and_nobody_elses() -> None:
+    decided(1)
+    newest = decided(2, on=TODAY + timedelta(days=1))
+    decided(3, domain="example.org", on=TODAY + timedelta(days=2))
+    decided(4, tenant="reef", on=TODAY + timedelta(days=2))
+    assert egress.newest("harbour", "Example.com", NOTARY) == newest
+    assert egress.newest("harbour", "example.net", NOTARY) == ""
+
+
 def test_a_batch_enters_one_root_and_nothing_about_anybody() -> None:
     for number in range(5):
         decided(number, domain=f"{number}.example.com")

@@ -19,14 +19,15 @@ from jurisdiction.evidence import NoLease
 from jurisdiction.models import OperatorAct
 from jurisdiction.notary import Notary
 from jurisdiction.policy import Policy
-from jurisdiction.records import leases, operators, policies, supposed
+from jurisdiction.questions import Decision, Verdict
+from jurisdiction.records import egress, leases, operators, policies, supposed
 from mailhost.adapters.queueboxes import seal_envelope
 from mailhost.adapters.queuekeys import QueueKeys
 from mailhost.models import Job, QueueDestination, QueuedMessage, QueueItem, Tenant
 from mailhost.outbox import Forward, Outgoing
 from mailhost.provision import mailboxes
 from tests.provision import house
-from webadmin.cell import tls
+from webadmin.cell import notarial, tls
 from webadmin.cell.keyfiles import read_or_make
 from webadmin.console import figures
 from webadmin.console.forms import LONGEST_WHY
@@ -330,3 +331,8 @@ def test_the_envelopes_domain_is_shown_while_its_key_lives(mo: Client) -> None:
     shown = text(mo.get(f"/console/queue/{item.pk}/"))
     assert "1 recipient at other.test" in shown
     assert "bo@" not in shown
+    assert "Decision" not in shown, "nothing is on record about that domain"
+    here = notarial.notary(settings.ENVIRON, today=now.date())
+    decided = Decision(Verdict.ALLOW, ("EGRESS_TLS_OK", "METADATA_EXPOSED"))
+    name = egress.record("d" * 32, "harbour", "other.test", "tls", decided, Policy(), here, now.date())
+    assert f"<dt>Decision</dt><dd><code>{name}</code>" in text(mo.get(f"/console/queue/{item.pk}/"))

@@ -124,7 +124,8 @@ def _slug(row: QueueItem) -> str:
 def show_item(request: HttpRequest, number: int) -> Any:
     """One item and the domain it is for, which its tenant reads was opened."""
     admission.act(request, queue.tenant_of(number), f"queue show {number}")
-    return asdict(queue.show(number, QueueKeys(cell().environ.queue_keys, read_or_make)))
+    here = cell()
+    return asdict(queue.show(number, QueueKeys(here.environ.queue_keys, read_or_make), here.notary))
 
 
 @router.delete(ITEM, url_name="queue-item", tags=["queue"], response=of(shapes.ItemOut))

@@ -50,7 +50,7 @@ def item(request: HttpRequest, number: int) -> HttpResponse:
         refused = deeds.asked(request, at, tenant, f"queue show {number}")
         if refused is not None:
             return refused
-        shown = queue.show(number, QueueKeys(settings.ENVIRON.queue_keys, read_or_make))
+        shown = queue.show(number, QueueKeys(settings.ENVIRON.queue_keys, read_or_make), at.notary)
         about = {
             "item": shown,
             "due": _moment(shown.due),
