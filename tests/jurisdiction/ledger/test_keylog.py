@@ -1,11 +1,14 @@
 """Ada's keys, Cleo who writes to her, and an operator who would like to read along."""
 
 import hashlib
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from nacl.signing import SigningKey
 
+from jurisdiction.ledger import keylog
 from jurisdiction.ledger.entries import KeyRecord
 from jurisdiction.ledger.keylog import (
     KeyLogError,
@@ -31,6 +34,19 @@ def cheap(password: bytes, salt: bytes) -> bytes:
 
 
 ADA = label("ada@example.is", SALT, cheap)
+
+
+def test_only_so_many_labels_take_their_memory_at_once() -> None:
+    made: list[str] = []
+    asking = threading.Thread(target=lambda: made.append(label("ada@example.is", SALT)))
+    with ExitStack() as others:
+        for _other in range(keylog.AT_ONCE):
+            others.enter_context(keylog._turns)
+        asking.start()
+        asking.join(0.5)
+        assert not made
+    asking.join()
+    assert made == [label("ada@example.is", SALT)]
 
 
 def chain(length: int) -> list[KeyRecord]:
