@@ -115,4 +115,5 @@ def remember(response: HttpResponse, account: Account) -> None:
 
 
 def _tag(name: str) -> str:
-    return signing.Signer(salt=_SALT).signature(name)
+    # Of another salt than the mark it stands in: a signature over a name is none over a mark, whatever the name.
+    return signing.Signer(salt=f"{_SALT}.name").signature(name)

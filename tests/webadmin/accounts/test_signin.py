@@ -213,6 +213,16 @@ def test_guessing_is_slowed_for_strangers_and_not_for_the_owners_own_browser(cel
     assert b"ada@example.is" not in b"".join(bytes(row.digest) for row in Failures.objects.all())
 
 
+def test_what_stands_for_a_name_in_a_browsers_mark_signs_no_mark(cell: None) -> None:
+    client = people.web()
+    assert _sign_in(client) == 302
+    mark, salt = client.cookies[throttle.COOKIE].value, "webadmin.known-browser"
+    assert signing.loads(mark, salt=salt)[0] == throttle._tag("ada@example.is")
+    content = mark.rpartition(":")[0]
+    with pytest.raises(signing.BadSignature):
+        signing.loads(f"{content}:{throttle._tag(content)}", salt=salt)
+
+
 @pytest.mark.parametrize(("failures", "seconds"), [(0, 0), (4, 0), (5, 5), (6, 10), (8, 40), (13, 900), (1000, 900)])
 def test_each_further_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(failures: int, seconds: int) -> None:
     assert throttle.pause(failures) == timedelta(seconds=seconds)
