@@ -9,6 +9,7 @@ the directory, and the other way round, so a variable of the other side is a pro
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
@@ -395,3 +396,15 @@ def read(values: dict[str, object] | None = None) -> Environ:
             name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else ""
             lines.append("  " + ": ".join(filter(None, (name, problem["msg"].removeprefix("Value error, ")))))
         raise SettingsProblem("These settings need a correction:\n" + "\n".join(lines)) from None
+
+
+def unknown() -> dict[str, str]:
+    """Variables that look like settings and are none, each with the setting it may be meant for, or ""."""
+    known = [name.upper() for name in Environ.model_fields]
+    told = sorted(name for name, value in os.environ.items() if value and name.upper().startswith(PREFIX))
+    strange = {name: name.upper().removeprefix(PREFIX) for name in told}
+    return {
+        name: PREFIX + meant[0] if (meant := get_close_matches(said, known, n=1, cutoff=0.8)) else ""
+        for name, said in strange.items()
+        if said not in known
+    }

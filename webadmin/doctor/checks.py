@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from mailhost.seal import HybridIdentity, Summary, open_file, seal
 from webadmin.cell import cellcert, identity, tls
 from webadmin.cell.keyfiles import KeyFileDamaged, KeyFilesOpen
-from webadmin.environ import LOOPBACK, Environ
+from webadmin.environ import LOOPBACK, Environ, unknown
 from webadmin.processes import serving
 from webadmin.processes.prepare import KEY_FILES
 
@@ -70,6 +70,13 @@ def run(environ: Environ, *, now: datetime, lookers: Sequence[Looker] | None = N
 
 def _settings(environ: Environ, _now: datetime) -> Iterator[Check]:
     yield Check("settings", State.OK, f"cell {environ.cell}, data in {environ.home}")
+    for name, meant in unknown().items():
+        yield Check(
+            "settings",
+            State.WARNING,
+            f"{name} is no setting; what it says counts nowhere",
+            f"write {meant}" if meant else "remove it; infra/env.example lists them all",
+        )
     if environ.hostname == "localhost" and not environ.serves_loopback_only:
         yield Check(
             "hostname",

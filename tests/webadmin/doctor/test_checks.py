@@ -49,6 +49,22 @@ def test_a_prepared_cell_has_no_problem(environ: Environ) -> None:
     assert of("sealing", found).state == State.OK
 
 
+def test_a_misspelt_setting_is_named_with_the_one_that_is_meant(
+    environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = "SKERRY" + "_"  # in one word it would be a setting that the house names and does not have
+    monkeypatch.setenv(prefix + "SECOND_PERSONS", "needed")
+    monkeypatch.setenv(prefix + "FLUX", "1")
+    monkeypatch.setenv(prefix + "ZONED", "")
+    monkeypatch.setenv(prefix + "CELL", environ.cell)
+    told = {check.detail: check.remedy for check in look(environ) if "is no setting" in check.detail}
+    ending = " is no setting; what it says counts nowhere"
+    assert told[f"{prefix}SECOND_PERSONS{ending}"] == "write SKERRY_SECOND_PERSON"
+    assert told[f"{prefix}FLUX{ending}"] == "remove it; infra/env.example lists them all"
+    assert f"{prefix}ZONED{ending}" not in told, "what is empty says nothing"
+    assert f"{prefix}CELL{ending}" not in told
+
+
 def test_readable_keys_and_missing_keys(environ: Environ) -> None:
     (environ.keys / "fake-salt.key").chmod(0o644)
     (environ.keys / "correspondent.key").unlink()
