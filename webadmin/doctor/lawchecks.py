@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from jurisdiction.geo import TOR_FOLDER, GeoDataError, load_tor
+from jurisdiction.geo import AGREE, TOR_FOLDER, GeoDataError, load_tor
 from jurisdiction.models import Incident, LeaseRow
-from jurisdiction.records import ledger, policies
+from jurisdiction.records import evidence, ledger, policies
 from mailhost.models import Job
 from webadmin.cell import identity, notarial, witnessing
 from webadmin.doctor.checks import Check, Looker, State
@@ -35,6 +35,16 @@ def _facts(environ: Environ, now: datetime) -> Iterator[Check]:
 
 def _place(environ: Environ, now: datetime) -> Iterator[Check]:
     if not environ.public_address:
+        said = evidence.geo_verdict(evidence.current(notarial.notary(environ, today=now.date())))
+        if said != AGREE:
+            yield Check(
+                "place",
+                State.PROBLEM,
+                f"geolocation of this machine's address was {said} when it was last asked, and that counts until it is"
+                " asked again",
+                "set SKERRY_PUBLIC_ADDRESS, and SKERRY_GEO_DATABASE to any .mmdb; then `skerry evidence renew`",
+            )
+            return
         state = State.OK if environ.serves_loopback_only else State.WARNING
         remedy = "" if environ.serves_loopback_only else "set SKERRY_PUBLIC_ADDRESS to the address in your MX's records"
         yield Check("place", state, f"declared to be in {environ.country}; nothing else is looked at", remedy)

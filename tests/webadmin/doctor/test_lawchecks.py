@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from jurisdiction.geo import Located
 from jurisdiction.models import LeaseRow
 from jurisdiction.questions import RoundTrip
 from jurisdiction.records import evidence, leases, ledger, policies
@@ -67,6 +68,15 @@ def test_a_public_address_needs_two_datasets_that_are_fresh(
     assert look(host, NOW + timedelta(days=200))["place"].state is State.PROBLEM
     both = host.model_copy(update={"geo_database": tmp_path / "any.mmdb"})
     assert look(both)["place"].state is State.OK
+
+
+def test_what_geolocation_did_not_know_is_told_when_the_address_is_set_no_more(environ: Environ) -> None:
+    evidence.locate(Located("unknown", "??", "IS", "??", "one dataset"), house.NOTARY, NOW.date())
+    found = look(environ)["place"]
+    assert (found.state, "unknown" in found.detail) == (State.PROBLEM, True)
+    assert "SKERRY_PUBLIC_ADDRESS" in found.remedy
+    evidence.locate(Located("agree", "IS", "IS", "IS", ""), house.NOTARY, NOW.date())
+    assert look(environ)["place"].state is State.OK
 
 
 def test_a_relay_whose_ways_nobody_can_look_up_holds_what_policies_keep_from_blocs(environ: Environ) -> None:
