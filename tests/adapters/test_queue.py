@@ -27,6 +27,7 @@ from mailhost.provision import queue as operator
 from mailhost.provision.errors import NotFound
 from tests.adapters.conftest import NOW, Cell
 from tests.fakes import MemoryOutbox
+from tests.provision import house
 from webadmin.cell.keyfiles import read_or_make
 
 if TYPE_CHECKING:
@@ -357,7 +358,7 @@ async def test_an_operator_lists_shows_retries_and_drops(real: DatabaseQueue, ce
     [one, two] = await cell.shop.readers.run(operator.listing)
     assert (one.sender, one.reason) == ("ada@example.is", "refused")
     assert one.queued == NOW.replace(minute=0, second=0).isoformat()
-    shown = await cell.shop.readers.run(operator.show, one.id, keys)
+    shown = await cell.shop.readers.run(operator.show, one.id, keys, house.NOTARY)
     assert shown.destination in {"other.test", "third.test"}
     assert shown.recipients == 1
     await cell.shop.readers.run(lambda: operator.retry(one.id, now=NOW))

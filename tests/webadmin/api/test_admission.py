@@ -149,8 +149,8 @@ def test_another_tenant_is_as_unknown_as_none(ada: Program) -> None:
                 connection,
             ) as made:
                 answer = ada("GET", path)
-            number = path.rpartition("/")[2]
-            found.append((answer.status_code, answer.content.replace(number.encode(), b"N"), len(made)))
+            asked = f"mailbox {path.rpartition('/')[2]} here"  # a number alone may be in 404 as well
+            found.append((answer.status_code, answer.content.replace(asked.encode(), b"mailbox N here"), len(made)))
         assert found[0] == found[1]
         assert found[0][0] == 404
 
