@@ -35,10 +35,27 @@ def _host(text: str) -> str:
     return host
 
 
-def _cell_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}", value):
-        raise ValueError("a cell is a country code, a dash and a number, such as is-1 or no-1")
-    return value
+def _shaped(pattern: str, wrong: str) -> AfterValidator:
+    """Text that `pattern` matches whole, or none; `wrong` is said of other text, with that in place of `{!r}`."""
+
+    def check(value: str) -> str:
+        if value and not re.fullmatch(pattern, value):
+            raise ValueError(wrong.format(value))
+        return value
+
+    return AfterValidator(check)
+
+
+def _each(pattern: str, wrong: str) -> AfterValidator:
+    """As `_shaped`, for each item of a list with commas."""
+
+    def check(value: str) -> str:
+        for item in split(value):
+            if not re.fullmatch(pattern, item):
+                raise ValueError(wrong.format(item))
+        return value
+
+    return AfterValidator(check)
 
 
 def _host_and_port(value: str) -> str:
@@ -53,42 +70,9 @@ def _address_and_port(value: str) -> str:
     return value
 
 
-def _zones(value: str) -> str:
-    for zone in split(value):
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+", zone):
-            raise ValueError(f"{zone!r} is no zone of a block list, such as zen.spamhaus.org")
-    return value
-
-
-def _on_this_machine(value: str) -> str:
-    found = re.fullmatch(r"http://(127\.[0-9.]{5,11}|\[::1\]|localhost):[0-9]{1,5}/?", value)
-    if value and not found:
-        raise ValueError("mail in clear must not leave this machine: write http://127.0.0.1:11333")
-    return value
-
-
-def _address_of_reports(value: str) -> str:
-    if value and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}", value):
-        raise ValueError("an address such as reports@mx.is-1.example")
-    return value
-
-
 def _networks(value: str) -> str:
     for network in split(value):
         ipaddress.ip_network(network)
-    return value
-
-
-def _origin(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
-        raise ValueError("the web pages' address is a scheme and a host, such as https://mail.example.is")
-    return value
-
-
-def _country_codes(value: str) -> str:
-    for code in split(value):
-        if not re.fullmatch(r"[A-Z]{2}|\?\?", code):
-            raise ValueError(f"{code!r} is no country code of two capital letters, such as IS")
     return value
 
 
@@ -98,38 +82,54 @@ def _public(value: str) -> str:
     return value
 
 
-def _urls_and_keys(value: str) -> str:
-    for witness in split(value):
-        if not re.fullmatch(r"https?://[^#\s]+#[^#\s]+\+[0-9a-f]{8}\+\S+", witness):
-            raise ValueError("a witness is an address and its key: https://no-1.example/witness#name+id+base64")
-    return value
-
-
-def _cells_and_addresses(value: str) -> str:
-    for one in split(value):
-        if not re.fullmatch(r"[a-z]{2}-[1-9][0-9]{0,3}#https?://[^#\s]+", one):
-            raise ValueError("another cell is its name and its web address: no-1#https://mail.example.no")
-    return value
-
-
-def _redis(value: str) -> str:
-    if value and not value.startswith(("redis://", "rediss://", "redis+socket://")):
-        raise ValueError("the broker is redis://host:port/number, or empty for files")
-    return value
-
-
 Port = Annotated[int, Field(ge=1, le=65535)]
 # Each of these may be empty, which says nothing; only a cell always has a name.
-CellName = Annotated[str, AfterValidator(_cell_name)]
+CellName = Annotated[
+    str,
+    Field(min_length=1),
+    _shaped(r"[a-z]{2}-[1-9][0-9]{0,3}", "a cell is a country code, a dash and a number, such as is-1 or no-1"),
+]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 Resolver = Annotated[str, AfterValidator(_address_and_port)]
-BlockLists = Annotated[str, AfterValidator(_zones)]
-FilterHere = Annotated[str, AfterValidator(_on_this_machine)]
-ReportsAddress = Annotated[str, AfterValidator(_address_of_reports)]
+BlockLists = Annotated[
+    str,
+    _each(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+", "{!r} is no zone of a block list, such as zen.spamhaus.org"),
+]
+FilterHere = Annotated[
+    str,
+    _shaped(
+        r"http://(127\.[0-9.]{5,11}|\[::1\]|localhost):[0-9]{1,5}/?",
+        "mail in clear must not leave this machine: write http://127.0.0.1:11333",
+    ),
+]
+ReportsAddress = Annotated[
+    str, _shaped(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}", "an address such as reports@mx.is-1.example")
+]
 Networks = Annotated[str, AfterValidator(_networks)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Countries = Annotated[str, AfterValidator(_country_codes)]
+Origin = Annotated[
+    str,
+    _shaped(
+        r"https?://[a-z0-9.-]+(:[0-9]{1,5})?",
+        "the web pages' address is a scheme and a host, such as https://mail.example.is",
+    ),
+]
+Countries = Annotated[str, _each(r"[A-Z]{2}|\?\?", "{!r} is no country code of two capital letters, such as IS")]
 PublicAddress = Annotated[str, AfterValidator(_public)]
-Witnesses = Annotated[str, AfterValidator(_urls_and_keys)]
-OtherCells = Annotated[str, AfterValidator(_cells_and_addresses)]
-Broker = Annotated[str, AfterValidator(_redis)]
+Witnesses = Annotated[
+    str,
+    _each(
+        r"https?://[^#\s]+#[^#\s]+\+[0-9a-f]{8}\+\S+",
+        "a witness is an address and its key: https://no-1.example/witness#name+id+base64",
+    ),
+]
+OtherCells = Annotated[
+    str,
+    _each(
+        r"[a-z]{2}-[1-9][0-9]{0,3}#https?://[^#\s]+",
+        "another cell is its name and its web address: no-1#https://mail.example.no",
+    ),
+]
+Broker = Annotated[
+    str,
+    _shaped(r"(redis|rediss|redis\+socket)://.*", "the broker is redis://host:port/number, or empty for files"),
+]
