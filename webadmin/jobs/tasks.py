@@ -66,11 +66,12 @@ def close_egress_batch(_environ: Environ, notary: Notary, _job: Job, now: dateti
 
 def sweep_store(environ: Environ, _notary: Notary, _job: Job, now: datetime) -> None:
     """Remove for good what owners have deleted, what has expired, and what a backup left that was killed."""
-    backupfiles.clear_away(environ)
     linkwork.end_links(environ, now)
     consents.sweep(now.date())
     agreements.sweep(now.date())
     sweep_once(FileBlobs(environ.blobs), now)
+    # Last: the copy may be another user's whom this one cannot clear up after, which must not keep the rest.
+    backupfiles.clear_away(environ)
 
 
 def remove_departed(environ: Environ, notary: Notary, _job: Job, now: datetime) -> None:
